@@ -1,0 +1,104 @@
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/installed
+LOCKS := requirements.txt requirements-dev.txt
+SEEDS ?= 20
+
+# An interpreter counts when it runs (a pyenv shim may only say that it does not) and fits.
+PYTHON_BIN ?=
+CANDIDATES := $(or $(PYTHON_BIN),python3 python3.13 python3.12 python3.11)
+FITS := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+UV_PIP := uv pip install --quiet --python $(PYTHON)
+PIP := $(PYTHON) -m pip install -qq --disable-pip-version-check
+# An environment whose interpreter has gone (an upgraded Homebrew, say) is made anew.
+LOST := $(shell test -x $(PYTHON) || echo lost)
+
+.PHONY: help
+help: ## list the commands
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(STAMP) ## run the real pipeline for several half hours against the sandbox
+	@$(PYTHON) -m sandbox demo
+
+.PHONY: test
+test: $(STAMP) ## run the tests
+	@$(PYTHON) -m pytest
+
+.PHONY: soak
+soak: $(STAMP) ## run the long simulation (SEEDS=20)
+	@$(PYTHON) -m pytest tests/simulation -m soak --seeds=$(SEEDS)
+
+.PHONY: lint
+lint: $(STAMP) ## check style, types and SQL
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m sqlfluff lint include/sql
+
+.PHONY: lock
+lock: ## resolve the newest versions into requirements.txt and requirements-dev.txt
+	@set -e; \
+	if uv --version >/dev/null 2>&1; then \
+	    uv=uv; \
+	else \
+	    $(find_python); \
+	    tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	    "$$python" -m venv "$$tmp"; "$$tmp/bin/python" -m pip install -qq uv; uv=$$tmp/bin/uv; \
+	fi; \
+	echo 'resolving $(LOCKS)'; \
+	set -- --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header; \
+	"$$uv" pip compile "$$@" pyproject.toml -o requirements.txt; \
+	"$$uv" pip compile "$$@" --group dev -c requirements.txt -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## remove .venv, the sandbox's files and all caches
+	@rm -rf $(VENV) .sandbox build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): $(LOCKS) pyproject.toml $(LOST)
+	@set -e; \
+	if uv --version >/dev/null 2>&1; then has_uv=yes; else has_uv=; fi; \
+	if [ "$$has_uv" ]; then \
+	    cache=$$(uv cache dir 2>/dev/null) && mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ] \
+	        || export UV_NO_CACHE=1; \
+	fi; \
+	if $(PYTHON) -c '$(FITS)' 2>/dev/null \
+	    && { [ "$$has_uv" ] || $(PYTHON) -m pip --version >/dev/null 2>&1; }; then \
+	    echo 'updating $(VENV)'; \
+	else \
+	    $(find_python); \
+	    echo "making $(VENV) with $$python, a minute or two"; \
+	    if [ "$$has_uv" ]; then \
+	        uv venv --quiet --clear --python "$$python" $(VENV); \
+	    else \
+	        "$$python" -m venv --clear $(VENV); \
+	    fi; \
+	fi; \
+	if [ "$$has_uv" ]; then \
+	    $(UV_PIP) --require-hashes $(LOCKS:%=-r %); \
+	    $(UV_PIP) --no-deps --no-build-isolation -e .; \
+	else \
+	    $(PIP) --require-hashes $(LOCKS:%=-r %); \
+	    $(PIP) --no-deps --no-build-isolation -e .; \
+	fi; \
+	touch $@
+
+.PHONY: lost
+lost:
+
+define find_python
+python=; \
+for candidate in $(CANDIDATES); do \
+    if "$$candidate" -c '$(FITS)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+    echo 'Python 3.11, 3.12 or 3.13 is needed; tried: $(CANDIDATES).' >&2; \
+    echo 'Install one, or name it: make PYTHON_BIN=/path/to/python3' >&2; \
+    exit 1; \
+fi
+endef

@@ -1,0 +1,162 @@
+"""
+Every 30 minutes: from the ERP's shipped orders to trace events in the warehouse.
+
+**What it promises.** Every shipped and unsigned order of the ERP is polled once per half hour,
+every scan of its parcels is stored once, and every change of status is kept. Nothing is lost when
+a task dies: what is due is state in the warehouse, so the next run takes up the rest.
+
+**A red run.** The red task says in its last log line which connection, statement or order is
+meant and what to do. One dead lane stops no other. Clear the red task after mending, or wait for
+the next run: it catches up by itself.
+
+**By hand.** *Trigger* takes the params below. `shipped_from` and `shipped_to` re-read what was
+shipped in that time, signed orders too, and announce nothing; a *backfill* does the same for its
+intervals.
+"""
+
+from airflow.sdk import Asset, Param, dag, get_current_context, task, task_group
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.timetables.interval import CronDataIntervalTimetable
+from pendulum import datetime, duration
+
+from shipment_tracking import hooks, steps
+
+TRACE_EVENTS = Asset(
+    name="trace_events", uri="x-shipment-tracking://warehouse/tracking/trace_event"
+)
+
+FAIL_AT_ONCE = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception=f"shipment_tracking.errors.{error}", action=RetryAction.FAIL)
+        for error in (
+            "AuthError",
+            "ClosureRefusedError",
+            "ConnectionFieldError",
+            "LaneStoppedError",
+            "PlatformBugError",
+            "StatementError",
+            "WarehouseRefusedError",
+        )
+    ]
+)
+
+PARAMS = {
+    "only_account": Param(
+        None,
+        type=["null", "string"],
+        description="Connection id of one account: the run leaves every other account alone.",
+    ),
+    "shipped_from": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="With shipped_to: read again all orders shipped since then, signed ones too, "
+        "without announcing anything.",
+    ),
+    "shipped_to": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="With shipped_from: the end of that time, itself not included.",
+    ),
+    "accept_closures": Param(
+        False,
+        type="boolean",
+        description="Close the orders that left the ERP's list, however many they are.",
+    ),
+    "dry_run": Param(
+        False,
+        type="boolean",
+        description="Write nothing to the ERP and send nothing; log what would be.",
+    ),
+}
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("*/30 * * * *", timezone="Asia/Shanghai"),
+    start_date=datetime(2026, 1, 1, tz="Asia/Shanghai"),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=duration(minutes=60),
+    default_args={
+        "owner": "data-platform",
+        "retries": 2,
+        "retry_delay": duration(seconds=30),
+        "retry_policy": FAIL_AT_ONCE,
+        "execution_timeout": duration(minutes=30),
+    },
+    params=PARAMS,
+    doc_md=__doc__,
+    tags=["erp", "logistics", "shipments"],
+)
+def sync_shipments() -> None:
+    @task
+    def create_tables() -> str:
+        """The warehouse has the schema this code works with."""
+        return steps.create_tables.run(hooks.warehouse())
+
+    @task
+    def extract_orders() -> list[str]:
+        """The ERP's rows are taken over; returns the accounts that have work."""
+        return steps.extract_orders.run(
+            hooks.erp(),
+            hooks.warehouse(),
+            hooks.this_run(),
+            knows_account=hooks.is_account,
+            now=hooks.now(),
+        )
+
+    @task_group
+    def lane(account: str) -> None:
+        @task(map_index_template="{{ account }}")
+        def fetch_waybills(account: str) -> dict[str, int]:
+            """The parcels of this account's orders are known."""
+            run = hooks.this_run()
+            with hooks.client(account, backfill=run.is_backfill) as client:
+                return steps.fetch_waybills.run(
+                    hooks.warehouse(),
+                    client,
+                    run,
+                    owner=hooks.lease_owner(),
+                    budget=hooks.budget_left(),
+                    clock=hooks.now,
+                )
+
+        @task(map_index_template="{{ account }}")
+        def gather_traces(account: str) -> dict[str, int]:
+            """What is new in this account's traces is kept, to be loaded."""
+            run = hooks.this_run()
+            with hooks.client(account, backfill=run.is_backfill) as client:
+                return steps.gather_traces.run(
+                    hooks.warehouse(),
+                    client,
+                    run,
+                    owner=hooks.lease_owner(),
+                    budget=hooks.budget_left(),
+                    clock=hooks.now,
+                )
+
+        fetch_waybills(account) >> gather_traces(account)
+
+    @task(trigger_rule="all_done", outlets=[TRACE_EVENTS])
+    def load_traces(tables: str) -> dict[str, int]:
+        """Every scan is stored once, with the changes and notices it leads to."""
+        counts = steps.load_traces.run(hooks.warehouse(), hooks.this_run(), now=hooks.now())
+        get_current_context()["outlet_events"][TRACE_EVENTS].extra = counts
+        return counts
+
+    @task(trigger_rule="one_failed", retries=0)
+    def watch() -> None:
+        """Red when any task is, so that a dead lane does not end in a green run."""
+        raise AirflowFailException("a task of this run failed; its log says what to do")
+
+    tables = create_tables()
+    accounts = extract_orders()
+    lanes = lane.expand(account=accounts)
+    loaded = load_traces(tables)
+    tables >> accounts >> lanes >> loaded
+    [tables, accounts, lanes, loaded] >> watch()
+
+
+sync_shipments()

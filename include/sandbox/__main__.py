@@ -1,0 +1,205 @@
+"""`python -m sandbox`: serve the stand-in platform, fill the demo ERP, run a private PostgreSQL."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+ACCOUNTS = "platform_1688,platform_1688_east,platform_1688_south"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand; `run` imports what it needs and returns the exit status."""
+
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def add_world_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that choose the world: equal options, equal world."""
+    parser.add_argument("--seed", type=int, default=1, help="which world (default: %(default)s)")
+    parser.add_argument(
+        "--orders", type=int, default=300, help="orders of each account (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--accounts",
+        default=ACCOUNTS,
+        help="account ids, separated by commas; the first two share one app (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--start",
+        type=_moment,
+        default=None,
+        metavar="ISO",
+        help="when the stories are under way (default: last midnight in Shanghai)",
+    )
+
+
+def make_world(arguments: argparse.Namespace) -> "World":
+    """The world the options choose."""
+    from sandbox.parcels import SHANGHAI
+    from sandbox.world import World
+
+    midnight = datetime.now(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+    accounts = {name: arguments.orders for name in arguments.accounts.split(",")}
+    return World(arguments.seed, arguments.start or midnight, accounts)
+
+
+def _add_platform_arguments(parser: argparse.ArgumentParser) -> None:
+    add_world_arguments(parser)
+    parser.add_argument("--port", type=int, default=8688, help="default: %(default)s; 0 is any")
+    parser.add_argument(
+        "--qps",
+        type=float,
+        default=5.0,
+        help="most calls of one app in any second; 0 is no limit (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--clock",
+        default="real",
+        metavar="real|ISO",
+        help="the world's time: the real one, or one that starts here (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="world seconds per real second; 0 stands still until moved (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--token-hours",
+        type=float,
+        default=0,
+        help="life of an access token on the world's clock; 0 is for ever (default: %(default)s)",
+    )
+
+
+def _run_platform(arguments: argparse.Namespace) -> int:
+    from sandbox.clock import Clock
+    from sandbox.defaults import apps_for
+    from sandbox.server import Sandbox
+
+    start = None if arguments.clock == "real" else _moment(arguments.clock)
+    world = make_world(arguments)
+    sandbox = Sandbox(
+        world,
+        Clock(start, arguments.speed),
+        apps_for(list(world.accounts), arguments.qps or None),
+        token_hours=arguments.token_hours or None,
+        port=arguments.port,
+    )
+    stopped = threading.Event()
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wanted, lambda *_: stopped.set())
+    with sandbox:
+        print(f"platform  {sandbox.url}")
+        print(f"clock     {sandbox.clock_url}")
+        print(f"control   {sandbox.url}/control/usage (and clock, faults, tokens, freeze, truth)")
+        for account in world.accounts:
+            print(f"{account}  {json.dumps(sandbox.connection(account))}")
+        print("stop with Ctrl-C", flush=True)
+        stopped.wait()
+    return 0
+
+
+def _add_erp_arguments(parser: argparse.ArgumentParser) -> None:
+    add_world_arguments(parser)
+    parser.add_argument(
+        "--url",
+        required=True,
+        help="SQLAlchemy URL, such as sqlite:///erp.db, postgresql+psycopg://..., mysql+pymysql://...",
+    )
+    parser.add_argument(
+        "--at", type=_moment, default=None, metavar="ISO", help="world time (default: now)"
+    )
+
+
+def _run_erp(arguments: argparse.Namespace) -> int:
+    from sqlalchemy import create_engine
+
+    from sandbox.erp import DemoErp
+
+    erp = DemoErp(create_engine(arguments.url))
+    erp.create()
+    changed = erp.sync(make_world(arguments), arguments.at or datetime.now(UTC))
+    print(f"erp_order: {changed} rows written")
+    return 0
+
+
+def _add_postgres_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "do",
+        choices=("start", "stop", "remove"),
+        help="start prints the URL; remove also deletes the data",
+    )
+    parser.add_argument(
+        "--folder", default=".sandbox/postgres", help="where it lives (default: %(default)s)"
+    )
+    parser.add_argument("--database", help="create this database too, and print its URL instead")
+    parser.add_argument("--fast", action="store_true", help="give up durability, for tests")
+
+
+def _run_postgres(arguments: argparse.Namespace) -> int:
+    from sandbox.postgres import PostgresUnavailableError, PrivatePostgres
+
+    server = PrivatePostgres(arguments.folder, fast=arguments.fast)
+    try:
+        if arguments.do != "start":
+            (server.remove if arguments.do == "remove" else server.stop)()
+            return 0
+        url = server.start()
+    except PostgresUnavailableError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(server.create_database(arguments.database) if arguments.database else url)
+    return 0
+
+
+COMMANDS = {
+    "platform": Command(
+        "serve the stand-in platform on 127.0.0.1", _add_platform_arguments, _run_platform
+    ),
+    "erp": Command(
+        "create the demo ERP's table and fill it as of a world time",
+        _add_erp_arguments,
+        _run_erp,
+    ),
+    "postgres": Command(
+        "start, stop or remove a private PostgreSQL in a folder",
+        _add_postgres_arguments,
+        _run_postgres,
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, command in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=command.summary, description=command.summary)
+        command.add_arguments(subparser)
+    arguments = parser.parse_args(argv)
+    return COMMANDS[arguments.command].run(arguments)
+
+
+def _moment(value: str) -> datetime:
+    """An ISO 8601 time; without an offset it is Asia/Shanghai."""
+    from sandbox.parcels import SHANGHAI
+
+    at = datetime.fromisoformat(value)
+    return at if at.tzinfo else at.replace(tzinfo=SHANGHAI)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

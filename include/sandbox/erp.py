@@ -1,0 +1,226 @@
+"""The demo ERP: the table `erp_order`, kept in step with the world as people and shops would.
+
+Times in the table are naive Asia/Shanghai. What the product writes (sign, trace) is never touched.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import mysql, sqlite
+
+from sandbox.parcels import SHANGHAI
+from sandbox.world import Order, World
+
+# SQLite keeps text without microseconds; MySQL's TIMESTAMP would change by itself.
+MOMENT = (
+    DateTime()
+    .with_variant(sqlite.DATETIME(truncate_microseconds=True), "sqlite")
+    .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+)
+
+metadata = MetaData()
+erp_order = Table(
+    "erp_order",
+    metadata,
+    Column("order_no", String(64), primary_key=True),
+    Column("platform", String(16), nullable=False),
+    Column("shop", String(64), nullable=False),
+    Column("platform_order_id", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("shipped_at", MOMENT),
+    Column("signed_at", MOMENT),
+    Column("sign_kind", String(16)),
+    Column("logistics_status", String(32)),
+    Column("waybill_nos", String(255)),
+    Column("latest_trace", String(500)),
+    Column("latest_trace_at", MOMENT),
+    Column("buyer_name", String(64)),
+    Column("buyer_phone", String(32)),
+    Column("buyer_opted_out", Integer, nullable=False, server_default="0"),
+    Column("updated_at", MOMENT, nullable=False),
+    mysql_charset="utf8mb4",
+    mariadb_charset="utf8mb4",
+)
+
+BUYERS = ("赵小满", "钱立夏", "孙白露", "李霜降", "周惊蛰", "吴谷雨", "郑芒种", "王小雪")
+DECOYS_PER_HUNDRED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    One ERP row and its life as the shop's people write it (aware times).
+
+    :param order_id: the platform's order id.
+    :param closed_at: when a person closes it; None is never.
+    :param signed_at: when a person saw it signed, before the world began (a decoy).
+    """
+
+    order_no: str
+    account: str
+    order_id: str
+    created_at: datetime
+    shipped_at: datetime
+    closed_at: datetime | None
+    signed_at: datetime | None
+    number: int
+
+    def state(self, at: datetime) -> tuple[str, datetime]:
+        """Its status at a time and when it got it, as far as people are concerned."""
+        if self.signed_at is not None:
+            return "SIGNED", self.signed_at
+        if self.closed_at is not None and self.closed_at <= at:
+            return "CLOSED", self.closed_at
+        if self.shipped_at <= at:
+            return "SHIPPED", self.shipped_at
+        return "PENDING", self.created_at
+
+    def values(self, at: datetime) -> dict[str, Any]:
+        """The row as inserted at a time."""
+        status, since = self.state(at)
+        return {
+            "order_no": self.order_no,
+            "platform": "1688",
+            "shop": self.account,
+            "platform_order_id": self.order_id,
+            "status": status,
+            "priority": 1 if self.number % 20 == 0 else 0,
+            "shipped_at": None if status == "PENDING" else _local(self.shipped_at),
+            "signed_at": _local(self.signed_at) if self.signed_at else None,
+            "sign_kind": "self" if self.signed_at else None,
+            "buyer_name": BUYERS[self.number % len(BUYERS)],
+            "buyer_phone": f"199{self.number * 7919 % 10**8:08d}",
+            "buyer_opted_out": 1 if self.number % 11 == 0 else 0,
+            "updated_at": _local(since),
+        }
+
+
+class DemoErp:
+    """The ERP on any SQLAlchemy engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def create(self) -> None:
+        """Create the table unless it is there."""
+        metadata.create_all(self.engine)
+
+    def drop(self) -> None:
+        """Drop the table if it is there."""
+        metadata.drop_all(self.engine)
+
+    def sync(self, world: World, at: datetime) -> int:
+        """
+        Insert and update rows as of a world time (aware); returns how many changed.
+
+        A frozen world freezes the ERP too. Running it again changes nothing.
+        """
+        at = world.as_of(at)
+        inserts: list[dict[str, Any]] = []
+        updates: list[dict[str, Any]] = []
+        with self.engine.begin() as connection:
+            query = select(erp_order.c.order_no, erp_order.c.status)
+            statuses = {order_no: status for order_no, status in connection.execute(query)}
+            for row in rows(world):
+                stored = statuses.get(row.order_no)
+                if row.created_at <= at and stored is None:
+                    inserts.append(row.values(at))
+                elif stored in ("PENDING", "SHIPPED") and stored != row.state(at)[0]:
+                    values = row.values(at)
+                    if (stored, values["status"]) != ("SHIPPED", "PENDING"):
+                        updates.append(_change(values, stored))
+            if inserts:
+                connection.execute(insert(erp_order), inserts)
+            if updates:
+                connection.execute(CHANGE, updates)
+        return len(inserts) + len(updates)
+
+
+CHANGE = (
+    update(erp_order)
+    .where(
+        erp_order.c.order_no == bindparam("changed_order_no"),
+        erp_order.c.status == bindparam("old_status"),
+    )
+    .values(
+        status=bindparam("new_status"),
+        shipped_at=bindparam("new_shipped_at"),
+        updated_at=bindparam("new_updated_at"),
+    )
+)
+
+
+def rows(world: World) -> Iterator[Row]:
+    """Every row the ERP ever has: one an order, now and then two, and decoys no platform knows."""
+    for number, account in enumerate(world.accounts, start=1):
+        for order in world.orders(account):
+            yield from _rows_of(order, f"SO{number}{order.index:07d}")
+        yield from _decoys(world, account, number)
+
+
+def _rows_of(order: Order, order_no: str) -> Iterator[Row]:
+    """A person closes one in seventy, a day to four days after shipping."""
+    closed_at = None
+    if order.quirk % 70 == 3:
+        closed_at = order.shipped_at + timedelta(hours=20 + order.quirk % 80)
+    copies = ("", "-2") if order.quirk % 50 == 1 else ("",)
+    for copy in copies:
+        yield Row(
+            order_no=order_no + copy,
+            account=order.account,
+            order_id=order.order_id,
+            created_at=order.created_at,
+            shipped_at=order.shipped_at,
+            closed_at=closed_at,
+            signed_at=None,
+            number=order.quirk,
+        )
+
+
+def _decoys(world: World, account: str, account_number: int) -> Iterator[Row]:
+    """Orders that ended before the world began, some signed and some closed."""
+    dice = random.Random(f"{world.seed}/{account}/decoys")
+    for index in range(max(2, world.accounts[account] * DECOYS_PER_HUNDRED // 100)):
+        shipped_at = world.start - timedelta(days=dice.randint(8, 60), minutes=dice.randint(0, 999))
+        ended_at = shipped_at + timedelta(days=3)
+        yield Row(
+            order_no=f"SO{account_number}9{index:06d}",
+            account=account,
+            order_id=f"28{dice.randrange(10**17):017d}",
+            created_at=shipped_at - timedelta(days=1),
+            shipped_at=shipped_at,
+            closed_at=ended_at if index % 2 else None,
+            signed_at=None if index % 2 else ended_at,
+            number=dice.randrange(10**6),
+        )
+
+
+def _change(values: dict[str, Any], stored: str) -> dict[str, Any]:
+    return {
+        "changed_order_no": values["order_no"],
+        "old_status": stored,
+        "new_status": values["status"],
+        "new_shipped_at": values["shipped_at"],
+        "new_updated_at": values["updated_at"],
+    }
+
+
+def _local(at: datetime) -> datetime:
+    return at.astimezone(SHANGHAI).replace(tzinfo=None)

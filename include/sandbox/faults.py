@@ -1,0 +1,178 @@
+"""Faults the sandbox injects: by seeded chance, or scripted for the next calls of an order."""
+
+import itertools
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+# Instead of an answer.
+HTTP_FAULTS = frozenset(
+    {
+        "http_429",
+        "http_500",
+        "http_502",
+        "qos_200",
+        "qos_400",
+        "reset",
+        "hang",
+        "html",
+        "token_expired",
+    }
+)
+# Done to a good answer of a logistics API.
+ANSWER_FAULTS = frozenset({"half_json", "empty", "duplicated", "reordered"})
+KINDS = HTTP_FAULTS | ANSWER_FAULTS
+
+
+@dataclass(slots=True)
+class Fault:
+    """
+    One rule.
+
+    :param kind: one of KINDS.
+    :param probability: share of matching calls it strikes.
+    :param times: how many calls it strikes in all; None has no end.
+    :param api: only calls of this API; `order_id`, `account` likewise.
+    :param seconds: Retry-After of `http_429` (whole seconds), silence of `hang`.
+    """
+
+    kind: str
+    probability: float = 1.0
+    times: int | None = None
+    api: str | None = None
+    order_id: str | None = None
+    account: str | None = None
+    seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(sorted(KINDS))}")
+
+    def matches(self, api: str, order_id: str, account: str) -> bool:
+        return (
+            self.api in (None, api)
+            and self.order_id in (None, order_id)
+            and self.account in (None, account)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long an answer takes, in milliseconds; a share of the answers is slow."""
+
+    usual_ms: float = 0
+    slow_ms: float = 0
+    slow_share: float = 0
+
+
+class Faults:
+    """The rules in force; they may change while the sandbox runs."""
+
+    def __init__(self, seed: int = 0, *, latency: Latency | None = None) -> None:
+        self.latency = latency or Latency()
+        self._dice = random.Random(f"{seed}/faults")
+        self._rules: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        kind: str,
+        *,
+        probability: float = 1.0,
+        times: int | None = None,
+        api: str | None = None,
+        order_id: str | None = None,
+        account: str | None = None,
+        seconds: float = 1.0,
+    ) -> Self:
+        """Put a rule in force, see `Fault`; returns itself, so that calls can be chained."""
+        with self._lock:
+            self._rules.append(Fault(kind, probability, times, api, order_id, account, seconds))
+        return self
+
+    def clear(self) -> None:
+        """Take all rules and the latency away."""
+        with self._lock:
+            self._rules.clear()
+            self.latency = Latency()
+
+    def pick(
+        self, api: str, order_id: str, account: str, can_strike: Callable[[str], bool]
+    ) -> Fault | None:
+        """
+        The first rule that strikes this call; a scripted one is used up.
+
+        :param can_strike: whether a kind of fault makes sense for the answer at hand.
+        """
+        if not self._rules:
+            return None
+        with self._lock:
+            for rule in self._rules:
+                if rule.times == 0 or not rule.matches(api, order_id, account):
+                    continue
+                if not can_strike(rule.kind):
+                    continue
+                if rule.probability < 1 and self._dice.random() >= rule.probability:
+                    continue
+                if rule.times is not None:
+                    rule.times -= 1
+                return rule
+        return None
+
+    def delay(self) -> float:
+        """Seconds the next answer takes."""
+        latency = self.latency
+        if not latency.usual_ms and not latency.slow_share:
+            return 0.0
+        with self._lock:
+            slow = self._dice.random() < latency.slow_share
+        return (latency.slow_ms if slow else latency.usual_ms) / 1000
+
+    def spoil(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        """A good answer with its order's events missing, doubled or in another order."""
+        with self._lock:
+            if kind == "empty":
+                return self._empty(body)
+            traces = body.get("logisticsTrace")
+            if not traces:
+                return body
+            change = self._duplicated if kind == "duplicated" else self._reordered
+            return body | {"logisticsTrace": [change(trace) for trace in traces]}
+
+    def _empty(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        if "logisticsTrace" not in body:
+            return {"success": True, "result": []}
+        return self._dice.choice(
+            (
+                {"success": True, "logisticsTrace": []},
+                {"success": False, "errorMessage": "该订单没有物流跟踪信息"},
+                {
+                    "success": False,
+                    "errorCode": "404",
+                    "errorMessage": "无法找到相对应的物流单跟踪信息。",
+                },
+            )
+        )
+
+    def _duplicated(self, trace: dict[str, Any]) -> dict[str, Any]:
+        """Some steps twice; each repeat right behind its original, which keeps their order."""
+        steps = [
+            step
+            for original in trace.get("logisticsSteps", ())
+            for step in [original] * self._dice.choice((1, 1, 2))
+        ]
+        return trace | {"logisticsSteps": steps}
+
+    def _reordered(self, trace: dict[str, Any]) -> dict[str, Any]:
+        """Steps shuffled; those of one second keep their order, which alone tells the later one."""
+        groups = [
+            list(group)
+            for _, group in itertools.groupby(
+                sorted(trace.get("logisticsSteps", ()), key=lambda step: step["acceptTime"]),
+                key=lambda step: step["acceptTime"],
+            )
+        ]
+        self._dice.shuffle(groups)
+        return trace | {"logisticsSteps": list(itertools.chain.from_iterable(groups))}

@@ -1,0 +1,287 @@
+"""Parcels and their steps, and the script that writes the steps of one parcel.
+
+The label of a step is given by the story that tells it and never read from the text, so that the
+world can judge a reader of texts.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+
+from sandbox import carriers
+from sandbox.carriers import CARRIER_WEIGHTS, CARRIERS, CITIES, PLACES, Carrier, City, People
+
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+FUTURE = datetime(2050, 1, 1, tzinfo=UTC)
+LATE_SHARE = 0.06
+FINAL_LABELS = frozenset({"signed", "returned"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One scan of a parcel.
+
+    :param occurred_at: what the trace says (UTC, whole seconds).
+    :param published_at: when the platform begins to show it (UTC), minutes or hours later.
+    :param label: its meaning, a shipment status.
+    :param sign_kind: how a sign was made; empty for other steps.
+    :param variants: further spellings of the same scan, shown beside it in the same reply.
+    """
+
+    occurred_at: datetime
+    published_at: datetime
+    text: str
+    label: str
+    sign_kind: str = ""
+    variants: tuple[str, ...] = ()
+
+    @property
+    def printed_at(self) -> str:
+        """The time as 1688 prints it: naive, Asia/Shanghai."""
+        return self.occurred_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """
+    One parcel with its whole life, past and future.
+
+    :param waybills: (from when, number), oldest first.
+    :param statuses: (from when, platform status), oldest first.
+    :param dropped_at: when the platform takes it off the order's list for good.
+    :param lines: order lines in it, from 0.
+    :param by_publication: replies list the steps in the order they became known.
+    """
+
+    consignment_id: str
+    carrier: Carrier
+    waybills: tuple[tuple[datetime, str], ...]
+    listed_at: datetime
+    dropped_at: datetime | None
+    lines: tuple[int, ...]
+    steps: tuple[Step, ...]
+    statuses: tuple[tuple[datetime, str], ...]
+    by_publication: bool
+    story: str
+
+    def is_listed(self, at: datetime) -> bool:
+        return self.listed_at <= at and (self.dropped_at is None or at < self.dropped_at)
+
+    def shown(self, at: datetime) -> list[Step]:
+        """The steps the platform shows at a time, in the order of its replies."""
+        return [step for step in self.steps if step.published_at <= at]
+
+    def platform_status(self, at: datetime) -> str:
+        return [status for since, status in self.statuses if since <= at][-1]
+
+    def waybill(self, at: datetime) -> str:
+        return [number for since, number in self.waybills if since <= at][-1]
+
+
+class Script:
+    """
+    Writes one parcel's steps as time goes by; `now` is the time of the last step.
+
+    :param listed_at: when the platform lists the parcel (UTC).
+    """
+
+    def __init__(self, dice: random.Random, people: People, listed_at: datetime) -> None:
+        self.dice = dice
+        self.people = people
+        self.listed_at = self.now = listed_at
+        self.carrier = dice.choices(CARRIERS, CARRIER_WEIGHTS)[0]
+        self.origin, self.target = dice.sample(CITIES, 2)
+        self.city = self.origin
+        self.steps: list[Step] = []
+        self.waybills = [(listed_at, self.carrier.new_waybill(dice))]
+        self.sign_lag = timedelta(minutes=dice.randint(0, 40))
+        self.last_status: tuple[timedelta, str] | None = None
+        self.first_status = "WAITACCEPT"
+
+    def wait(self, low: float, high: float) -> None:
+        """Let between `low` and `high` hours pass."""
+        self.now += timedelta(seconds=round(self.dice.uniform(low, high) * 3600))
+
+    def write(self, label: str, texts: Sequence[str], sign_kind: str = "", **words: str) -> None:
+        """Add a step now, with one of the texts filled in."""
+        self.steps.append(self._step(label, texts, sign_kind, **words))
+
+    def collect(self) -> None:
+        self.wait(1, 9)
+        self.write("picked_up", carriers.COLLECTED[self.carrier.style])
+
+    def travel(self, scans: int | None = None) -> None:
+        """From the sender's site over the hubs to the last site, or the first scans of it."""
+        style = self.carrier.style
+        first_hub, last_hub = self.origin.hub, self.target.hub
+        first_site, last_site = self.site(self.origin), self.site(self.target)
+        stops = (
+            (carriers.DEPARTED[style], self.origin, first_site, first_hub),
+            (carriers.ARRIVED[style], self.origin, first_hub, ""),
+            (carriers.DEPARTED[style], self.origin, first_hub, last_hub),
+            (carriers.ARRIVED[style], self.target, last_hub, ""),
+            (carriers.DEPARTED[style], self.target, last_hub, last_site),
+            (carriers.ARRIVED_AT_SITE[style], self.target, last_site, ""),
+        )
+        for texts, city, here, there in stops[:scans]:
+            self.city = city
+            self.wait(0.5, 6)
+            self.write("in_transit", texts, here=here, there=there)
+
+    def dispatch(self) -> None:
+        """Out for delivery between 8 and 11 of the next morning (or this one), Asia/Shanghai."""
+        local = self.now.astimezone(SHANGHAI)
+        morning = local.replace(hour=8, minute=0, second=0)
+        if local > morning:
+            morning += timedelta(days=1)
+        self.now = morning.astimezone(UTC)
+        self.wait(0.1, 3)
+        self.write("out_for_delivery", carriers.DISPATCHED[self.carrier.style])
+
+    def reach_the_door(self) -> None:
+        self.collect()
+        self.travel()
+        self.dispatch()
+
+    def fail(self) -> None:
+        self.wait(1, 5)
+        self.write("delivery_failed", carriers.FAILED)
+
+    def store(self, kind: str) -> None:
+        """Leave it at a station, in a locker or with an agency."""
+        self.wait(0.5, 4)
+        self.write("ready_for_pickup", carriers.STORED[kind])
+
+    def sign(self, kind: str, low: float = 0.5, high: float = 6) -> None:
+        self.wait(low, high)
+        self.write("signed", carriers.SIGNED[kind], sign_kind=kind)
+
+    def refuse(self) -> None:
+        self.wait(0.5, 4)
+        self.write("returning", carriers.REFUSED)
+
+    def go_back(self) -> None:
+        """Back to the sender; a plain scan on the way says nothing of the return."""
+        self.wait(4, 16)
+        self.write("returning", carriers.GOING_BACK, here=self.target.hub, there=self.origin.hub)
+        self.city = self.origin
+        self.wait(6, 20)
+        self.write("in_transit", carriers.ARRIVED[self.carrier.style], here=self.origin.hub)
+
+    def come_home(self) -> None:
+        self.wait(4, 16)
+        if self.dice.random() < 0.3:
+            self.write("signed", (carriers.RETURNED_PLAIN,))
+        else:
+            self.write("returned", carriers.RETURNED)
+
+    def vary_last(self, *variants: str) -> None:
+        """Show the last step also in other spellings of the same scan."""
+        self.steps[-1] = replace(self.steps[-1], variants=variants)
+
+    def finish(
+        self,
+        consignment_id: str,
+        *,
+        lines: tuple[int, ...],
+        story: str,
+        dropped_at: datetime | None = None,
+    ) -> Parcel:
+        by_publication = self.dice.random() < 0.3
+        steps = _published(self.dice, self.steps)
+        return Parcel(
+            consignment_id=consignment_id,
+            carrier=self.carrier,
+            waybills=tuple(self.waybills),
+            listed_at=self.listed_at,
+            dropped_at=dropped_at,
+            lines=lines,
+            steps=_in_reply_order(steps, by_publication),
+            statuses=self._statuses(steps),
+            by_publication=by_publication,
+            story=story,
+        )
+
+    def _statuses(self, steps: list[Step]) -> tuple[tuple[datetime, str], ...]:
+        """The platform's own status: follows the steps, a sign by up to 40 minutes."""
+        statuses = [(self.listed_at, self.first_status)]
+        if self.first_status == "WAITACCEPT" and self.dice.random() < 0.7:
+            statuses.append((self.listed_at + timedelta(minutes=40), "ACCEPT"))
+        known = sorted(
+            (step for step in steps if step.label != "info_received" and step.occurred_at < FUTURE),
+            key=lambda step: step.published_at,
+        )
+        if known:
+            statuses = [entry for entry in statuses if entry[0] < known[0].published_at]
+            statuses.append((known[0].published_at, "TRANSPORT"))
+        for step in sorted(known, key=lambda step: step.occurred_at):
+            signs = step.label in FINAL_LABELS
+            if statuses[-1][1] == "SIGN" and not signs:
+                statuses.append((step.published_at, "TRANSPORT"))
+            elif signs and statuses[-1][1] != "SIGN":
+                statuses.append((step.published_at + self.sign_lag, "SIGN"))
+        if self.last_status:
+            lag, status = self.last_status
+            last_shown = max([self.listed_at, *(step.published_at for step in known)])
+            statuses = [entry for entry in statuses if entry[0] < last_shown + lag]
+            statuses.append((last_shown + lag, status))
+        return tuple(statuses)
+
+    def _step(self, label: str, texts: Sequence[str], sign_kind: str, **words: str) -> Step:
+        dice, people = self.dice, self.people
+        text = dice.choice(texts).format_map(
+            {
+                "city": self.city.full_name,
+                "site": self.site(self.city),
+                "brand": self.carrier.brand,
+                "place": dice.choice(PLACES),
+                "code": f"{dice.randint(1, 9)}-{dice.randint(1, 9)}-{dice.randint(1000, 9999)}",
+                "courier": dice.choice(people.names),
+                "signer": dice.choice(people.names),
+                "mobile": dice.choice(people.mobiles),
+                "mobile2": dice.choice(people.mobiles),
+                "virtual": dice.choice(people.virtuals),
+                "landline": dice.choice(people.landlines[self.city.area_code]),
+            }
+            | words
+        )
+        return Step(self.now, self.now, text, label, sign_kind)
+
+    @staticmethod
+    def site(city: City) -> str:
+        """The carrier's branch in a city."""
+        return f"{city.province}{city.name}{city.district}公司"
+
+
+def _published(dice: random.Random, steps: list[Step]) -> list[Step]:
+    """Give each step the time it becomes known: never after the sign (or end) that follows it."""
+    published: list[Step] = []
+    limit: datetime | None = None
+    follower: Step | None = None
+    for step in reversed(steps):
+        if follower is not None and step.occurred_at == follower.occurred_at:
+            shown_at = follower.published_at
+        else:
+            base = follower.occurred_at if step.occurred_at >= FUTURE and follower else None
+            shown_at = (base or step.occurred_at) + _delay(dice)
+        if limit is not None:
+            shown_at = min(shown_at, limit)
+        if limit is None or step.label in FINAL_LABELS:
+            limit = shown_at
+        follower = replace(step, published_at=shown_at)
+        published.append(follower)
+    return published[::-1]
+
+
+def _delay(dice: random.Random) -> timedelta:
+    if dice.random() < LATE_SHARE:
+        return timedelta(minutes=dice.randint(60, 300))
+    return timedelta(seconds=dice.randint(60, 900))
+
+
+def _in_reply_order(steps: list[Step], by_publication: bool) -> tuple[Step, ...]:
+    if by_publication:
+        return tuple(sorted(steps, key=lambda step: step.published_at))
+    return tuple(sorted(steps, key=lambda step: step.occurred_at))

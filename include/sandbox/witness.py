@@ -1,0 +1,146 @@
+"""Compares what a warehouse's ``analytics`` views say with what the world knows to be true."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, Row, text
+
+from sandbox.erp import rows
+from sandbox.world import OrderTruth, ParcelTruth, World
+
+_OrderKey = tuple[str, str]
+_ParcelKey = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that the warehouse has otherwise than the world; ``what`` groups alike ones."""
+
+    what: str
+    where: str
+    true: object
+    found: object
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.where}: true is {self.true}, found {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """The rows of the views, by their keys."""
+
+    orders: dict[_OrderKey, list[Row[Any]]]
+    shipments: dict[_ParcelKey, Row[Any]]
+    scans: dict[_ParcelKey, Counter[datetime]]
+
+    @classmethod
+    def read(cls, engine: Engine) -> "Warehouse":
+        """Everything the views hold now."""
+        orders: dict[_OrderKey, list[Row[Any]]] = defaultdict(list)
+        scans: dict[_ParcelKey, Counter[datetime]] = defaultdict(Counter)
+        with engine.connect() as connection:
+            for row in connection.execute(text("select * from analytics.orders")):
+                orders[row.account, row.platform_order_id].append(row)
+            shipments = {
+                (row.account, row.platform_order_id, row.consignment_id): row
+                for row in connection.execute(text("select * from analytics.shipments"))
+            }
+            events = text(
+                "select account, platform_order_id, consignment_id, occurred_at"
+                " from analytics.trace_events"
+            )
+            for account, order_id, consignment_id, occurred_at in connection.execute(events):
+                scans[account, order_id, consignment_id][occurred_at] += 1
+        return cls(orders, shipments, scans)
+
+
+def differences(engine: Engine, world: World, at: datetime) -> list[Difference]:
+    """
+    What differs from the truth as of ``at``; empty when the warehouse is right.
+
+    Fair once the world has stood still (``World.freeze``) for long enough to be asked about
+    everything: a day and a few half hours.
+    """
+    found = Warehouse.read(engine)
+    return list(_differences(found, world, at))
+
+
+def leaks(engine: Engine, world: World) -> list[str]:
+    """Phone numbers and names of the world's people that stand in the warehouse."""
+    stored = text(
+        "select description from tracking.trace_event union all"
+        " select cast(body as text) from tracking.trace_reply union all"
+        " select last_event from tracking.shipment where last_event is not null"
+    )
+    with engine.connect() as connection:
+        everything = "\n".join(connection.execute(stored).scalars())
+    return sorted(word for word in world.phones | world.names if word in everything)
+
+
+def _differences(found: Warehouse, world: World, at: datetime) -> Iterator[Difference]:
+    as_of = world.as_of(at)
+    tracked = {
+        (row.account, row.order_id) for row in rows(world) if row.state(as_of)[0] == "SHIPPED"
+    }
+    truth = world.truth(at)
+    for key in sorted(tracked & truth.keys()):
+        yield from _order_differences(found, key, truth[key])
+    for key, erp_rows in found.orders.items():
+        true = truth.get(key)
+        if true is None or not (true.signed or _signed_by_text(true, at)):
+            for row in erp_rows:
+                if row.signed_at is not None:
+                    yield Difference("order wrongly signed", "/".join(key), None, row.signed_at)
+
+
+def _signed_by_text(true: OrderTruth, at: datetime) -> bool:
+    """Whether the texts said signed for a day without the platform's word: that counts too."""
+    live = [parcel for parcel in true.parcels if parcel.status != "cancelled"]
+    return not true.has_unshipped_lines and all(
+        parcel.signed_at is not None and at - parcel.signed_at >= timedelta(hours=24)
+        for parcel in live
+    )
+
+
+def _order_differences(found: Warehouse, key: _OrderKey, true: OrderTruth) -> Iterator[Difference]:
+    where = "/".join(key)
+    if key not in found.orders:
+        yield Difference("order missing", where, "tracked", None)
+        return
+    for row in found.orders[key]:
+        if true.signed and row.signed_at != true.signed_at:
+            yield Difference("order's sign", where, true.signed_at, row.signed_at)
+        live = sum(parcel.status != "cancelled" for parcel in true.parcels)
+        if row.parcels != live:
+            yield Difference("order's parcels", where, live, row.parcels)
+    for parcel in true.parcels:
+        yield from _parcel_differences(found, (*key, parcel.consignment_id), parcel)
+
+
+def _parcel_differences(
+    found: Warehouse, key: _ParcelKey, true: ParcelTruth
+) -> Iterator[Difference]:
+    where = "/".join(key)
+    row = found.shipments.get(key)
+    if row is None:
+        yield Difference("parcel missing", where, true.status, None)
+        return
+    for what, expected, actual in (
+        ("status", true.status, row.status),
+        ("waybill number", true.waybill_no, row.waybill_no),
+        ("carrier", re.split("[（(]", true.carrier_name)[0], row.carrier_name),
+        ("sign time", true.signed_at, row.signed_at),
+        ("sign kind", true.sign_kind or None, row.sign_kind),
+    ):
+        if expected != actual:
+            yield Difference(what, where, expected, actual)
+    expected_scans = Counter(event.occurred_at for event in true.events)
+    actual_scans = found.scans.get(key, Counter())
+    for missing in (expected_scans - actual_scans).elements():
+        yield Difference("event missing", where, missing, None)
+    for surplus in (actual_scans - expected_scans).elements():
+        yield Difference("event too many", where, None, surplus)

@@ -1,0 +1,335 @@
+"""A seeded world of orders and parcels: the same seed tells the same stories, truth is known.
+
+Everything is a pure function of time. The stand-in platform shows what is published by then;
+`truth` says what a reader of everything published by then must hold for true.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from sandbox.carriers import People
+from sandbox.parcels import FUTURE, Parcel, Script, Step
+from sandbox.stories import STORIES, Story
+
+NUMBER_STEP = 7919
+BAD_STATUSES = {"UNSIGN": "exception", "NOGET": "exception", "CANCEL": "cancelled"}
+EARLY_STATUSES = {
+    "WAITACCEPT": "info_received",
+    "ACCEPT": "info_received",
+    "TRANSPORT": "in_transit",
+}
+RETURN_LABELS = frozenset({"returning", "returned"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventTruth:
+    """One distinct scan; `label` is its own meaning, without what came before it."""
+
+    occurred_at: datetime
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelTruth:
+    """
+    What is true of a parcel.
+
+    :param waybills: every number so far, oldest first.
+    :param sign_kind: `text` until the platform's status says SIGN; empty when not signed.
+    """
+
+    consignment_id: str
+    waybill_no: str
+    waybills: tuple[str, ...]
+    carrier_name: str
+    status: str
+    signed_at: datetime | None
+    sign_kind: str
+    events: tuple[EventTruth, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTruth:
+    """What is true of an order; `superseded` are parcels the platform no longer lists."""
+
+    account: str
+    order_id: str
+    parcels: tuple[ParcelTruth, ...]
+    superseded: tuple[str, ...]
+    signed: bool
+    signed_at: datetime | None
+    has_unshipped_lines: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    One platform order with its whole life.
+
+    :param shipped_at: when the ERP says it shipped.
+    :param lines_shipped: for each line, when the platform says so; None is never.
+    :param refusal: the platform's errorCode for every question about it.
+    :param quirk: chooses among the platform's many spellings, always alike for one order.
+    """
+
+    account: str
+    index: int
+    order_id: str
+    story: str
+    created_at: datetime
+    shipped_at: datetime
+    parcels: tuple[Parcel, ...]
+    lines_shipped: tuple[datetime | None, ...]
+    refusal: str
+    quirk: int
+
+    def listed(self, at: datetime) -> list[Parcel]:
+        """The parcels the platform lists at a time."""
+        return [parcel for parcel in self.parcels if parcel.is_listed(at)]
+
+    def has_unshipped_lines(self, at: datetime) -> bool:
+        return any(shipped is None or at < shipped for shipped in self.lines_shipped)
+
+
+class World:
+    """
+    All orders of some accounts.
+
+    :param start: about when the first half of the stories is under way (aware).
+    :param accounts: account id to number of orders.
+    :param stories: weights by story name instead of the usual ones: `{"sign_withdrawn": 1}`.
+    :param shipping_hours: orders ship over so many hours from `start`, a third of them before.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        start: datetime,
+        accounts: Mapping[str, int],
+        *,
+        stories: Mapping[str, int] | None = None,
+        shipping_hours: float = 48,
+    ) -> None:
+        if start.tzinfo is None:
+            raise ValueError("start needs an offset")
+        self.seed = seed
+        self.start = start.astimezone(UTC).replace(microsecond=0)
+        self.accounts = dict(accounts)
+        self.shipping_hours = shipping_hours
+        self._people = People(seed)
+        weights = stories or {name: story.weight for name, story in STORIES.items()}
+        self._deck = [name for name in sorted(weights) for _ in range(weights[name])]
+        self._numbers = {account: number for number, account in enumerate(self.accounts)}
+        self._orders: dict[tuple[str, int], Order] = {}
+        self._frozen_at: datetime | None = None
+        self._shuffled = lru_cache(maxsize=None)(self._shuffle)
+
+    @property
+    def people(self) -> People:
+        return self._people
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every person's name a text may hold."""
+        return frozenset(self._people.names)
+
+    @property
+    def phones(self) -> frozenset[str]:
+        """Every phone number a text may hold."""
+        return self._people.phones
+
+    def freeze(self, at: datetime | None) -> None:
+        """Let nothing be published after `at` (None: let the world go on)."""
+        self._frozen_at = at.astimezone(UTC) if at else None
+
+    def as_of(self, now: datetime) -> datetime:
+        """The time whose world is shown at `now`."""
+        return min(now, self._frozen_at) if self._frozen_at else now
+
+    def orders(self, account: str | None = None) -> Iterator[Order]:
+        """All orders, of one account or of all, whether shipped or not."""
+        for each in [account] if account else self.accounts:
+            for index in range(self.accounts[each]):
+                yield self._order(each, index)
+
+    def find(self, account: str, order_id: str) -> Order | None:
+        """The order, when it is this account's."""
+        if account not in self.accounts or len(order_id) != 19 or not order_id.isdecimal():
+            return None
+        index = (int(order_id) // 10**6 - self._first_number) // NUMBER_STEP
+        if not 0 <= index < self.accounts[account]:
+            return None
+        order = self._order(account, index)
+        return order if order.order_id == order_id else None
+
+    def truth(self, at: datetime) -> dict[tuple[str, str], OrderTruth]:
+        """What is true at a time of every order the ERP calls shipped by then."""
+        at = self.as_of(at)
+        return {
+            (order.account, order.order_id): order_truth(order, at)
+            for order in self.orders()
+            if order.shipped_at <= at
+        }
+
+    @property
+    def _first_number(self) -> int:
+        return 2_930_000_000_000 + self.seed % 1000 * 10**6
+
+    def _order_id(self, account: str, index: int) -> str:
+        """19 digits; the last six are the buyer's."""
+        buyer = random.Random(f"{self.seed}/{account}").randrange(10**6)
+        scatter = random.Random(f"{self.seed}/{account}/{index}/id").randrange(NUMBER_STEP)
+        return f"{self._first_number + index * NUMBER_STEP + scatter}{buyer:06d}"
+
+    def _story(self, account: str, index: int) -> str:
+        block, place = divmod(index, len(self._deck))
+        return self._shuffled(account, block)[place]
+
+    def _shuffle(self, account: str, block: int) -> list[str]:
+        deck = list(self._deck)
+        random.Random(f"{self.seed}/{account}/deck/{block}").shuffle(deck)
+        return deck
+
+    def _order(self, account: str, index: int) -> Order:
+        order = self._orders.get((account, index))
+        if order is None:
+            order = self._orders[account, index] = self._write_order(account, index)
+        return order
+
+    def _write_order(self, account: str, index: int) -> Order:
+        dice = random.Random(f"{self.seed}/{account}/{index}")
+        name = self._story(account, index)
+        story = STORIES[name]
+        shipped_at = self._shipping_time(dice)
+        if story.refusal == "order.createtime.history":
+            shipped_at -= timedelta(days=400)
+        listed_at = shipped_at
+        if story.erp_ahead:
+            listed_at += _hours(dice, *story.erp_ahead)
+        parcels, lines = self._write_parcels(dice, (account, index), name, story, listed_at)
+        return Order(
+            account=account,
+            index=index,
+            order_id=self._order_id(account, index),
+            story=name,
+            created_at=shipped_at - _hours(dice, 2, 40),
+            shipped_at=shipped_at,
+            parcels=parcels,
+            lines_shipped=lines,
+            refusal=story.refusal,
+            quirk=dice.randrange(10**6),
+        )
+
+    def _shipping_time(self, dice: random.Random) -> datetime:
+        if dice.random() < 1 / 3:
+            return self.start - _hours(dice, 0, 72)
+        return self.start + _hours(dice, 0, self.shipping_hours)
+
+    def _write_parcels(
+        self,
+        dice: random.Random,
+        key: tuple[str, int],
+        name: str,
+        story: Story,
+        listed_at: datetime,
+    ) -> tuple[tuple[Parcel, ...], tuple[datetime | None, ...]]:
+        account, index = key
+        first_id = 616_000_000_000 + (self._numbers[account] * 10**7 + index) * 10
+        parcels: list[Parcel] = []
+        lines: list[datetime | None] = []
+        if story.replaced_after:
+            dropped_at = listed_at + _hours(dice, *story.replaced_after)
+            script = Script(dice, self._people, listed_at)
+            parcels.append(
+                script.finish(f"LP{first_id:014d}", lines=(0,), story=name, dropped_at=dropped_at)
+            )
+            listed_at = dropped_at
+        for tell in story.tells:
+            if lines:
+                listed_at += _hours(dice, *story.delays)
+            script = Script(dice, self._people, listed_at)
+            tell(script)
+            count = dice.choice((1, 1, 2))
+            held = tuple(range(len(lines), len(lines) + count))
+            number = first_id + len(parcels)
+            parcels.append(script.finish(f"LP{number:014d}", lines=held, story=name))
+            shipped = parcels[0].listed_at if story.replaced_after else listed_at
+            lines.extend([shipped] * count)
+        if story.unshipped_line:
+            lines.append(None)
+        return tuple(parcels), tuple(lines)
+
+
+def order_truth(order: Order, at: datetime) -> OrderTruth:
+    """What is true of an order at a time, by the rules of the product's design."""
+    if order.refusal:
+        return OrderTruth(order.account, order.order_id, (), (), False, None, False)
+    listed = order.listed(at)
+    parcels = tuple(parcel_truth(parcel, at) for parcel in listed)
+    confirmed = [
+        parcel.status == "signed" and told.platform_status(at) == "SIGN"
+        for parcel, told in zip(parcels, listed, strict=True)
+        if parcel.status != "cancelled"
+    ]
+    unshipped = order.has_unshipped_lines(at)
+    signed = bool(confirmed) and all(confirmed) and not unshipped
+    times = [parcel.signed_at for parcel in parcels if parcel.signed_at]
+    return OrderTruth(
+        account=order.account,
+        order_id=order.order_id,
+        parcels=parcels,
+        superseded=tuple(
+            parcel.consignment_id
+            for parcel in order.parcels
+            if parcel.dropped_at is not None and parcel.dropped_at <= at
+        ),
+        signed=signed,
+        signed_at=max(times) if signed else None,
+        has_unshipped_lines=unshipped,
+    )
+
+
+def parcel_truth(parcel: Parcel, at: datetime) -> ParcelTruth:
+    """What is true of a listed parcel at a time."""
+    shown = parcel.shown(at)
+    status, sign = _status(parcel, shown, at)
+    confirmed = parcel.platform_status(at) == "SIGN"
+    waybills = tuple(number for since, number in parcel.waybills if since <= at)
+    return ParcelTruth(
+        consignment_id=parcel.consignment_id,
+        waybill_no=waybills[-1],
+        waybills=waybills,
+        carrier_name=parcel.carrier.name,
+        status=status,
+        signed_at=sign.occurred_at if sign else None,
+        sign_kind=(sign.sign_kind if confirmed else "text") if sign else "",
+        events=tuple(EventTruth(step.occurred_at, step.text, step.label) for step in shown),
+    )
+
+
+def _status(parcel: Parcel, shown: list[Step], at: datetime) -> tuple[str, Step | None]:
+    """The status, and the sign step when it is `signed`."""
+    platform_status = parcel.platform_status(at)
+    if platform_status in BAD_STATUSES:
+        return BAD_STATUSES[platform_status], None
+    past = sorted(
+        (step for step in shown if step.occurred_at < FUTURE),
+        key=lambda step: step.occurred_at,
+    )
+    if not past:
+        return EARLY_STATUSES[platform_status], None
+    last = past[-1]
+    if any(step.label in RETURN_LABELS for step in past):
+        home = last.label in {"signed", "returned"} or platform_status == "SIGN"
+        return ("returned" if home else "returning"), None
+    if last.label == "signed":
+        return "signed", last
+    return last.label, None
+
+
+def _hours(dice: random.Random, low: float, high: float) -> timedelta:
+    return timedelta(seconds=round(dice.uniform(low, high) * 3600))

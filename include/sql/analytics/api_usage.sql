@@ -1,0 +1,10 @@
+-- Calls to the platforms by run, account, API and how they ended.
+create view analytics.api_usage as
+select
+    api_usage.run_id,
+    api_usage.account,
+    api_usage.api,
+    api_usage.outcome,
+    api_usage.calls,
+    api_usage.seconds
+from tracking.api_usage

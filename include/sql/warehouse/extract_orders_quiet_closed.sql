@@ -1,0 +1,28 @@
+-- Parcels that serve no open order any more have no open stall and no notice waiting.
+with finished as (
+    select order_shipment.shipment_id
+    from tracking.order_shipment
+    inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
+    group by order_shipment.shipment_id
+    having
+        bool_and(tracked_order.closed_at is not null)
+        and max(tracked_order.closed_at) = :now
+),
+
+cleared as (
+    update tracking.stall
+    set cleared_at = :now
+    from finished
+    where
+        stall.shipment_id = finished.shipment_id
+        and stall.cleared_at is null
+)
+
+update tracking.notification
+set
+    state = 'suppressed',
+    reason = 'closed'
+from finished
+where
+    notification.shipment_id = finished.shipment_id
+    and notification.state = 'pending'

@@ -1,0 +1,56 @@
+-- Each answered order that is still the owner's is free again and knows when to be asked next;
+-- once it has parcels, it is due to be polled.
+-- An order that is not shipped yet is asked again soon, one that fails ever more rarely.
+with answer as (
+    select *
+    from jsonb_to_recordset(cast(:answers as jsonb)) as answer (
+        order_id bigint,
+        lease_token bigint,
+        asked_at timestamptz,
+        has_parcels boolean,
+        has_unshipped_lines boolean,
+        error text,
+        too_old boolean
+    )
+),
+
+held as (
+    select tracked_order.order_id
+    from tracking.tracked_order
+    inner join answer
+        on
+            tracked_order.order_id = answer.order_id
+            and tracked_order.lease_token = answer.lease_token
+    where tracked_order.lease_owner = :owner
+    order by tracked_order.order_id
+    for update of tracked_order
+)
+
+update tracking.tracked_order
+set
+    parcels_asked_at
+    = case when answer.has_parcels then answer.asked_at else tracked_order.parcels_asked_at end,
+    ask_parcels_at = answer.asked_at + case
+        when answer.error is not null
+            then :min_spacing * power(2, least(tracked_order.failures, 4))
+        when answer.has_parcels then interval '24 hours'
+        else :min_spacing
+    end,
+    next_poll_at = case
+        when answer.has_parcels then coalesce(tracked_order.next_poll_at, answer.asked_at)
+        else tracked_order.next_poll_at
+    end,
+    has_unshipped_lines
+    = coalesce(answer.has_unshipped_lines, tracked_order.has_unshipped_lines),
+    closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
+    backfill_at = case when answer.too_old then null else tracked_order.backfill_at end,
+    failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
+    last_error = answer.error,
+    lease_owner = null,
+    lease_until = null
+from answer
+inner join held on answer.order_id = held.order_id
+where tracked_order.order_id = answer.order_id
+returning
+    tracked_order.order_id,
+    answer.too_old

@@ -1,0 +1,40 @@
+-- The most urgent due orders of the account, at most :most, are leased to the owner: high priority
+-- first, then out for delivery, then overdue by longest.
+with due as (
+    select tracked_order.order_id
+    from tracking.tracked_order
+    where
+        tracked_order.account = :account
+        and tracked_order.closed_at is null
+        and tracked_order.parcels_asked_at is not null
+        and tracked_order.next_poll_at <= :now
+        and (
+            tracked_order.last_polled_at is null
+            or tracked_order.last_polled_at <= :now - :min_spacing
+        )
+        and (
+            tracked_order.lease_until is null
+            or tracked_order.lease_until < clock_timestamp()
+        )
+    order by
+        tracked_order.priority desc,
+        tracked_order.status = 'out_for_delivery' desc,
+        tracked_order.next_poll_at asc,
+        tracked_order.order_id asc
+    limit :most
+    for update skip locked
+)
+
+update tracking.tracked_order
+set
+    lease_owner = :owner,
+    lease_until = clock_timestamp() + :lease,
+    lease_token = tracked_order.lease_token + 1
+from due
+where tracked_order.order_id = due.order_id
+returning
+    tracked_order.order_id,
+    tracked_order.platform_order_id,
+    tracked_order.lease_token,
+    tracked_order.fingerprint,
+    tracked_order.all_signed

@@ -1,0 +1,79 @@
+-- Each answered order that is still the owner's is free again and due after the least spacing;
+-- its reply is kept if it says something new. One that fails is polled ever more rarely.
+with answer as (
+    select *
+    from jsonb_to_recordset(cast(:answers as jsonb)) as answer (
+        order_id bigint,
+        lease_token bigint,
+        asked_at timestamptz,
+        fingerprint text,
+        body jsonb,
+        error text,
+        too_old boolean
+    )
+),
+
+held as (
+    select tracked_order.order_id
+    from tracking.tracked_order
+    inner join answer
+        on
+            tracked_order.order_id = answer.order_id
+            and tracked_order.lease_token = answer.lease_token
+    where tracked_order.lease_owner = :owner
+    order by tracked_order.order_id
+    for update of tracked_order
+),
+
+polled as (
+    update tracking.tracked_order
+    set
+        last_polled_at
+        = case when answer.error is null then answer.asked_at else tracked_order.last_polled_at end,
+        next_poll_at = answer.asked_at + :min_spacing * case
+            when answer.error is null then 1
+            else power(2, least(tracked_order.failures, 4))
+        end,
+        backfill_at = case
+            when tracked_order.backfill_at is null or not :backfill then tracked_order.backfill_at
+            when answer.error is null or answer.too_old then null
+            else answer.asked_at + :min_spacing
+        end,
+        fingerprint = coalesce(answer.fingerprint, tracked_order.fingerprint),
+        closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
+        failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
+        last_error = answer.error,
+        lease_owner = null,
+        lease_until = null
+    from answer
+    inner join held on answer.order_id = held.order_id
+    where tracked_order.order_id = answer.order_id
+    returning
+        tracked_order.order_id,
+        answer.asked_at,
+        answer.fingerprint,
+        answer.body,
+        answer.too_old
+),
+
+kept as (
+    insert into tracking.trace_reply (
+        order_id, dialect, fetched_at, fingerprint, body, announce, run_id
+    )
+    select
+        polled.order_id,
+        :dialect,
+        polled.asked_at,
+        polled.fingerprint,
+        polled.body,
+        :announce,
+        :run_id
+    from polled
+    where polled.body is not null
+    order by polled.order_id
+)
+
+select
+    polled.order_id,
+    polled.too_old
+from polled

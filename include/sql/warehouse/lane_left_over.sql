@@ -1,0 +1,9 @@
+-- How many orders of the account are still due to be polled.
+select count(*)
+from tracking.tracked_order
+where
+    account = :account
+    and (
+        (closed_at is null and parcels_asked_at is not null and next_poll_at <= :now)
+        or (backfill_at <= :now and parcels_asked_at is not null and :backfill)
+    )

@@ -1,0 +1,13 @@
+-- The orders, and those that share a parcel with them, are ours until the transaction ends.
+select tracked_order.order_id
+from tracking.tracked_order
+where
+    tracked_order.order_id = any(:orders)
+    or tracked_order.order_id in (
+        select sharing.order_id
+        from tracking.order_shipment as own
+        inner join tracking.order_shipment as sharing on own.shipment_id = sharing.shipment_id
+        where own.order_id = any(:orders)
+    )
+order by tracked_order.order_id
+for update

@@ -1,0 +1,33 @@
+-- This connection is known to use the app key; the slowest connection of the last day sets the
+-- spacing of the row that all of them share, and backfills have a fifth of it on a row of their own.
+with seen as (
+    insert into tracking.api_quota_account (gateway, app_key, account, qps, seen_at)
+    values (:gateway, :app_key, :account, :qps, clock_timestamp())
+    on conflict (gateway, app_key, account) do update
+        set
+            qps = excluded.qps,
+            seen_at = excluded.seen_at
+),
+
+slowest as (
+    select least(:qps, min(qps)) as qps
+    from tracking.api_quota_account
+    where
+        gateway = :gateway
+        and app_key = :app_key
+        and account <> :account
+        and seen_at > clock_timestamp() - interval '1 day'
+)
+
+insert into tracking.api_quota as quota (gateway, app_key, share, spacing, next_at)
+select
+    :gateway,
+    :app_key,
+    share.name,
+    share.factor * 1.04 / slowest.qps,
+    clock_timestamp()
+from slowest
+cross join (values ('all', 1), ('backfill', 5)) as share (name, factor)
+order by share.name
+on conflict (gateway, app_key, share) do update
+    set spacing = excluded.spacing

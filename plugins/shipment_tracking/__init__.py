@@ -1,0 +1,3 @@
+"""Shipment tracking for merchants who buy on 1688 and sell on Taobao and Tmall."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The ERP's side: its database, its times and its writers."""

@@ -1,0 +1,38 @@
+"""An ERP's database with its own idea of time."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class ErpDatabase:
+    """
+    Where the statements under ``include/sql/erp`` run.
+
+    :param timezone: what a time without an offset means there.
+    """
+
+    engine: Engine
+    timezone: ZoneInfo
+
+    def read_time(self, value: object) -> datetime | None:
+        """
+        A time of the ERP in UTC; text in ISO 8601 is read too, since SQLite keeps times as text.
+
+        :raises ValueError: it is neither a time nor null.
+        """
+        if value is None or value == "":
+            return None
+        time = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(time, datetime):
+            raise ValueError(f"{value!r} is no time")
+        aware = time if time.tzinfo else time.replace(tzinfo=self.timezone)
+        return aware.astimezone(UTC)
+
+    def bind_time(self, time: datetime) -> datetime | str:
+        """An aware time as the ERP's columns hold it: local, without an offset, whole seconds."""
+        local = time.astimezone(self.timezone).replace(tzinfo=None, microsecond=0)
+        return local.isoformat(" ") if self.engine.dialect.name == "sqlite" else local

@@ -1,0 +1,154 @@
+"""A platform client from the connection of one account."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from shipment_tracking.errors import ConnectionFieldError
+from shipment_tracking.hooks.clock_hook import refuse_simulated_clock
+from shipment_tracking.hooks.warehouse_hook import WarehouseHook
+from shipment_tracking.models import PLATFORMS
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from shipment_tracking.platforms.client import Account, PlatformClient
+
+EXTRA_FIELDS = ("platform", "dialect", "access_token", "refresh_token", "qps")
+DEFAULT_QPS = 5.0
+
+
+class PlatformHook(BaseHook):
+    """
+    Open a client for one authorised account of an e-commerce platform.
+
+    :param platform_conn_id: Airflow connection (host = gateway without a path, login = app key,
+        password = app secret, extra: platform, dialect, access_token, refresh_token, qps).
+    :param warehouse_conn_id: where the quota of the app key is kept.
+    :param backfill: stay within the backfills' share of the quota.
+    :raises ConnectionFieldError: a field is missing or unusable; the text names it.
+    """
+
+    conn_name_attr = "platform_conn_id"
+    default_conn_name = "platform_1688"
+    conn_type = "ecommerce_platform"
+    hook_name = "E-commerce platform"
+
+    def __init__(
+        self,
+        platform_conn_id: str = default_conn_name,
+        *,
+        warehouse_conn_id: str = "warehouse_db",
+        backfill: bool = False,
+    ) -> None:
+        super().__init__()
+        self.platform_conn_id = platform_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+        self.backfill = backfill
+
+    def get_conn(self) -> "PlatformClient":
+        """The client; it connects on first use."""
+        from shipment_tracking.platforms import dialects
+        from shipment_tracking.platforms.client import Gateway
+        from shipment_tracking.platforms.quota import Quota
+
+        account = self.account()
+        quota = Quota(
+            WarehouseHook(self.warehouse_conn_id).get_conn(),
+            gateway=account.gateway,
+            app_key=account.app_key,
+            account=account.conn_id,
+            qps=account.qps,
+            backfill=self.backfill,
+        )
+        return dialects.client(Gateway(account, quota))
+
+    def account(self) -> "Account":
+        """The connection, read and checked."""
+        from shipment_tracking.platforms.client import Account
+        from shipment_tracking.platforms.dialects import CLIENTS
+
+        connection = self.get_connection(self.platform_conn_id)
+        if connection.conn_type != self.conn_type:
+            raise self._error(f"is of type {connection.conn_type}, not {self.conn_type}")
+        extra = connection.extra_dejson
+        unknown = sorted(extra.keys() - set(EXTRA_FIELDS))
+        if unknown:
+            raise self._error(
+                f"extra has unknown fields {', '.join(unknown)}; known are "
+                f"{', '.join(EXTRA_FIELDS)}"
+            )
+        gateway = self._gateway(connection)
+        refuse_simulated_clock(gateway)
+        return Account(
+            conn_id=self.platform_conn_id,
+            platform=self._one_of(extra, "platform", PLATFORMS),
+            dialect=self._one_of(extra, "dialect", tuple(CLIENTS)),
+            gateway=gateway,
+            app_key=self._required(connection.login, "login (app key)"),
+            app_secret=self._required(connection.password, "password (app secret)"),
+            access_token=self._required(extra.get("access_token"), "extra access_token"),
+            refresh_token=extra.get("refresh_token") or None,
+            qps=self._qps(extra.get("qps")),
+        )
+
+    def _gateway(self, connection: "Connection") -> str:
+        host = self._required(connection.host, "host (gateway)").rstrip("/")
+        parts = urlsplit(host)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+            raise self._error(
+                f"host is {host!r}; it must be the gateway without a path, such as "
+                "https://gw.open.1688.com"
+            )
+        return host if parts.port or not connection.port else f"{host}:{connection.port}"
+
+    def _one_of(self, extra: dict[str, Any], field: str, choices: tuple[str, ...]) -> str:
+        value = extra.get(field)
+        if value not in choices:
+            raise self._error(f"extra {field} is {value!r}, not one of {', '.join(choices)}")
+        return str(value)
+
+    def _required(self, value: str | None, field: str) -> str:
+        if not value:
+            raise self._error(f"{field} is missing")
+        return value
+
+    def _qps(self, value: Any) -> float:
+        if value in (None, ""):
+            return DEFAULT_QPS
+        try:
+            qps = float(value)
+        except (TypeError, ValueError):
+            qps = 0
+        if not 0 < qps < float("inf"):
+            raise self._error(f"extra qps is {value!r}, not a number of calls per second")
+        return qps
+
+    def _error(self, problem: str) -> ConnectionFieldError:
+        return ConnectionFieldError(f"connection {self.platform_conn_id}: {problem}")
+
+
+def is_account(conn_id: str) -> bool:
+    """
+    Whether an account can be asked: a connection of that id and of our type exists.
+
+    A connection with a broken field counts as one: its lane fails and says which field.
+    """
+    try:
+        return PlatformHook.get_connection(conn_id).conn_type == PlatformHook.conn_type
+    except AirflowNotFoundException:
+        return False
+
+
+@contextmanager
+def client(account: str, *, backfill: bool = False) -> Iterator["PlatformClient"]:
+    """A client of the account, closed at the end."""
+    opened = PlatformHook(account, backfill=backfill).get_conn()
+    try:
+        yield opened
+    finally:
+        opened.close()

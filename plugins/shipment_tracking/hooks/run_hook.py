@@ -1,0 +1,75 @@
+"""What a step must know of the Airflow run it works in."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import get_current_context
+
+from shipment_tracking.errors import StatementError
+from shipment_tracking.hooks import clock_hook
+from shipment_tracking.models import Run
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+LANE_BUDGET = timedelta(minutes=22)
+"""Wall-clock time from the start of a run until its lanes claim nothing new."""
+
+
+def this_run() -> Run:
+    """
+    The present run in the steps' words.
+
+    A backfill takes its interval from Airflow, a manual run from its params.
+
+    :raises StatementError: only one of ``shipped_from`` and ``shipped_to`` is given.
+    """
+    context = get_current_context()
+    dag_run, params = context["dag_run"], context["params"]
+    shipped_from, shipped_to = _interval(context, params)
+    return Run(
+        run_id=dag_run.run_id,
+        run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
+        started_at=clock_hook.now(),
+        shipped_from=shipped_from,
+        shipped_to=shipped_to,
+        only_account=params.get("only_account") or None,
+        accept_closures=bool(params.get("accept_closures")),
+    )
+
+
+def lease_owner() -> str:
+    """Who holds a task's leases: the same for every try of it."""
+    task = get_current_context()["ti"]
+    return f"{task.dag_id}/{task.run_id}/{task.task_id}/{task.map_index}"
+
+
+def budget_left() -> timedelta:
+    """
+    Wall-clock time until this run's lanes should stop, counted from the run's start.
+
+    A start that is long past, as in ``dag.test`` of an old date, counts from now.
+    """
+    started = get_current_context()["dag_run"].start_date
+    now = datetime.now(UTC)
+    if started is None or now - started > LANE_BUDGET:
+        return LANE_BUDGET
+    return started + LANE_BUDGET - now
+
+
+def _interval(context: Any, params: Any) -> tuple[datetime | None, datetime | None]:
+    given = (params.get("shipped_from") or None, params.get("shipped_to") or None)
+    if any(given) and not all(given):
+        raise StatementError("give shipped_from and shipped_to together, or neither")
+    if all(given):
+        start, end = (_aware(value) for value in given)
+        if start >= end:
+            raise StatementError(f"shipped_from {start} is not before shipped_to {end}")
+        return start, end
+    if str(getattr(context["dag_run"].run_type, "value", "")) == "backfill":
+        return context["data_interval_start"], context["data_interval_end"]
+    return None, None
+
+
+def _aware(value: Any) -> datetime:
+    time = datetime.fromisoformat(str(value))
+    return (time if time.tzinfo else time.replace(tzinfo=SHANGHAI)).astimezone(UTC)

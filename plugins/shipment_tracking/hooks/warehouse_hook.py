@@ -1,0 +1,65 @@
+"""The warehouse's engine from the connection ``warehouse_db``."""
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+
+from shipment_tracking.errors import ConnectionFieldError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+class WarehouseHook(BaseHook):
+    """
+    Open the warehouse.
+
+    Works through PgBouncer in transaction mode: no prepared statements, no session state, and no
+    connection is kept between two transactions.
+
+    :param warehouse_conn_id: Airflow connection of type postgres.
+    """
+
+    def __init__(self, warehouse_conn_id: str = "warehouse_db") -> None:
+        super().__init__()
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def get_conn(self) -> "Engine":
+        """
+        The engine; it connects on first use.
+
+        :raises ConnectionFieldError: the connection is not of type postgres.
+        """
+        from sqlalchemy import URL, create_engine
+        from sqlalchemy.pool import NullPool
+
+        connection = self.get_connection(self.warehouse_conn_id)
+        if connection.conn_type not in ("postgres", "postgresql"):
+            raise ConnectionFieldError(
+                f"connection {self.warehouse_conn_id} is of type {connection.conn_type}; the "
+                "warehouse must be of type postgres (PostgreSQL 14 or newer)"
+            )
+        url = URL.create(
+            "postgresql+psycopg",
+            username=connection.login,
+            password=connection.password,
+            host=connection.host,
+            port=connection.port,
+            database=connection.schema,
+            query={
+                key: str(value)
+                for key, value in connection.extra_dejson.items()
+                if key in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
+            },
+        )
+        return create_engine(
+            url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args={"prepare_threshold": None, "application_name": "shipment_tracking"},
+        )
+
+
+def warehouse() -> "Engine":
+    """The engine of ``warehouse_db``."""
+    return WarehouseHook().get_conn()

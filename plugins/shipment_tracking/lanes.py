@@ -1,0 +1,313 @@
+"""
+Work through one account's due orders: claim by lease, ask the platform in threads, record.
+
+A lease keeps two runs from asking for the same order at once; its token keeps a process that was
+thought dead from writing. No database transaction is open while a platform is asked.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from sqlalchemy import Engine
+
+from shipment_tracking.errors import (
+    AuthError,
+    LaneStoppedError,
+    PlatformBugError,
+    PlatformError,
+    QuotaError,
+    RejectedError,
+    RetryableError,
+)
+from shipment_tracking.models import Run
+from shipment_tracking.platforms.client import THREADS
+from shipment_tracking.sql import statement
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=3)
+MIN_SPACING = timedelta(minutes=15)
+"""The least time between two polls of one order."""
+
+CHUNK = 100
+RECORD_EVERY = 5.0  # seconds
+FAILURES_IN_A_ROW = 3 * THREADS
+FEWEST_ALIKE = 5  # a lane with fewer refusals than this is never called broken
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An order that is ours until ``deadline`` (monotonic seconds)."""
+
+    order_id: int
+    platform_order_id: str
+    lease_token: int
+    fingerprint: str | None
+    all_signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking for one order: ``found``, or the error."""
+
+    claim: Claim
+    asked_at: datetime
+    found: Any = None
+    error: PlatformError | None = None
+
+
+@dataclass(slots=True)
+class Lane:
+    """
+    One account's orders in the hands of one task.
+
+    :param owner: the same for every try of the task, so that a retry takes its own leases back.
+    :param claim_with: the statement that claims what is due, and its binds.
+    """
+
+    engine: Engine
+    account: str
+    owner: str
+    claim_with: str
+    binds: Mapping[str, Any]
+    lease: timedelta
+    held: dict[int, tuple[Claim, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of_step(
+        cls,
+        step: str,
+        engine: Engine,
+        account: str,
+        this_run: Run,
+        *,
+        owner: str,
+        now: datetime,
+        lease: timedelta,
+    ) -> Self:
+        """The lane of a step: what is due at ``now``, or what a backfill still has to ask for."""
+        if not this_run.is_backfill:
+            return cls(engine, account, owner, f"{step}_claim", {"now": now}, lease)
+        interval = {"shipped_from": this_run.shipped_from, "shipped_to": this_run.shipped_to}
+        binds = {"now": now, **interval}
+        return cls(engine, account, owner, f"{step}_claim_backfill", binds, lease)
+
+    def take_back(self) -> None:
+        """Free what an earlier try of this task still holds."""
+        self._execute("lane_take_back", account=self.account)
+
+    def claim(self, most: int) -> list[Claim]:
+        """Up to ``most`` due orders that nobody else holds."""
+        rows = self._execute(
+            self.claim_with,
+            account=self.account,
+            most=most,
+            lease=self.lease,
+            min_spacing=MIN_SPACING,
+            **self.binds,
+        )
+        deadline = self._deadline()
+        claims = [Claim(*row) for row in rows]
+        self.held.update((claim.order_id, (claim, deadline)) for claim in claims)
+        return claims
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether the order is surely still ours; asked right before a call."""
+        held = self.held.get(claim.order_id)
+        return held is not None and held[0] == claim and time.monotonic() < held[1]
+
+    def renew(self) -> None:
+        """Hold for another lease what is still ours; forget what others took."""
+        if not self.held:
+            return
+        deadline = self._deadline()
+        rows = self._execute("lane_renew", lease=self.lease, **self._tokens())
+        still_held = {order_id for (order_id,) in rows}
+        self.held = {
+            order_id: (claim, deadline)
+            for order_id, (claim, _) in self.held.items()
+            if order_id in still_held
+        }
+
+    def release(self) -> None:
+        """Give back what was claimed and not asked for."""
+        if self.held:
+            self._execute("lane_release", **self._tokens())
+            self.held = {}
+
+    def _tokens(self) -> dict[str, list[int]]:
+        claims = [claim for claim, _ in self.held.values()]
+        return {
+            "orders": [claim.order_id for claim in claims],
+            "tokens": [claim.lease_token for claim in claims],
+        }
+
+    def _deadline(self) -> float:
+        # Earlier than the database thinks, so that a slow process cannot ask for others' orders.
+        return time.monotonic() + self.lease.total_seconds() * 0.9
+
+    def _execute(self, name: str, **binds: Any) -> Sequence[Any]:
+        with self.engine.begin() as connection:
+            result = connection.execute(
+                statement(f"warehouse/{name}"), {"owner": self.owner, **binds}
+            )
+            return result.all() if result.returns_rows else []
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a lane did; ``stopped`` tells why orders may be left over."""
+
+    asked: int = 0
+    failed: int = 0
+    stopped: str | None = None
+
+
+def work_through(
+    lane: Lane,
+    ask: Callable[[Claim], Answer],
+    record: Callable[[list[Answer]], None],
+    *,
+    budget: timedelta,
+    threads: int = THREADS,
+) -> Tally:
+    """
+    Ask for every due order of the lane until none is left or the budget is spent.
+
+    :param ask: asks the platform and returns its ``PlatformError`` within the answer.
+    :param record: writes a chunk of answers in one transaction that checks the lease tokens.
+    :param budget: wall-clock time after which nothing new is claimed.
+    :raises AuthError: the account is not let in.
+    :raises PlatformBugError: the platform calls our request malformed.
+    :raises LaneStoppedError: most orders are refused alike.
+    :raises RetryableError: the platform fails for one order after the other.
+    """
+    lane.take_back()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=lane.account)
+    work = _Work(lane, pool, ask, record, stop_at=time.monotonic() + budget.total_seconds())
+    try:
+        work.run()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        lane.release()
+    work.raise_if_alike()
+    if work.tally.stopped:
+        log.warning("%s stops early: %s", lane.account, work.tally.stopped)
+    return work.tally
+
+
+class _Work:
+    """The loop of ``work_through``: one thread claims and records, the pool's threads ask."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        pool: ThreadPoolExecutor,
+        ask: Callable[[Claim], Answer],
+        record: Callable[[list[Answer]], None],
+        *,
+        stop_at: float,
+    ) -> None:
+        self.lane = lane
+        self.pool = pool
+        self.ask = ask
+        self.record = record
+        self.stop_at = stop_at
+        self.tally = Tally()
+        self.pending: set[Future[Answer | None]] = set()
+        self.answers: list[Answer] = []
+        self.asked_twice: set[int] = set()
+        self.to_ask_again: list[Answer] = []
+        self.refusals: Counter[str] = Counter()
+        self.failures_in_a_row = 0
+        self.recorded_at = time.monotonic()
+
+    def run(self) -> None:
+        """Until nothing is due, the time is over or the account turns out to be broken."""
+        more = True
+        try:
+            while True:
+                if more and len(self.pending) < CHUNK // 2 and self._may_go_on():
+                    claims = self.lane.claim(CHUNK)
+                    more = bool(claims)
+                    self._submit(claims)
+                if not self.pending and self._may_go_on():
+                    self._ask_again()
+                if not self.pending:
+                    return
+                done, self.pending = wait(
+                    self.pending, timeout=RECORD_EVERY, return_when=FIRST_COMPLETED
+                )
+                for future in done:
+                    self._take(future.result())
+                if len(self.answers) >= CHUNK or time.monotonic() - self.recorded_at > RECORD_EVERY:
+                    self._save()
+        finally:
+            self.answers += self.to_ask_again
+            self._save()
+
+    def raise_if_alike(self) -> None:
+        """:raises LaneStoppedError: most of what was asked was refused for one reason."""
+        for reason, times in self.refusals.most_common(1):
+            if times >= FEWEST_ALIKE and times * 2 > self.tally.asked:
+                raise LaneStoppedError(
+                    f"{times} of {self.tally.asked} orders of connection {self.lane.account} were "
+                    f"refused alike: {reason}"
+                )
+
+    def _may_go_on(self) -> bool:
+        if self.tally.stopped is None and time.monotonic() >= self.stop_at:
+            self.tally.stopped = "the time of this run is over"
+        return self.tally.stopped is None
+
+    def _submit(self, claims: Sequence[Claim]) -> None:
+        self.pending.update(self.pool.submit(self._ask_if_held, claim) for claim in claims)
+
+    def _ask_again(self) -> None:
+        again, self.to_ask_again = self.to_ask_again, []
+        self.asked_twice.update(answer.claim.order_id for answer in again)
+        self._submit([answer.claim for answer in again])
+
+    def _ask_if_held(self, claim: Claim) -> Answer | None:
+        return self.ask(claim) if self.lane.holds(claim) else None
+
+    def _take(self, answer: Answer | None) -> None:
+        if answer is None:
+            return
+        error = answer.error
+        if isinstance(error, AuthError | PlatformBugError):
+            raise error
+        if isinstance(error, QuotaError) and error.until is not None:
+            self.tally.stopped = str(error)
+            return
+        self.failures_in_a_row = (
+            self.failures_in_a_row + 1 if isinstance(error, RetryableError) else 0
+        )
+        if self.failures_in_a_row >= FAILURES_IN_A_ROW:
+            raise RetryableError(
+                f"{self.failures_in_a_row} orders of connection {self.lane.account} in a row "
+                f"failed, the last with: {error}"
+            )
+        if isinstance(error, RetryableError) and answer.claim.order_id not in self.asked_twice:
+            self.to_ask_again.append(answer)
+            return
+        self.tally.asked += 1
+        self.tally.failed += error is not None
+        if isinstance(error, RejectedError) and not error.final:
+            self.refusals[f"{error.args[0]} (code {error.code})"] += 1
+        self.answers.append(answer)
+
+    def _save(self) -> None:
+        if self.answers:
+            self.record(self.answers)
+            for answer in self.answers:
+                self.lane.held.pop(answer.claim.order_id, None)
+            self.answers = []
+        self.lane.renew()
+        self.recorded_at = time.monotonic()

@@ -1,0 +1,1 @@
+"""The history of the ``tracking`` schema; applied by the step ``create_tables``."""

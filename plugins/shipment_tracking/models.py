@@ -1,0 +1,75 @@
+"""The few shapes that travel between the steps, the platforms and the hooks."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+PLATFORMS = ("1688", "taobao", "tmall")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    What a step must know of the Airflow run it works for.
+
+    :param shipped_from, shipped_to: aware; both set for a backfill, which takes every order that
+        was shipped in ``[shipped_from, shipped_to)`` and announces nothing.
+    :param only_account: connection id; the run then leaves every other account alone.
+    """
+
+    run_id: str
+    run_type: str
+    started_at: datetime
+    shipped_from: datetime | None = None
+    shipped_to: datetime | None = None
+    only_account: str | None = None
+    accept_closures: bool = False
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether this run re-reads a past interval instead of what is due now."""
+        return self.shipped_from is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A parcel of an order as its platform lists it; ``platform_status`` in our own words."""
+
+    consignment_id: str
+    waybill_no: str | None
+    carrier_code: str | None
+    carrier_name: str | None
+    platform_code: str
+    platform_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
+    """One scan of a parcel, masked and read; ``occurred_at`` is aware."""
+
+    occurred_at: datetime
+    position: int
+    description: str
+    event_hash: int
+    status: str
+    sign_kind: str | None = None
+    city: str | None = None
+    action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelTrace:
+    """What one reply says of one parcel."""
+
+    consignment_id: str
+    waybill_no: str | None
+    events: tuple[TraceEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiUsage:
+    """Calls of one API that ended alike since the last look; ``seconds`` spent in them."""
+
+    api: str
+    outcome: str
+    calls: int
+    seconds: float

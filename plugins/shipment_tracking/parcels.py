@@ -1,0 +1,28 @@
+"""Keeps the parcels that a parcel list or a trace names: their rows, orders and waybill numbers."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from shipment_tracking.sql import statement
+
+_STEPS = ("parcels_lock", "parcels_add", "parcels_update", "parcels_link", "parcels_waybills")
+
+
+def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], int]:
+    """
+    Store parcels within the caller's transaction; storing them twice changes nothing.
+
+    :param rows: ``order_id, account, consignment_id, waybill_no, seen_at`` (aware), and from a
+        parcel list also ``carrier_code, carrier_name, platform_code, platform_status, announce``.
+    :returns: the shipment id of each account and consignment id.
+    """
+    if not rows:
+        return {}
+    binds = {"parcels": json.dumps(rows, default=str)}
+    for step in _STEPS:
+        connection.execute(statement(f"warehouse/{step}"), binds)
+    found = connection.execute(statement("warehouse/parcels_ids"), binds)
+    return {(row.account, row.consignment_id): row.shipment_id for row in found}

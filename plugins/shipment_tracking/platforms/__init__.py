@@ -1,0 +1,1 @@
+"""The platforms' protocols: HTTP and replies, nothing else; one module a dialect."""

@@ -1,0 +1,362 @@
+"""
+The official protocol of the 1688 Open Platform (dialect ``param2``), seen by a buyer.
+
+Sources: the API pages of open.1688.com for ``alibaba.trade.getLogisticsInfos.buyerView``,
+``alibaba.trade.getLogisticsTraceInfo.buyerView`` and ``alibaba.trade.get.buyerView``, and its page
+on signatures.
+"""
+
+import hmac
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shipment_tracking.errors import (
+    AuthError,
+    PlatformBugError,
+    PlatformError,
+    QuotaError,
+    RejectedError,
+    ReplyError,
+    RetryableError,
+)
+from shipment_tracking.masking import event_hash, normalise
+from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
+from shipment_tracking.platforms.client import Account, Gateway, Json
+from shipment_tracking.statuses import Status, classify
+
+DIALECT = "param2"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+PARCEL_STATUSES: Mapping[str, Status] = {
+    "WAITACCEPT": Status.INFO_RECEIVED,
+    "ACCEPT": Status.INFO_RECEIVED,
+    "TRANSPORT": Status.IN_TRANSIT,
+    "SIGN": Status.SIGNED,
+    "UNSIGN": Status.EXCEPTION,  # a sign exception, not "unsigned"
+    "NOGET": Status.EXCEPTION,
+    "CANCEL": Status.CANCELLED,
+}
+NOT_SHIPPED = "500_2"
+NO_TRACE = "404"
+NO_TRACE_TEXT = "没有物流跟踪信息"  # comes without a code
+QOS_SECONDS = 2  # no official number is published
+UNSHIPPED_LINE = frozenset({"1", "5", "8"})  # not shipped, partly shipped, no logistics order yet
+ENDED_LINE = frozenset({"cancel", "terminated"})
+
+_CITY = re.compile(r"^【([^】]{2,12}?[市州盟县区])】")
+_COMPANY_CODE = re.compile(r"\s*[（(][A-Za-z]+[)）]$")
+_COMPACT_TIME = re.compile(r"^(\d{14})(\d{3})?([+-]\d{4})?$")
+
+
+class Ali1688Client:
+    """What one authorised buyer may ask 1688; safe to use from many threads."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.account: Account = gateway.account
+        self._gateway = gateway
+
+    def fetch_parcels(self, order_id: str) -> list[Parcel]:
+        """The order's parcels; none when the order is not shipped yet."""
+        body = self._call(
+            "com.alibaba.logistics/alibaba.trade.getLogisticsInfos.buyerView",
+            # Without "fields" the platform sends names, phones and addresses.
+            {"orderId": order_id, "webSite": "1688", "fields": "company.name"},
+            empty_codes={NOT_SHIPPED},
+        )
+        try:
+            return [_parcel(row) for row in body.get("result") or []]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RejectedError(f"not a parcel list of 1688: {error!r}") from error
+
+    def fetch_traces(self, order_id: str) -> Json:
+        """All parcels' traces in one call, masked, with nothing but what ``read_traces`` reads."""
+        body = self._call(
+            "com.alibaba.logistics/alibaba.trade.getLogisticsTraceInfo.buyerView",
+            {"orderId": order_id, "webSite": "1688"},
+            empty_codes={NOT_SHIPPED, NO_TRACE},
+        )
+        answered_for = {
+            str(part["orderId"])
+            for part in (
+                *_parts(body, "logisticsTrace"),
+                *_parts(body, "crossPackageFulfillmentDTO"),
+            )
+            if part.get("orderId")
+        }
+        # The documents print some ids rounded like a double, so that much is allowed for.
+        strangers = {other for other in answered_for if float(other) != float(order_id)}
+        if strangers:
+            raise RetryableError(f"order {order_id} was answered with traces of {strangers.pop()}")
+        return _masked(body)
+
+    def has_unshipped_lines(self, order_id: str) -> bool:
+        """
+        Whether a line still waits for its shipping.
+
+        A partly shipped order stays at ``waitsellersend``, so only its lines tell.
+        """
+        body = self._call(
+            "com.alibaba.trade/alibaba.trade.get.buyerView",
+            {"orderId": order_id, "webSite": "1688"},
+        )
+        lines = (body.get("result") or {}).get("productItems") or []
+        return any(
+            str(line.get("logisticsStatus", "")) in UNSHIPPED_LINE
+            for line in lines
+            if line.get("status") not in ENDED_LINE
+        )
+
+    def drain_usage(self) -> list[ApiUsage]:
+        """Calls made since the last look."""
+        return self._gateway.drain_usage()
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._gateway.close()
+
+    def _call(
+        self,
+        api: str,
+        params: Mapping[str, str],
+        *,
+        empty_codes: frozenset[str] | set[str] = frozenset(),
+    ) -> Json:
+        path = f"param2/1/{api}/{self.account.app_key}"
+        form = {**params, "access_token": self.account.access_token}
+
+        def request() -> tuple[str, Mapping[str, str]]:
+            signature = sign(path, form, self.account.app_secret)
+            return f"/openapi/{path}", {**form, "_aop_signature": signature}
+
+        def read(http_status: int, body: Json) -> Json:
+            raise_for_gateway(body)
+            return raise_for_business(http_status, body, empty_codes)
+
+        return self._gateway.call(api.rpartition("/")[2], request, read)
+
+
+def sign(path: str, params: Mapping[str, str], secret: str) -> str:
+    """
+    The value of ``_aop_signature``.
+
+    :param path: from ``param2`` to the app key; raw values, not URL-encoded.
+
+    Source: open.1688.com/doc/signature.htm: HMAC-SHA1 over the path and the sorted key+value
+    strings, in upper-case hex.
+    """
+    joined = "".join(sorted(f"{key}{value}" for key, value in params.items()))
+    return hmac.new(secret.encode(), (path + joined).encode(), "sha1").hexdigest().upper()
+
+
+def raise_for_gateway(body: Json) -> None:
+    """
+    Raise what an answer of the gateway itself means; its codes decide, never the HTTP status.
+
+    :raises PlatformError: of the kind that says what to do.
+    """
+    code = str(body.get("error_code") or "")
+    if not code:
+        return
+    said: dict[str, Any] = {"code": code, "request_id": str(body.get("request_id") or "")}
+    message = str(body.get("error_message") or "no message")
+    if code == "gw.QosAppFrequencyLimit":
+        raise QuotaError(message, retry_after=QOS_SECONDS, **said)
+    if code == "401":
+        raise AuthError(
+            "the access token is missing, expired or revoked: authorise the account again and put "
+            f"the new access_token into the connection's extra ({message})",
+            **said,
+        )
+    if code == "gw.APIACLDecline":
+        raise AuthError(
+            f"the app may not use this API: ask for its permission in the 1688 console ({message})",
+            **said,
+        )
+    if code in {"gw.SignatureInvalid", "gw.SignatureMissing"}:
+        raise AuthError(
+            f"the signature is refused: correct the app secret (password) ({message})", **said
+        )
+    if code in {"gw.AppKeyNotFound", "gw.AppKeyMissing"}:
+        raise AuthError(f"the app key (login) is unknown to the platform ({message})", **said)
+    if code in {"gw.APIUnsupported", "gw.ParamMissing"}:
+        raise PlatformBugError(message, **said)
+    raise RetryableError(message, **said)
+
+
+def raise_for_business(
+    http_status: int, body: Json, empty_codes: frozenset[str] | set[str]
+) -> Json:
+    """
+    The answer's body, ``{}`` where the platform says that there is nothing, else what it means.
+
+    :raises PlatformError: of the kind that says what to do.
+    """
+    if str(body.get("success", "true")).lower() == "true" and not body.get("errorCode"):
+        if http_status >= 400:
+            raise RetryableError(f"HTTP {http_status}", code=str(http_status))
+        return body
+    code = str(body.get("errorCode") or "")
+    message = str(body.get("errorMessage") or body.get("errorMsg") or "no message")
+    if code in empty_codes or (not code and NO_TRACE_TEXT in message):
+        return {}
+    raise _business_error(code, message)
+
+
+def _business_error(code: str, message: str) -> PlatformError:
+    if code == "order.createtime.history":
+        return RejectedError(message, code=code, final=True)
+    if code == "order.nopermission.buyer":
+        return RejectedError(
+            f"the order belongs to another member than this connection's ({message})", code=code
+        )
+    if code in {NOT_SHIPPED, NO_TRACE}:
+        return RejectedError(message, code=code)
+    return RetryableError(message, code=code)
+
+
+def read_traces(body: Json) -> list[ParcelTrace]:
+    """
+    The parcels and events of an answer that ``fetch_traces`` returned.
+
+    :raises ReplyError: it is not what the platform documents.
+    """
+    try:
+        return [*_domestic(body), *_cross_border(body)]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ReplyError(f"not a trace of 1688: {type(error).__name__} {error}") from error
+
+
+def read_time(value: Any) -> datetime:
+    """
+    A platform time in UTC, from any of its four spellings.
+
+    ``20260918104333000+0800``, the same without offset, ``2026-09-18 10:43:33``, and epoch
+    milliseconds; without an offset it is Beijing time.
+
+    :raises ReplyError: none of these.
+    """
+    text = str(value).strip()
+    compact = _COMPACT_TIME.match(text)
+    try:
+        if compact:
+            seconds, _, offset = compact.groups()
+            if offset:
+                return datetime.strptime(seconds + offset, "%Y%m%d%H%M%S%z").astimezone(UTC)
+            naive = datetime.strptime(seconds, "%Y%m%d%H%M%S")  # noqa: DTZ007
+        elif text.isdecimal():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        else:
+            naive = datetime.fromisoformat(text.replace("/", "-"))
+    except (ValueError, OverflowError, OSError) as error:
+        raise ReplyError(f"not a time of 1688: {text!r}") from error
+    aware = naive if naive.tzinfo else naive.replace(tzinfo=SHANGHAI)
+    return aware.astimezone(UTC)
+
+
+def _parcel(row: Json) -> Parcel:
+    code = str(row.get("status") or "")
+    name = row.get("logisticsCompanyName")
+    return Parcel(
+        consignment_id=str(row["logisticsId"]),
+        waybill_no=str(row.get("logisticsBillNo") or "") or None,
+        carrier_code=str(row.get("logisticsCompanyNo") or "") or None,
+        carrier_name=_COMPANY_CODE.sub("", str(name)) if name else None,
+        platform_code=code,
+        platform_status=PARCEL_STATUSES.get(code, Status.UNKNOWN),
+    )
+
+
+def _parts(body: Json, key: str) -> list[Json]:
+    """A list field, which the platform leaves out, sends as null or prints as ``{}`` when empty."""
+    found = body.get(key)
+    return [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
+
+
+def _masked(body: Json) -> Json:
+    domestic = [
+        {
+            "logisticsId": str(part["logisticsId"]),
+            "logisticsBillNo": str(part.get("logisticsBillNo") or ""),
+            "logisticsSteps": [
+                {
+                    "acceptTime": step.get("acceptTime"),
+                    "remark": normalise(str(step.get("remark") or "")),
+                }
+                for step in _parts(part, "logisticsSteps")
+            ],
+        }
+        for part in _parts(body, "logisticsTrace")
+        if part.get("logisticsId")
+    ]
+    cross_border = [
+        {
+            "crossMailNo": str(part["crossMailNo"]),
+            "crossPackageTraceDTOList": [
+                {
+                    "nodeActionTime": step.get("nodeActionTime"),
+                    "nodeDetail": normalise(str(step.get("nodeDetail") or "")),
+                    "outTraceNodeCode": step.get("outTraceNodeCode"),
+                }
+                for step in _parts(part, "crossPackageTraceDTOList")
+            ],
+        }
+        for part in _parts(body, "crossPackageFulfillmentDTO")
+        if part.get("crossMailNo")
+    ]
+    return {"logisticsTrace": domestic, "crossPackageFulfillmentDTO": cross_border}
+
+
+def _domestic(body: Json) -> Iterator[ParcelTrace]:
+    for part in _parts(body, "logisticsTrace"):
+        yield ParcelTrace(
+            str(part["logisticsId"]),
+            str(part.get("logisticsBillNo") or "") or None,
+            _events(
+                (step["acceptTime"], step["remark"], None)
+                for step in _parts(part, "logisticsSteps")
+            ),
+        )
+
+
+def _cross_border(body: Json) -> Iterator[ParcelTrace]:
+    for part in _parts(body, "crossPackageFulfillmentDTO"):
+        number = str(part["crossMailNo"])
+        yield ParcelTrace(
+            number,
+            number,
+            _events(
+                (step["nodeActionTime"], step["nodeDetail"], step["outTraceNodeCode"])
+                for step in _parts(part, "crossPackageTraceDTOList")
+            ),
+        )
+
+
+def _events(steps: Iterable[tuple[Any, str, str | None]]) -> tuple[TraceEvent, ...]:
+    """The steps as events; positions count forwards in time, whichever end the reply begins at."""
+    timed = [(read_time(time), description, action) for time, description, action in steps]
+    if timed and timed[0][0] > timed[-1][0]:
+        timed.reverse()
+    return tuple(
+        _event(position, occurred_at, description, action)
+        for position, (occurred_at, description, action) in enumerate(timed)
+    )
+
+
+def _event(
+    position: int, occurred_at: datetime, description: str, action: str | None
+) -> TraceEvent:
+    status, sign_kind = classify(description)
+    city = _CITY.match(description)
+    return TraceEvent(
+        occurred_at=occurred_at,
+        position=position,
+        description=description,
+        event_hash=event_hash(description),
+        status=status,
+        sign_kind=sign_kind,
+        city=city[1] if city else None,
+        action=action,
+    )

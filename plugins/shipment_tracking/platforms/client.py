@@ -1,0 +1,214 @@
+"""What every dialect shares: the account, the port, the session, retry, metering and redaction."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_base, wait_random_exponential
+
+from shipment_tracking.errors import AuthError, PlatformError, QuotaError, RetryableError
+from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
+from shipment_tracking.platforms.quota import Quota
+
+THREADS = 16
+TIMEOUT = (3, 10)  # seconds to connect, to read
+TRIES = 3
+LONGEST_WAIT = 30  # seconds between two tries, whatever the platform asks for
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One authorisation of one account: an Airflow connection, read and checked."""
+
+    conn_id: str
+    platform: str
+    dialect: str
+    gateway: str
+    app_key: str
+    app_secret: str = field(repr=False)
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    qps: float
+
+
+class PlatformClient(Protocol):
+    """The port: what a step may ask a platform, whatever its dialect."""
+
+    account: Account
+
+    def fetch_parcels(self, order_id: str) -> list[Parcel]:
+        """The order's parcels with their platform status; none when it is not shipped yet."""
+
+    def fetch_traces(self, order_id: str) -> Json:
+        """The order's traces as the platform prints them, masked and without what we do not need.
+
+        An order without any trace yet gives an empty answer, not an error."""
+
+    def has_unshipped_lines(self, order_id: str) -> bool:
+        """Whether a line of the order is still to be shipped."""
+
+    def drain_usage(self) -> list[ApiUsage]:
+        """Calls made since the last look."""
+
+    def close(self) -> None:
+        """Give connections back."""
+
+
+class TraceReader(Protocol):
+    """Reads what ``fetch_traces`` of the same dialect returned, today or a year ago."""
+
+    def __call__(self, body: Json) -> list[ParcelTrace]:
+        """:raises ReplyError: the reply is not what the dialect promises."""
+
+
+class _Wait(wait_base):
+    """Exponential with full jitter from half a second, and never shorter than we were asked."""
+
+    _backoff = wait_random_exponential(multiplier=0.5, max=8)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        asked = error.retry_after if isinstance(error, RetryableError) else 0
+        return min(LONGEST_WAIT, max(asked, self._backoff(retry_state)))
+
+
+class Gateway:
+    """
+    One account's way out: every try takes a new quota slot, is metered, and tells nobody a secret.
+
+    :param sleep: waits between two tries.
+    """
+
+    def __init__(
+        self, account: Account, quota: Quota, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.account = account
+        self._quota = quota
+        self._usage: dict[tuple[str, str], list[float]] = {}
+        self._usage_lock = threading.Lock()
+        self._session = requests.Session()
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=THREADS, max_retries=0)
+        self._session.mount(account.gateway, adapter)
+        self._retrying = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=_Wait(),
+            retry=retry_if_exception_type(RetryableError),
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def call(
+        self,
+        api: str,
+        request: Callable[[], tuple[str, Mapping[str, str]]],
+        read: Callable[[int, Json], Json],
+    ) -> Json:
+        """
+        Post one request and return its answer.
+
+        :param api: name for the meter and for messages.
+        :param request: gives path and form, freshly signed for each try.
+        :param read: turns status and body into the answer, or raises a ``PlatformError``.
+        :raises PlatformError: with the connection's name in front.
+        """
+        try:
+            return self._retrying(self._try, api, request, read)
+        except PlatformError as error:
+            error.args = (f"{self.account.conn_id}: {api}: {error.args[0]}",)
+            raise
+
+    def drain_usage(self) -> list[ApiUsage]:
+        """Calls made since the last look."""
+        with self._usage_lock:
+            usage, self._usage = self._usage, {}
+        return [
+            ApiUsage(api, outcome, int(calls), seconds)
+            for (api, outcome), (calls, seconds) in sorted(usage.items())
+        ]
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._session.close()
+        self._quota.close()
+
+    def _try(
+        self,
+        api: str,
+        request: Callable[[], tuple[str, Mapping[str, str]]],
+        read: Callable[[int, Json], Json],
+    ) -> Json:
+        path, form = request()
+        self._quota.acquire()
+        started = time.monotonic()
+        outcome = "ok"
+        try:
+            return read(*self._post(path, form))
+        except QuotaError as error:
+            outcome = "quota"
+            self._quota.block(error.retry_after)
+            raise
+        except RetryableError:
+            outcome = "retryable"
+            raise
+        except AuthError:
+            outcome = "auth"
+            raise
+        except PlatformError:
+            outcome = "rejected"
+            raise
+        finally:
+            self._count(api, outcome, time.monotonic() - started)
+
+    def _post(self, path: str, form: Mapping[str, str]) -> tuple[int, Json]:
+        # "from None": the library's own message holds the address, which some dialects sign.
+        try:
+            reply = self._session.post(
+                self.account.gateway + path, data=form, timeout=TIMEOUT, allow_redirects=False
+            )
+        except requests.Timeout:
+            raise RetryableError("no answer in time") from None
+        except requests.RequestException as error:
+            raise RetryableError(f"no connection ({type(error).__name__})") from None
+        if reply.status_code == requests.codes.too_many_requests:
+            raise QuotaError("HTTP 429", code="429", retry_after=_seconds(reply, default=2))
+        body = _json(reply.content)
+        if not isinstance(body, dict):
+            kind = reply.headers.get("Content-Type", "nothing known").partition(";")[0]
+            raise RetryableError(
+                f"HTTP {reply.status_code} with {kind} instead of a JSON object",
+                code=str(reply.status_code),
+                retry_after=_seconds(reply, default=0),
+            )
+        return reply.status_code, body
+
+    def _count(self, api: str, outcome: str, seconds: float) -> None:
+        with self._usage_lock:
+            entry = self._usage.setdefault((api, outcome), [0, 0.0])
+            entry[0] += 1
+            entry[1] += seconds
+
+
+def _json(content: bytes) -> Any:
+    """The parsed body, without what no database text can hold; ``None`` if it is not JSON."""
+    text = content.decode("utf-8", "replace").replace("\\u0000", "")
+    try:
+        body = json.loads(text)
+        if "\\ud" in text.lower():  # perhaps half of a surrogate pair
+            body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return body
+
+
+def _seconds(reply: requests.Response, *, default: float) -> float:
+    """The ``Retry-After`` of a reply; its form as a date is not used by any known gateway."""
+    value = reply.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else default

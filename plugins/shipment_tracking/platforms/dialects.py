@@ -1,0 +1,12 @@
+"""Which module speaks which dialect."""
+
+from shipment_tracking.platforms import ali1688
+from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
+
+CLIENTS: dict[str, type] = {ali1688.DIALECT: ali1688.Ali1688Client}
+READERS: dict[str, TraceReader] = {ali1688.DIALECT: ali1688.read_traces}
+
+
+def client(gateway: Gateway) -> PlatformClient:
+    """The client of the gateway's dialect."""
+    return CLIENTS[gateway.account.dialect](gateway)

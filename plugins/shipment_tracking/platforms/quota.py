@@ -1,0 +1,143 @@
+"""
+Call times for everybody who shares an app key, kept in one warehouse row.
+
+Promise: at send time never more than ``qps`` calls in any second, over any number of threads,
+tasks, DAGs and machines. The row hands out times 1.04/qps apart on the database's clock; a time
+that is not used within ``TOLERANCE`` is thrown away, since late calls would bunch with the next.
+"""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from shipment_tracking.errors import QuotaError
+from shipment_tracking.sql import statement
+
+MOST_SLOTS_AT_ONCE = 5
+# Ten calls at 10/s take 1.04 s, so two of them may drift by 40 ms together before a second
+# holds eleven; half of that is left to the network.
+TOLERANCE = 0.02
+
+
+@dataclass
+class _Share:
+    """The times that this process owns of one quota row; monotonic seconds."""
+
+    name: str
+    slots: deque[float] = field(default_factory=deque)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    waiting: int = 0
+    waiting_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count_waiting(self, change: int) -> None:
+        """One thread more, or one fewer, wants a slot."""
+        with self.waiting_lock:
+            self.waiting += change
+
+
+class Quota:
+    """
+    The right to call, one call at a time; safe to use from many threads.
+
+    :param engine: the warehouse.
+    :param gateway: scheme and host of the platform; with ``app_key`` it names the shared row.
+    :param account: the connection that registers its own ``qps``; the smallest one counts.
+    :param backfill: also draw on the backfills' fifth.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        gateway: str,
+        app_key: str,
+        account: str,
+        qps: float,
+        backfill: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._key = {"gateway": gateway, "app_key": app_key}
+        self._account = account
+        self._qps = qps
+        names = ["backfill", "all"] if backfill else ["all"]
+        self._shares = [_Share(name) for name in names]
+        self._connection: Connection | None = None
+        self._connection_lock = threading.Lock()
+        self._registered = False
+
+    def acquire(self) -> None:
+        """
+        Wait for a call time and return within ``TOLERANCE`` of it.
+
+        :raises QuotaError: the platform wants no calls for more than a minute.
+        """
+        for share in self._shares:
+            self._acquire(share)
+
+    def block(self, seconds: float) -> None:
+        """Let nobody who shares the app key call for ``seconds`` from now."""
+        self._execute("quota_block", seconds=seconds)
+        for share in self._shares:
+            with share.lock:
+                share.slots.clear()
+
+    def close(self) -> None:
+        """Give the database connection back; the quota may be used again afterwards."""
+        with self._connection_lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _acquire(self, share: _Share) -> None:
+        while True:
+            share.count_waiting(+1)
+            try:
+                with share.lock:
+                    if not share.slots:
+                        self._reserve(share)
+                    slot = share.slots.popleft()
+            finally:
+                share.count_waiting(-1)
+            time.sleep(max(0.0, slot - time.monotonic()))
+            if time.monotonic() - slot <= TOLERANCE:
+                return
+
+    def _reserve(self, share: _Share) -> None:
+        slots = max(1, min(MOST_SLOTS_AT_ONCE, share.waiting))
+        row = self._execute("quota_reserve", share=share.name, slots=slots)
+        if row is None:
+            blocked = self._execute("quota_blocked_until")
+            until = blocked[0] if blocked else None
+            raise QuotaError(
+                f"no call of app key {self._key['app_key']} before {until}", until=until
+            )
+        spacing, wait = row
+        first = time.monotonic() + wait
+        share.slots.extend(first + number * spacing for number in range(slots))
+
+    def _execute(self, name: str, **binds: object) -> tuple | None:
+        with self._connection_lock:
+            try:
+                return self._execute_on_own_connection(name, binds)
+            except OperationalError:
+                # The database was restarted: its connection is gone, the quota row is not.
+                self._connection = None
+                return self._execute_on_own_connection(name, binds)
+
+    def _execute_on_own_connection(self, name: str, binds: dict[str, object]) -> tuple | None:
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(
+                isolation_level="AUTOCOMMIT"
+            )
+        if not self._registered:
+            self._registered = True
+            self._connection.execute(
+                statement("warehouse/quota_register"),
+                {**self._key, "account": self._account, "qps": self._qps},
+            )
+        result = self._connection.execute(statement(f"warehouse/{name}"), {**self._key, **binds})
+        return tuple(found) if result.returns_rows and (found := result.first()) else None

@@ -1,0 +1,62 @@
+"""
+Tells Airflow of the connection type ``ecommerce_platform`` and its form.
+
+Airflow calls this while it is itself being imported, so nothing is imported here.
+"""
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's description, as Airflow's ``apache_airflow_provider`` entry point wants it."""
+    return {
+        "package-name": "shipment-tracking",
+        "name": "Shipment tracking",
+        "description": "Connections to e-commerce platforms whose shipments are tracked.",
+        "connection-types": [
+            {
+                "connection-type": "ecommerce_platform",
+                "hook-name": "E-commerce platform",
+                "hook-class-name": "shipment_tracking.hooks.platform_hook.PlatformHook",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port"],
+                    "relabeling": {
+                        "host": "Gateway",
+                        "login": "App key",
+                        "password": "App secret",
+                    },
+                    "placeholders": {
+                        "host": "https://gw.open.1688.com",
+                        "login": "the app key from the platform's console",
+                    },
+                },
+                "conn-fields": {
+                    "platform": {
+                        "label": "Platform",
+                        "description": "Where the orders of this account live.",
+                        "schema": {"type": "string", "enum": ["1688", "taobao", "tmall"]},
+                    },
+                    "dialect": {
+                        "label": "Dialect",
+                        "description": "The protocol of the gateway: param2 is the official 1688.",
+                        "schema": {"type": "string", "enum": ["param2"]},
+                    },
+                    "access_token": {
+                        "label": "Access token",
+                        "description": "Of the account's authorisation.",
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "refresh_token": {
+                        "label": "Refresh token",
+                        "description": "Comes with the access token.",
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "qps": {
+                        "label": "Calls per second",
+                        "description": "At most, in any second, over all who use the app key.",
+                        "schema": {"type": ["number", "null"], "default": 5, "minimum": 0.1},
+                    },
+                },
+            }
+        ],
+    }

@@ -1,0 +1,54 @@
+"""What a run did: its row, its numbers and its calls in the warehouse."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from shipment_tracking.models import ApiUsage, Run
+from shipment_tracking.sql import statement
+
+NUMBERS = (
+    "due",
+    "polled",
+    "left_over",
+    "events_new",
+    "events_duplicate",
+    "changes",
+    "signed",
+    "failed_orders",
+)
+
+
+def begin(connection: Connection, run: Run) -> None:
+    """Give the run its row, if it has none yet."""
+    connection.execute(
+        statement("warehouse/run_begin"),
+        {"run_id": run.run_id, "run_type": run.run_type, "started_at": run.started_at},
+    )
+
+
+def add(connection: Connection, run: Run, *, now: datetime, **numbers: int) -> None:
+    """Add to the run's numbers; see ``NUMBERS``."""
+    unknown = numbers.keys() - set(NUMBERS)
+    if unknown:
+        raise TypeError(f"a run has no number {', '.join(sorted(unknown))}")
+    connection.execute(
+        statement("warehouse/run_add"),
+        {**dict.fromkeys(NUMBERS, 0), **numbers, "run_id": run.run_id, "now": now},
+    )
+
+
+def add_usage(connection: Connection, run: Run, account: str, usage: Sequence[ApiUsage]) -> None:
+    """Add a lane's calls to the run's."""
+    if usage:
+        connection.execute(
+            statement("warehouse/run_usage"),
+            {
+                "run_id": run.run_id,
+                "account": account,
+                "usage": json.dumps([asdict(entry) for entry in usage]),
+            },
+        )

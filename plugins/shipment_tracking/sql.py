@@ -1,0 +1,79 @@
+"""Reads the statements under ``include/sql``; a file in the owner's own folder wins."""
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import TextClause, text
+
+from shipment_tracking.errors import StatementError
+
+OWNER_FOLDER = "SHIPMENT_TRACKING_INCLUDE"
+_COMMENT_LINE = re.compile(r"^\s*--.*$", re.MULTILINE)
+_BIND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+
+
+@cache
+def include_folder() -> Path:
+    """The project's own ``include`` folder: inside an installed wheel, else beside ``plugins``."""
+    package = Path(__file__).parent
+    installed = package / "include"
+    return installed if installed.is_dir() else package.parents[1] / "include"
+
+
+def statement_path(name: str) -> Path:
+    """
+    The file that holds a statement.
+
+    :param name: path below ``sql`` without its ending, such as ``erp/extract_orders``.
+    :raises StatementError: the owner's folder is missing or holds a file that replaces nothing.
+    """
+    owner = os.environ.get(OWNER_FOLDER)
+    if owner:
+        _refuse_unknown_files(Path(owner))
+        own = Path(owner) / "sql" / f"{name}.sql"
+        if own.is_file():
+            return own
+    return include_folder() / "sql" / f"{name}.sql"
+
+
+def statement(name: str, *, binds: set[str] | None = None) -> TextClause:
+    """
+    A statement ready to execute with bound values.
+
+    :param name: path below ``sql`` without its ending.
+    :param binds: the names the caller will bind; a file that binds others is refused.
+    :raises StatementError: the file is empty or binds other names than promised.
+    """
+    path = statement_path(name)
+    return _read(path, path.stat().st_mtime_ns, frozenset(binds) if binds is not None else None)
+
+
+@cache
+def _read(path: Path, changed: int, binds: frozenset[str] | None) -> TextClause:
+    # Comment lines go first: SQLAlchemy would take a ":word" inside them for a bind.
+    body = _COMMENT_LINE.sub("", path.read_text(encoding="utf-8")).strip().rstrip(";")
+    if not body:
+        raise StatementError(f"{path} holds no statement")
+    found = set(_BIND.findall(body))
+    if binds is not None and not found <= binds:
+        raise StatementError(
+            f"{path} binds {', '.join(sorted(found - binds))}, which is not given to it; "
+            f"it may bind {', '.join(sorted(binds)) or 'nothing'} (a plain colon is written \\:)"
+        )
+    return text(body)
+
+
+@cache
+def _refuse_unknown_files(owner: Path) -> None:
+    if not owner.is_dir():
+        raise StatementError(f"{OWNER_FOLDER} names {owner}, which is not a folder")
+    known = include_folder()
+    for file in sorted(owner.rglob("*")):
+        place = file.relative_to(owner)
+        if file.is_file() and not (known / place).is_file():
+            raise StatementError(
+                f"{file} replaces nothing: there is no {place} in {known}; "
+                f"correct its name or move it out of {owner}"
+            )

@@ -1,0 +1,138 @@
+"""Brings the warehouse to the schema this version of the code works with."""
+
+import logging
+from hashlib import blake2b
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from shipment_tracking.errors import WarehouseRefusedError
+from shipment_tracking.sql import include_folder, statement
+
+log = logging.getLogger(__name__)
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+OLDEST_SERVER = 140000
+ROLES = ("tracking_owner", "tracking_writer", "analytics_reader")
+
+
+def run(warehouse: Engine) -> str:
+    """
+    Create or upgrade the schemas ``tracking`` and ``analytics``; one select when all is well.
+
+    Several may run at once: one does the work, the others wait and find it done.
+
+    :returns: the schema version now in place.
+    :raises WarehouseRefusedError: it is not PostgreSQL 14 or newer, it is newer than this code, or
+        the user may not create what is missing; the text says what to run.
+    """
+    if warehouse.dialect.name != "postgresql":
+        raise WarehouseRefusedError(
+            f"the warehouse is {warehouse.dialect.name}; connection warehouse_db must be "
+            "PostgreSQL 14 or newer"
+        )
+    wanted = f"{_newest_version()} {_views_digest()}"
+    with warehouse.begin() as connection:
+        if _present_version(connection) == wanted:
+            return wanted
+    with warehouse.begin() as connection:
+        _refuse_old_server(connection)
+        connection.execute(statement("warehouse/create_tables_one_at_a_time"))
+        present = _present_version(connection)
+        if present != wanted:
+            _upgrade(connection, present, wanted)
+            log.info("warehouse brought from %s to %s", present or "nothing", wanted)
+    return wanted
+
+
+def _present_version(connection: Connection) -> str | None:
+    """Schema version and digest of the views, kept as the schema's comment."""
+    return connection.execute(statement("warehouse/create_tables_version")).scalar_one_or_none()
+
+
+def _newest_version() -> str:
+    return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("0*.py"))
+
+
+def _view_files() -> list[Path]:
+    return sorted((include_folder() / "sql" / "analytics").glob("*.sql"))
+
+
+def _views_digest() -> str:
+    digest = blake2b(digest_size=8)
+    for file in _view_files():
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _refuse_old_server(connection: Connection) -> None:
+    version = int(connection.execute(text("show server_version_num")).scalar_one())
+    if version < OLDEST_SERVER:
+        raise WarehouseRefusedError(
+            f"the warehouse is PostgreSQL {version // 10000}; it must be 14 or newer"
+        )
+
+
+def _upgrade(connection: Connection, present: str | None, wanted: str) -> None:
+    present_version = present.partition(" ")[0] if present else ""
+    if present_version > wanted.partition(" ")[0]:
+        raise WarehouseRefusedError(
+            f"the warehouse has schema version {present_version}, newer than this code's "
+            f"{wanted.partition(' ')[0]}: install the newer shipment_tracking, or point "
+            "warehouse_db at another database"
+        )
+    try:
+        if not present:
+            _create_roles(connection)
+            connection.execute(text("create schema if not exists tracking"))
+            connection.execute(text("create schema if not exists analytics"))
+        _migrate(connection)
+        _create_views(connection)
+        connection.exec_driver_sql(f"comment on schema tracking is '{wanted}'")
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", "") != "42501":
+            raise
+        raise WarehouseRefusedError(_how_to_permit(connection.engine, error)) from error
+
+
+def _create_roles(connection: Connection) -> None:
+    found = connection.execute(
+        text("select rolname from pg_roles where rolname = any(:roles)"), {"roles": list(ROLES)}
+    ).scalars()
+    for role in sorted(set(ROLES) - set(found)):
+        connection.exec_driver_sql(
+            f"do $$ begin create role {role}; exception when duplicate_object then end $$"
+        )
+
+
+def _migrate(connection: Connection) -> None:
+    # Alembic takes a while to import, and most runs have nothing to migrate.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _create_views(connection: Connection) -> None:
+    for file in _view_files():
+        connection.exec_driver_sql(f"drop view if exists analytics.{file.stem}")
+    for file in _view_files():
+        connection.exec_driver_sql(file.read_text(encoding="utf-8"))
+    connection.exec_driver_sql(
+        "grant select on all tables in schema analytics"
+        " to analytics_reader, tracking_writer, tracking_owner"
+    )
+
+
+def _how_to_permit(engine: Engine, error: ProgrammingError) -> str:
+    user, database = engine.url.username, engine.url.database
+    commands = [f"create role {role};" for role in ROLES]
+    commands += [f'grant create on database "{database}" to "{user}";']
+    return (
+        f"user {user} may not create what is missing in database {database} "
+        f"({str(error.orig).splitlines()[0]}). As its administrator run once: {' '.join(commands)}"
+    )

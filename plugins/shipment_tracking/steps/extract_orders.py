@@ -1,0 +1,235 @@
+"""Takes over what the ERP wants tracked and tells which accounts have work."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping
+
+from shipment_tracking import runs
+from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.errors import ClosureRefusedError, StatementError
+from shipment_tracking.lanes import MIN_SPACING
+from shipment_tracking.models import PLATFORMS, Run
+from shipment_tracking.sql import statement, statement_path
+
+log = logging.getLogger(__name__)
+
+COLUMNS = (
+    "erp_key",
+    "platform",
+    "account",
+    "platform_order_id",
+    "waybill_no",
+    "shipped_at",
+    "priority",
+    "erp_stamp",
+)
+PAGE = 1000
+MOST_CLOSED_UNASKED = 50
+LARGEST_SHARE_CLOSED_UNASKED = 0.2
+EXAMPLES = 10
+
+
+def run(
+    erp: ErpDatabase,
+    warehouse: Engine,
+    this_run: Run,
+    *,
+    knows_account: Callable[[str], bool],
+    now: datetime,
+) -> list[str]:
+    """
+    Bring the warehouse's list of orders in line with the ERP's and return the lanes with work.
+
+    Rows that cannot be tracked are recorded with the reason and stop nobody. Rows that left the
+    ERP's list are closed, unless this run sees only a part of it.
+
+    :param knows_account: whether an account is a connection that can be asked.
+    :raises StatementError: the owner's statement lacks a column, or none of its rows can be used.
+    :raises ClosureRefusedError: too much left the list at once; everything else was taken over.
+    """
+    name = "backfill_orders" if this_run.is_backfill else "extract_orders"
+    reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account)
+    with warehouse.begin() as connection:
+        runs.begin(connection, this_run)
+        connection.execute(statement("warehouse/extract_orders_stage"))
+        _copy(connection, _wanted(reader.rows(_fetch(erp, name, this_run)), this_run.only_account))
+        reader.raise_if_useless()
+        refusal = _take_over(connection, this_run, now)
+    reader.report()
+    if refusal:
+        raise ClosureRefusedError(refusal)
+    with warehouse.begin() as connection:
+        due = connection.execute(
+            statement("warehouse/extract_orders_due"),
+            {"now": now, "backfill": this_run.is_backfill, "only_account": this_run.only_account},
+        ).all()
+        runs.add(connection, this_run, now=now, due=sum(row.orders for row in due))
+    return [row.account for row in due]
+
+
+def _fetch(erp: ErpDatabase, name: str, this_run: Run) -> Iterator[RowMapping]:
+    """The statement's rows, streamed."""
+    binds = {}
+    if this_run.shipped_from and this_run.shipped_to:
+        binds = {
+            "shipped_from": erp.bind_time(this_run.shipped_from),
+            "shipped_to": erp.bind_time(this_run.shipped_to),
+        }
+    with erp.engine.connect() as connection:
+        result = connection.execution_options(yield_per=PAGE).execute(
+            statement(f"erp/{name}", binds=set(binds)), binds
+        )
+        missing = [column for column in COLUMNS if column not in result.keys()]  # noqa: SIM118
+        if missing:
+            raise StatementError(
+                f"{statement_path(f'erp/{name}')} does not return {', '.join(missing)}; it returns "
+                f"{', '.join(result.keys())}"
+            )
+        yield from result.mappings()
+
+
+class _RowReader:
+    """Reads the ERP's rows one by one and remembers what is wrong with them."""
+
+    def __init__(
+        self, erp: ErpDatabase, file_name: str, knows_account: Callable[[str], bool]
+    ) -> None:
+        self.erp = erp
+        self.file_name = file_name
+        self.knows_account = knows_account
+        self.accounts: dict[str, bool] = {}
+        self.refused: Counter[str] = Counter()
+        self.examples: list[str] = []
+        self.count = 0
+
+    def rows(self, found: Iterator[RowMapping]) -> Iterator[tuple[Any, ...]]:
+        """The rows for the stage; one without a usable key is reported only."""
+        for row in found:
+            self.count += 1
+            key = row["erp_key"]
+            if not isinstance(key, str) or not key:
+                self._note(f"row {self.count}", f"erp_key is {key!r}, not text")
+                continue
+            values, reason = self._read(row)
+            if reason:
+                self._note(f"row {key}", reason)
+            yield (key, *values, reason)
+
+    def raise_if_useless(self) -> None:
+        """:raises StatementError: not a single row can be used."""
+        if self.count and sum(self.refused.values()) == self.count:
+            raise StatementError(
+                f"{self.file_name}: none of its {self.count} rows can be tracked: "
+                + "; ".join(self.examples)
+            )
+
+    def report(self) -> None:
+        """Log what was refused."""
+        if self.refused:
+            log.warning(
+                "%s: %d of %d rows are not tracked: %s",
+                self.file_name,
+                sum(self.refused.values()),
+                self.count,
+                "; ".join(self.examples),
+            )
+
+    def _read(self, row: RowMapping) -> tuple[tuple[Any, ...], str | None]:
+        platform, account, order_id = row["platform"], row["account"], row["platform_order_id"]
+        reason = self._refusal(platform, account, order_id)
+        try:
+            shipped_at = self.erp.read_time(row["shipped_at"])
+        except ValueError as error:
+            shipped_at, reason = None, reason or f"shipped_at: {error}"
+        waybill_no = row["waybill_no"]
+        stamp = row["erp_stamp"]
+        return (
+            platform if isinstance(platform, str) else None,
+            account if isinstance(account, str) else None,
+            order_id if isinstance(order_id, str) else None,
+            str(waybill_no) if waybill_no not in (None, "") else None,
+            shipped_at,
+            1 if row["priority"] else 0,
+            str(stamp) if stamp is not None else None,
+        ), reason
+
+    def _refusal(self, platform: object, account: object, order_id: object) -> str | None:
+        if platform not in PLATFORMS:
+            return f"platform is {platform!r}, not one of {', '.join(PLATFORMS)}"
+        if not isinstance(order_id, str) or not order_id:
+            return f"platform_order_id is {order_id!r}, not text; cast it in {self.file_name}"
+        if not isinstance(account, str) or not account:
+            return f"account is {account!r}, not the id of an Airflow connection"
+        if account not in self.accounts:
+            self.accounts[account] = self.knows_account(account)
+        if not self.accounts[account]:
+            return (
+                f"account {account!r} is no Airflow connection of type ecommerce_platform; add the "
+                f"connection or correct {self.file_name}"
+            )
+        return None
+
+    def _note(self, row: str, reason: str) -> None:
+        self.refused[reason] += 1
+        if self.refused[reason] == 1 and len(self.examples) < EXAMPLES:
+            self.examples.append(f"{row}: {reason}")
+
+
+def _wanted(rows: Iterator[tuple[Any, ...]], only_account: str | None) -> Iterator[tuple[Any, ...]]:
+    return (row for row in rows if only_account is None or row[2] == only_account)
+
+
+def _copy(connection: Connection, rows: Iterator[tuple[Any, ...]]) -> None:
+    copy_statement = str(statement("warehouse/extract_orders_copy"))
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(copy_statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | None:
+    """Apply the stage to the warehouse; returns why nothing was closed, if it was too much."""
+    binds = {
+        "now": now,
+        "listed": not this_run.is_backfill,
+        "min_spacing": MIN_SPACING,
+    }
+
+    def execute(name: str) -> Any:
+        return connection.execute(statement(f"warehouse/extract_orders_{name}"), binds)
+
+    execute("one_at_a_time")
+    execute("refuse_duplicates")
+    execute("add_orders")
+    execute("take_rows")
+    refusal = None
+    if this_run.is_backfill:
+        execute("want_backfill")
+    elif this_run.only_account is None:
+        leaving = execute("leaving").one()
+        if this_run.accept_closures or not _too_many(leaving):
+            execute("close_rows")
+        else:
+            refusal = (
+                f"{leaving.leaving} of {leaving.open} open orders are no longer in the ERP's list "
+                f"({leaving.listed} rows): nothing was closed. If that is right, trigger the DAG "
+                "once with accept_closures = true; if not, correct extract_orders.sql"
+            )
+    execute("open_orders")
+    execute("close_orders")
+    execute("quiet_closed")
+    return refusal
+
+
+def _too_many(leaving: Any) -> bool:
+    if leaving.leaving and not leaving.listed:
+        return True
+    return bool(
+        leaving.leaving > MOST_CLOSED_UNASKED
+        and leaving.leaving > LARGEST_SHARE_CLOSED_UNASKED * leaving.open
+    )

@@ -1,0 +1,144 @@
+"""Asks a platform which parcels an account's orders have, and how far it says they are."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from shipment_tracking import parcels, runs
+from shipment_tracking.errors import PlatformError, RejectedError
+from shipment_tracking.lanes import LEASE, MIN_SPACING, Answer, Claim, Lane, work_through
+from shipment_tracking.models import Parcel, Run
+from shipment_tracking.platforms.client import PlatformClient
+from shipment_tracking.sql import statement
+from shipment_tracking.statuses import Status
+
+SHARE_WHILE_POLLS_WAIT = 0.4
+"""The most of a lane's time, and so of its calls, that goes to parcel lists while polls are due."""
+
+
+def run(
+    warehouse: Engine,
+    client: PlatformClient,
+    this_run: Run,
+    *,
+    owner: str,
+    budget: timedelta,
+    clock: Callable[[], datetime],
+    lease: timedelta = LEASE,
+) -> dict[str, int]:
+    """
+    Ask for the parcels of the account's orders that are due for it.
+
+    Due are new orders, orders whose sign waits for the platform's confirmation, and orders that
+    were quiet for a day.
+
+    :param owner: who holds the leases; the same for every try of the task.
+    :param budget: wall-clock time this lane has left.
+    :raises AuthError: the account is not let in; what was answered before is kept.
+    :raises LaneStoppedError: most orders are refused alike.
+    """
+    now = clock()
+    account = client.account.conn_id
+    with warehouse.connect() as connection:
+        due = connection.execute(
+            statement("warehouse/fetch_waybills_due"),
+            {"account": account, "now": now, "min_spacing": MIN_SPACING},
+        ).one()
+    lane = Lane.of_step(
+        "fetch_waybills", warehouse, account, this_run, owner=owner, now=now, lease=lease
+    )
+
+    def ask(claim: Claim) -> Answer:
+        try:
+            return Answer(claim, clock(), found=_ask(client, claim))
+        except PlatformError as error:
+            return Answer(claim, clock(), error=error)
+
+    def record(answers: list[Answer]) -> None:
+        _record(warehouse, client, this_run, owner, answers, clock())
+
+    tally = work_through(
+        lane, ask, record, budget=budget * SHARE_WHILE_POLLS_WAIT if due.polls else budget
+    )
+    return {"asked": tally.asked, "failed": tally.failed}
+
+
+def _ask(client: PlatformClient, claim: Claim) -> tuple[list[Parcel], bool | None]:
+    """The order's parcels, and once all are signed whether a line is still unshipped."""
+    found = client.fetch_parcels(claim.platform_order_id)
+    live = [parcel for parcel in found if parcel.platform_status != Status.CANCELLED]
+    all_signed = bool(live) and all(parcel.platform_status == Status.SIGNED for parcel in live)
+    if all_signed or claim.all_signed:
+        return found, client.has_unshipped_lines(claim.platform_order_id)
+    return found, None
+
+
+def _record(
+    warehouse: Engine,
+    client: PlatformClient,
+    this_run: Run,
+    owner: str,
+    answers: list[Answer],
+    now: datetime,
+) -> None:
+    account = client.account.conn_id
+    with warehouse.begin() as connection:
+        held = connection.execute(
+            statement("warehouse/fetch_waybills_record"),
+            {
+                "answers": json.dumps([_row(answer) for answer in answers]),
+                "owner": owner,
+                "min_spacing": MIN_SPACING,
+            },
+        ).all()
+        ours = {row.order_id for row in held}
+        rows = [
+            {
+                "order_id": answer.claim.order_id,
+                "account": account,
+                "consignment_id": parcel.consignment_id,
+                "waybill_no": parcel.waybill_no,
+                "carrier_code": parcel.carrier_code,
+                "carrier_name": parcel.carrier_name,
+                "platform_code": parcel.platform_code,
+                "platform_status": parcel.platform_status,
+                "seen_at": answer.asked_at,
+                "announce": not this_run.is_backfill,
+            }
+            for answer in answers
+            if answer.found and answer.claim.order_id in ours
+            for parcel in answer.found[0]
+        ]
+        parcels.keep(connection, rows)
+        if rows:
+            connection.execute(
+                statement("warehouse/fetch_waybills_supersede"),
+                {"parcels": json.dumps(rows, default=str)},
+            )
+        too_old = [row.order_id for row in held if row.too_old]
+        if too_old:
+            connection.execute(
+                statement("warehouse/lane_close_too_old"), {"orders": too_old, "now": now}
+            )
+        runs.add(
+            connection,
+            this_run,
+            now=now,
+            failed_orders=sum(answer.error is not None for answer in answers),
+        )
+        runs.add_usage(connection, this_run, account, client.drain_usage())
+
+
+def _row(answer: Answer) -> dict[str, object]:
+    found, has_unshipped_lines = answer.found or ([], None)
+    return {
+        "order_id": answer.claim.order_id,
+        "lease_token": answer.claim.lease_token,
+        "asked_at": answer.asked_at.isoformat(),
+        "has_parcels": bool(found),
+        "has_unshipped_lines": has_unshipped_lines,
+        "error": str(answer.error) if answer.error else None,
+        "too_old": isinstance(answer.error, RejectedError) and answer.error.final,
+    }

@@ -1,0 +1,158 @@
+"""The demo ERP follows the world on every database a merchant may have."""
+
+import os
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, select, text, update
+from sqlalchemy.exc import OperationalError
+
+from sandbox.erp import DemoErp, erp_order, rows
+from sandbox.parcels import SHANGHAI
+from sandbox.world import World
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+MARIADB = "mysql+pymysql://root@127.0.0.1:3306/test"
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(2, START, {"platform_1688": 150, "platform_1688_east": 60})
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
+def engine(request, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database, or an own schema of the machine's server, dropped afterwards."""
+    if request.param == "sqlite":
+        own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}")
+        yield own
+        own.dispose()
+        return
+    server = create_engine(POSTGRES if request.param == "postgres" else MARIADB)
+    schema = f"erp_{uuid.uuid4().hex}"
+    try:
+        with server.begin() as connection:
+            connection.execute(text(f"create schema {schema}"))
+    except OperationalError:
+        reason = f"no {request.param} on this machine"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    if request.param == "postgres":
+        own = create_engine(POSTGRES, connect_args={"options": f"-c search_path={schema}"})
+    else:
+        own = create_engine(server.url.set(database=schema))
+    yield own
+    own.dispose()
+    with server.begin() as connection:
+        cascade = " cascade" if request.param == "postgres" else ""
+        connection.execute(text(f"drop schema {schema}{cascade}"))
+    server.dispose()
+
+
+def stored(engine: Engine) -> dict[str, dict]:
+    with engine.connect() as connection:
+        return {row.order_no: row._asdict() for row in connection.execute(select(erp_order))}
+
+
+def test_rows_follow_the_world_and_doing_it_twice_changes_nothing(engine, world):
+    erp = DemoErp(engine)
+    erp.create()
+    erp.create()
+    for hours in (0, 30, 100):
+        at = START + timedelta(hours=hours)
+        assert erp.sync(world, at) > 0
+        first = stored(engine)
+        assert erp.sync(world, at) == 0
+        assert stored(engine) == first
+        expected = {row.order_no: row.state(at)[0] for row in rows(world) if row.created_at <= at}
+        assert {number: row["status"] for number, row in first.items()} == expected
+
+
+def test_what_the_product_wrote_is_left_alone(engine, world):
+    erp = DemoErp(engine)
+    erp.create()
+    erp.sync(world, START + timedelta(hours=60))
+    signed_at = (START + timedelta(hours=84)).replace(tzinfo=None)
+    with engine.begin() as connection:
+        connection.execute(
+            update(erp_order)
+            .where(erp_order.c.status == "SHIPPED")
+            .values(status="SIGNED", signed_at=signed_at, latest_trace="已签收")
+        )
+    before = stored(engine)
+
+    erp.sync(world, START + timedelta(days=9))
+
+    after = stored(engine)
+    signed = [number for number, row in before.items() if row["status"] == "SIGNED"]
+    assert len(signed) > 100
+    assert {number: after[number] for number in signed} == {
+        number: before[number] for number in signed
+    }
+
+
+@pytest.fixture
+def synced(world, tmp_path) -> Iterator[dict[str, dict]]:
+    """All rows after a hundred hours."""
+    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}")
+    erp = DemoErp(own)
+    erp.create()
+    erp.sync(world, START + timedelta(hours=100))
+    yield stored(own)
+    own.dispose()
+
+
+def test_there_are_decoys_closures_urgent_orders_and_doubles(synced, world):
+    statuses = Counter(row["status"] for row in synced.values())
+    of_one_order = Counter(row["platform_order_id"] for row in synced.values())
+    known = {order.order_id for order in world.orders()}
+
+    assert statuses["SHIPPED"] > 150
+    assert statuses["SIGNED"] >= 3
+    assert {row["status"] for row in synced.values() if row["platform_order_id"] in known} == {
+        "SHIPPED",
+        "CLOSED",
+    }
+    assert {row["status"] for row in synced.values() if row["platform_order_id"] not in known} == {
+        "SIGNED",
+        "CLOSED",
+    }
+    assert {row["priority"] for row in synced.values()} == {0, 1}
+    assert {row["buyer_opted_out"] for row in synced.values()} == {0, 1}
+    assert max(of_one_order.values()) == 2
+    assert {row["shop"] for row in synced.values()} == set(world.accounts)
+
+
+def test_times_are_naive_and_chinese(synced, world):
+    order = next(order for order in world.orders() if order.story == "signed_by_self")
+    (row, *_) = [row for row in synced.values() if row["platform_order_id"] == order.order_id]
+
+    assert row["shipped_at"] == order.shipped_at.astimezone(SHANGHAI).replace(tzinfo=None)
+
+
+def test_a_frozen_world_freezes_the_erp(world, tmp_path):
+    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}")
+    erp = DemoErp(own)
+    erp.create()
+    erp.sync(world, START)
+    frozen = World(2, START, world.accounts)
+    frozen.freeze(START)
+
+    assert erp.sync(frozen, START + timedelta(days=5)) == 0
+    own.dispose()
+
+
+def test_the_table_can_be_dropped(world, tmp_path):
+    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}")
+    erp = DemoErp(own)
+    erp.create()
+    erp.drop()
+    with pytest.raises(OperationalError):
+        erp.sync(world, START)
+    own.dispose()

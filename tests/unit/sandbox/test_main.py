@@ -1,0 +1,70 @@
+"""The sandbox from the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import create_engine, text
+
+from sandbox.__main__ import COMMANDS, main
+
+INCLUDE = Path(__file__).parents[3] / "include"
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in COMMANDS)
+
+
+def test_the_erp_is_filled_as_of_a_time(capsys, tmp_path):
+    url = f"sqlite:///{tmp_path / 'erp.db'}"
+    command = ["erp", "--url", url, "--orders", "20", "--start", "2026-03-02"]
+
+    assert main([*command, "--at", "2026-03-02T00:00"]) == 0
+    assert main([*command, "--at", "2026-03-09T00:00+08:00"]) == 0
+
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        shipped = connection.scalar(text("select count(*) from erp_order where status = 'SHIPPED'"))
+    engine.dispose()
+    assert shipped >= 50
+    assert "rows written" in capsys.readouterr().out
+
+
+def test_the_platform_serves_until_it_is_told_to_stop():
+    command = [sys.executable, "-m", "sandbox", "platform", "--port", "0", "--orders", "5"]
+    command += ["--clock", "2026-03-02T08:00+08:00", "--speed", "0"]
+    with subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(INCLUDE)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[1]
+        now = requests.get(f"{url}/clock", timeout=5).json()["now"]
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+
+    assert now == "2026-03-02T00:00:00+00:00"
+    assert "platform_1688_south" in rest
+    assert process.returncode == 0
+
+
+def test_a_private_postgres_starts_and_stops(capsys, tmp_path):
+    folder = ["--folder", str(tmp_path / "postgres"), "--fast"]
+    try:
+        assert main(["postgres", "start", *folder, "--database", "erp"]) == 0
+        assert capsys.readouterr().out.strip().endswith("/erp")
+        assert main(["postgres", "stop", *folder]) == 0
+    finally:
+        assert main(["postgres", "remove", *folder]) == 0
+    assert not (tmp_path / "postgres").exists()
