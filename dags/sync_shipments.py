@@ -14,7 +14,7 @@ shipped in that time, signed orders too, and announce nothing; a *backfill* does
 intervals.
 """
 
-from airflow.sdk import Asset, Param, dag, get_current_context, task, task_group
+from airflow.sdk import Asset, Context, Param, dag, get_current_context, task, task_group
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -73,6 +73,11 @@ PARAMS = {
 }
 
 
+def warehouse_was_refused(context: Context) -> bool:
+    """Whether ``create_tables`` failed: then nothing may be loaded or sent, whatever is done."""
+    return context["ti"].xcom_pull(task_ids="create_tables") is None
+
+
 @dag(
     schedule=CronDataIntervalTimetable("*/30 * * * *", timezone="Asia/Shanghai"),
     start_date=datetime(2026, 1, 1, tz="Asia/Shanghai"),
@@ -109,7 +114,7 @@ def sync_shipments() -> None:
 
     @task_group
     def lane(account: str) -> None:
-        @task(map_index_template="{{ account }}")
+        @task(map_index_template="{{ task.op_kwargs.account }}")
         def fetch_waybills(account: str) -> dict[str, int]:
             """The parcels of this account's orders are known."""
             run = hooks.this_run()
@@ -123,7 +128,7 @@ def sync_shipments() -> None:
                     clock=hooks.now,
                 )
 
-        @task(map_index_template="{{ account }}")
+        @task(map_index_template="{{ task.op_kwargs.account }}")
         def gather_traces(account: str) -> dict[str, int]:
             """What is new in this account's traces is kept, to be loaded."""
             run = hooks.this_run()
@@ -137,10 +142,11 @@ def sync_shipments() -> None:
                     clock=hooks.now,
                 )
 
-        fetch_waybills(account) >> gather_traces(account)
+        fetch_waybills(account=account) >> gather_traces(account=account)
 
+    @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
     @task(trigger_rule="all_done", outlets=[TRACE_EVENTS])
-    def load_traces(tables: str) -> dict[str, int]:
+    def load_traces() -> dict[str, int]:
         """Every scan is stored once, with the changes and notices it leads to."""
         counts = steps.load_traces.run(hooks.warehouse(), hooks.this_run(), now=hooks.now())
         get_current_context()["outlet_events"][TRACE_EVENTS].extra = counts
@@ -154,9 +160,9 @@ def sync_shipments() -> None:
     tables = create_tables()
     accounts = extract_orders()
     lanes = lane.expand(account=accounts)
-    loaded = load_traces(tables)
+    loaded = load_traces()
     tables >> accounts >> lanes >> loaded
-    [tables, accounts, lanes, loaded] >> watch()
+    [tables, accounts, *lanes.iter_tasks(), loaded] >> watch()
 
 
 sync_shipments()

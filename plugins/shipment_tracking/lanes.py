@@ -7,7 +7,6 @@ thought dead from writing. No database transaction is open while a platform is a
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -18,11 +17,9 @@ from sqlalchemy import Engine
 
 from shipment_tracking.errors import (
     AuthError,
-    LaneStoppedError,
     PlatformBugError,
     PlatformError,
     QuotaError,
-    RejectedError,
     RetryableError,
 )
 from shipment_tracking.models import Run
@@ -38,7 +35,6 @@ MIN_SPACING = timedelta(minutes=15)
 CHUNK = 100
 RECORD_EVERY = 5.0  # seconds
 FAILURES_IN_A_ROW = 3 * THREADS
-FEWEST_ALIKE = 5  # a lane with fewer refusals than this is never called broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +181,6 @@ def work_through(
     :param budget: wall-clock time after which nothing new is claimed.
     :raises AuthError: the account is not let in.
     :raises PlatformBugError: the platform calls our request malformed.
-    :raises LaneStoppedError: most orders are refused alike.
     :raises RetryableError: the platform fails for one order after the other.
     """
     lane.take_back()
@@ -196,7 +191,6 @@ def work_through(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         lane.release()
-    work.raise_if_alike()
     if work.tally.stopped:
         log.warning("%s stops early: %s", lane.account, work.tally.stopped)
     return work.tally
@@ -224,7 +218,6 @@ class _Work:
         self.answers: list[Answer] = []
         self.asked_twice: set[int] = set()
         self.to_ask_again: list[Answer] = []
-        self.refusals: Counter[str] = Counter()
         self.failures_in_a_row = 0
         self.recorded_at = time.monotonic()
 
@@ -251,15 +244,6 @@ class _Work:
         finally:
             self.answers += self.to_ask_again
             self._save()
-
-    def raise_if_alike(self) -> None:
-        """:raises LaneStoppedError: most of what was asked was refused for one reason."""
-        for reason, times in self.refusals.most_common(1):
-            if times >= FEWEST_ALIKE and times * 2 > self.tally.asked:
-                raise LaneStoppedError(
-                    f"{times} of {self.tally.asked} orders of connection {self.lane.account} were "
-                    f"refused alike: {reason}"
-                )
 
     def _may_go_on(self) -> bool:
         if self.tally.stopped is None and time.monotonic() >= self.stop_at:
@@ -299,8 +283,6 @@ class _Work:
             return
         self.tally.asked += 1
         self.tally.failed += error is not None
-        if isinstance(error, RejectedError) and not error.final:
-            self.refusals[f"{error.args[0]} (code {error.code})"] += 1
         self.answers.append(answer)
 
     def _save(self) -> None:

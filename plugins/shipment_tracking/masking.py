@@ -15,10 +15,12 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\ufeff]")
 _BLANKS = re.compile(r"\s+")
 _NUMBER = re.compile(
-    r"(?<!\d)(?:\+?86[- ]?)?(?:"
+    r"(?:(?<!\d)(?:(?:\+|00)?86[- ]?)?(?:"
     r"1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?:[-转#]\d{1,6})?"  # mobile, virtual number with extension
     r"|0\d{2,3}-+\d{7,8}(?:-\d{1,6})?"  # landline
-    r"|400-?\d{3}-?\d{4}"
+    r"|400-?\d{3}-?\d{4})"
+    r"|[(（]0\d{2,3}[)）]-?\d{7,8}"
+    r"|(?:(?<=话)|(?<=话[:：]))0\d{9,11}"
     r")(?!\d)"
 )
 _PICKUP_CODE = re.compile(
@@ -27,22 +29,25 @@ _PICKUP_CODE = re.compile(
 _ROLE = (
     r"(?:派送业务员|派件业务员|收件业务员|派送员|派件员|派件人|配送员|投递员|快递员|快递小哥|"
     r"揽收员|揽件员|揽投员|取件员|取件人|收件员|业务员|小件员|收件人|寄件人|签收人|代收人|联系人|"
-    r"经办人)"
+    r"经办人|操作员|扫描员|骑手|小哥|站长|店长|经理)"
 )
 _SURNAME = (
+    r"(?:欧阳|司马|上官|诸葛|司徒|夏侯|皇甫|尉迟|慕容|令狐|"
     r"[赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦许何吕张孔曹严华金魏陶姜谢邹苏潘葛范彭郎鲁韦马方俞任袁柳"
     r"鲍史唐费薛雷贺倪汤罗毕安常傅卞齐康伍余顾孟黄萧尹姚邵汪祁毛狄戴谈宋庞熊纪舒屈项祝董梁杜阮蓝季"
-    r"贾江颜郭梅林徐邱骆高夏蔡田胡凌霍万卢莫房丁邓石崔龚程邢裴陆翁段侯武刘叶黎白赖温廖文曾关]"
+    r"贾江颜郭梅林徐邱骆高夏蔡田胡凌霍万卢莫房丁邓石崔龚程邢裴陆翁段侯武刘叶黎白赖温廖文曾关])"
 )
 _NAMED = re.compile(
     rf"({_ROLE}(?:是|为)?\s*[：:【\[（(]\s*)(?![】\])）*])"
     r"([^\s，。,.;；：:、】\])）（(\[【<>*\d]{1,12})"
 )
 _BARE_NAMED = re.compile(
-    rf"({_ROLE}){_SURNAME}[\u4e00-\u9fff]{{1,2}}(?=\*|[，。,;；（(\s]|电话|正在|$)"
+    rf"({_ROLE}(?:是|为)?[：:\s]*){_SURNAME}(?:(?![已未拒不无正])[\u4e00-\u9fff]){{1,2}}"
+    r"(?=\*|[，。,;；（(\s]|电话|正在|为您|[已未拒不无]|签收|$)"
 )
-# Not a person: these words tell who or what took the parcel in.
+# Not a person: these words tell who or what took the parcel in, or that nobody did.
 _KEPT = re.compile(
+    r"拒收|拒签|拒绝|退回|退件|"
     r"本人|家人|家属|亲友|朋友|父母|同事|邻居|他人|代收|代签|前台|门卫|保安|物业|收发室|传达室|"
     r"驿站|丰巢|快递柜|自提柜|智能柜|柜|超市|便利店|代理点|代办点|服务站|自提点|门店|公司|单位|"
     r"学校|取货码|取件码|签收|收件人|图片|已|凭|在"
@@ -53,8 +58,8 @@ def mask(text: str) -> str:
     """The text without phone numbers, persons' names and pick-up codes."""
     text = _NUMBER.sub("*", text)
     text = _PICKUP_CODE.sub(r"\1*", text)
-    text = _NAMED.sub(_star_unless_kept, text)
-    return _BARE_NAMED.sub(r"\1*", text)
+    text = _BARE_NAMED.sub(r"\1*", text)
+    return _NAMED.sub(_star_unless_kept, text)
 
 
 def normalise(text: str) -> str:

@@ -53,7 +53,7 @@ _MOVING = frozenset(
 # A request, a promise or a wish to sign is no evidence of anything; it is not read at all.
 REQUESTS = (
     r"(?:请|准备|等待|待|即将|注意|提醒您?|方便)"
-    r"(?:您|客户|收件人|准备|及时|尽快|注意|在家|查收|核对|验视|当面|后)*签收(?!人)"
+    r"(?:您|客户|收件人|签收人|准备|及时|尽快|注意|在家|查收|核对|验视|当面|后)*签收(?!人)"
 )
 
 # The first rule that matches decides (PLATFORM_FACTS E). What denies a sign, or puts the parcel

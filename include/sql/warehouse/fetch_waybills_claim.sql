@@ -1,4 +1,4 @@
--- Orders of the account whose parcels are to be asked for, at most :most, are leased to the owner:
+-- A batch of the orders of the account whose parcels are to be asked for is leased to the owner:
 -- high priority first, then waiting for a sign to be confirmed, then by how long they wait.
 with due as (
     select tracked_order.order_id

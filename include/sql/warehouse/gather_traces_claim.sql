@@ -1,5 +1,5 @@
--- The most urgent due orders of the account, at most :most, are leased to the owner: high priority
--- first, then out for delivery, then overdue by longest.
+-- A batch of the most urgent due orders of the account is leased to the owner: high priority first,
+-- then out for delivery, then overdue by longest.
 with due as (
     select tracked_order.order_id
     from tracking.tracked_order

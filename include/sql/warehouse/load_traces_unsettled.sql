@@ -1,4 +1,4 @@
--- Parcels to be judged anew, at most :most: a platform status came in, their order changed, or a
+-- A batch of the parcels to be judged anew: a platform status came in, their order changed, or a
 -- sign known by its text alone has waited long enough for the platform's word.
 select shipment_id
 from (

@@ -1,4 +1,4 @@
--- The oldest replies that wait behind :after, at most :most, are ours until the transaction ends.
+-- A batch of the oldest replies that wait behind the last one are ours until the transaction ends.
 select
     trace_reply.reply_id,
     trace_reply.order_id,

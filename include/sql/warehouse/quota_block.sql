@@ -1,4 +1,4 @@
--- Nobody who shares the app key calls for :seconds from now, or longer if that was so before.
+-- Nobody who shares the app key calls for so many seconds from now, or longer if it was so before.
 update tracking.api_quota
 set
     blocked_until

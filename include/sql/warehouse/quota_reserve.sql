@@ -1,4 +1,4 @@
--- The caller owns the next :slots call times; nobody else will be given them.
+-- The caller owns as many of the next call times as it asked for; nobody else will be given them.
 update tracking.api_quota
 set
     next_at

@@ -37,7 +37,6 @@ def run(
     :param owner: who holds the leases; the same for every try of the task.
     :param budget: wall-clock time this lane has left.
     :raises AuthError: the account is not let in; what was answered before is kept.
-    :raises LaneStoppedError: most orders are refused alike.
     """
     now = clock()
     account = client.account.conn_id

@@ -8,11 +8,14 @@ from hashlib import blake2b
 from sqlalchemy import Connection, Engine
 
 from shipment_tracking import runs
-from shipment_tracking.errors import PlatformError, RejectedError
+from shipment_tracking.errors import LaneStoppedError, PlatformError, RejectedError
 from shipment_tracking.lanes import LEASE, MIN_SPACING, Answer, Claim, Lane, work_through
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import Json, PlatformClient
 from shipment_tracking.sql import statement
+
+FEWEST_ALIKE = 5
+"""An account with fewer failing orders than this is never called broken."""
 
 
 def run(
@@ -31,7 +34,7 @@ def run(
     :param owner: who holds the leases; the same for every try of the task.
     :param budget: wall-clock time this lane has left; what is due then is ``left_over``.
     :raises AuthError: the account is not let in; what was answered before is kept.
-    :raises LaneStoppedError: most orders are refused alike.
+    :raises LaneStoppedError: most of the account's orders fail alike; all was done before.
     """
     now = clock()
     account = client.account.conn_id
@@ -61,12 +64,26 @@ def run(
         ).scalar_one()
         runs.add(connection, this_run, now=clock(), left_over=left_over)
         runs.add_usage(connection, this_run, account, client.drain_usage())
+    _raise_if_alike(warehouse, account)
     return {
         "polled": tally.asked,
         "failed": tally.failed,
         "replies": replies,
         "left_over": left_over,
     }
+
+
+def _raise_if_alike(warehouse: Engine, account: str) -> None:
+    """:raises LaneStoppedError: most of the account's orders fail for one reason."""
+    with warehouse.connect() as connection:
+        worst = connection.execute(
+            statement("warehouse/gather_traces_failing_alike"), {"account": account}
+        ).one_or_none()
+    if worst and worst.failing >= FEWEST_ALIKE and worst.failing * 2 > worst.open:
+        raise LaneStoppedError(
+            f"{worst.failing} of {worst.open} open orders of connection {account} fail alike: "
+            f"{worst.last_error}"
+        )
 
 
 def fingerprint(body: Json) -> str:

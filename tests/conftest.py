@@ -1,0 +1,135 @@
+"""What tests share: a PostgreSQL of their own, a fresh warehouse each, accounts on the sandbox."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sandbox.postgres import PrivatePostgres
+from sandbox.server import Sandbox
+from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.models import Run
+from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
+from shipment_tracking.platforms.dialects import client
+from shipment_tracking.platforms.quota import Quota
+from shipment_tracking.steps import create_tables
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=1, help="how many worlds the soak lives through")
+
+
+def open_engine(url: str | URL) -> Engine:
+    """An engine as the hooks make it."""
+    return create_engine(
+        url, poolclass=NullPool, hide_parameters=True, connect_args={"prepare_threshold": None}
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a server for tests alone; ``WAREHOUSE_URL`` names another."""
+    if url := os.environ.get("WAREHOUSE_URL"):
+        yield url
+        return
+    server = PrivatePostgres(tmp_path_factory.mktemp("postgres"), fast=True)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: str) -> Callable[..., URL]:
+    """Makes a database, empty or like another, and returns its URL."""
+    numbers = count(1)
+    admin = create_engine(postgres, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+
+    def make(template: str = "template0") -> URL:
+        name = f"test_{os.getpid()}_{next(numbers)}"
+        with admin.connect() as connection:
+            connection.execute(text(f'create database "{name}" template "{template}"'))
+        return make_url(postgres).set(database=name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def warehouse_template(new_database: Callable[..., URL]) -> str:
+    """Name of a database that has the tables."""
+    url = new_database()
+    create_tables.run(open_engine(url))
+    return str(url.database)
+
+
+@pytest.fixture
+def warehouse(new_database: Callable[..., URL], warehouse_template: str) -> Engine:
+    """A warehouse with its tables and nothing in them."""
+    return open_engine(new_database(warehouse_template))
+
+
+@pytest.fixture
+def erp(tmp_path: Path) -> ErpDatabase:
+    """An ERP in a SQLite file, without tables."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
+    return ErpDatabase(engine, SHANGHAI)
+
+
+@pytest.fixture
+def open_client(warehouse: Engine) -> Iterator[Callable[..., PlatformClient]]:
+    """Opens clients of accounts on a sandbox; they do not wait between two tries."""
+    opened: list[PlatformClient] = []
+
+    def make(
+        sandbox: Sandbox, account: str = "platform_1688", *, qps: float = 1000, **changes: object
+    ) -> PlatformClient:
+        connection = sandbox.connection(account)
+        fields = {
+            "conn_id": account,
+            "platform": "1688",
+            "dialect": "param2",
+            "gateway": connection["host"],
+            "app_key": connection["login"],
+            "app_secret": connection["password"],
+            "access_token": connection["extra"]["access_token"],
+            "refresh_token": None,
+            "qps": qps,
+        } | changes
+        found = Account(**fields)  # type: ignore[arg-type]
+        quota = Quota(
+            warehouse,
+            gateway=found.gateway,
+            app_key=found.app_key,
+            account=account,
+            qps=found.qps,
+        )
+        opened.append(client(Gateway(found, quota, sleep=lambda seconds: None)))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def new_run() -> Callable[..., Run]:
+    """Runs with ids of their own."""
+    numbers = count(1)
+
+    def make(started_at: datetime | None = None, **changes: object) -> Run:
+        fields: dict[str, object] = {
+            "run_id": f"run_{next(numbers)}",
+            "run_type": "manual",
+            "started_at": started_at or datetime.now(UTC),
+        }
+        return Run(**fields | changes)  # type: ignore[arg-type]
+
+    return make

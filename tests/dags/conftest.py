@@ -1,0 +1,110 @@
+"""Airflow on the sandbox: its environment is set here, before anything imports it."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.pool import NullPool
+
+from sandbox.airflow_home import PROJECT, environment
+from sandbox.clock import Clock
+from sandbox.defaults import apps_for
+from sandbox.erp import DemoErp
+from sandbox.server import Sandbox
+from sandbox.world import World
+
+if TYPE_CHECKING:
+    from airflow.models.dagbag import DagBag
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+ACCOUNTS = {"platform_1688": 15, "platform_1688_east": 12, "platform_1688_south": 12}
+QPS = 50.0
+
+
+@pytest.fixture(scope="session")
+def airflow_database(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> URL:
+    """Airflow's own tables; from here on Airflow may be imported."""
+    home = tmp_path_factory.mktemp("airflow")
+    metadata = f"sqlite:///{home / 'airflow.db'}"
+    os.environ.update(environment(home, metadata, postgres, {"conn_type": "sqlite"}, {}, None))
+    from airflow.utils import db
+
+    db.initdb()
+    return make_url(metadata)
+
+
+@pytest.fixture
+def dag_bag(airflow_database: URL) -> "DagBag":
+    """The project's DAGs, read anew: ``dag.test`` leaves the params of its run in the DAG."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(PROJECT / "dags"))
+
+
+@dataclass
+class Pipeline:
+    """The DAG with everything around it: a world, its ERP, its platform and a warehouse."""
+
+    dag: Any
+    world: World
+    clock: Clock
+    sandbox: Sandbox
+    erp: DemoErp
+    warehouse: Engine
+
+    def run(self, *, after: timedelta = timedelta(), **params: Any) -> dict[str, str]:
+        """
+        Let time pass, bring the ERP up to date and run the DAG once.
+
+        :returns: the state of the run and of every task, mapped ones by their account.
+        """
+        self.clock.advance(minutes=after / timedelta(minutes=1))
+        self.erp.sync(self.world, self.clock.now())
+        dag_run = self.dag.test(run_conf=params or None)
+        states = {
+            task.task_id + (f"[{task.rendered_map_index}]" if task.map_index >= 0 else ""): str(
+                task.state
+            )
+            for task in dag_run.get_task_instances()
+        }
+        return {"run": str(dag_run.state), **states}
+
+
+@pytest.fixture
+def pipeline(
+    dag_bag: "DagBag", warehouse: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Pipeline]:
+    """A pipeline whose world is a day old."""
+    world = World(7, START, ACCOUNTS)
+    clock = Clock.standing(START + timedelta(days=1))
+    erp_file = tmp_path / "erp.db"
+    erp = DemoErp(create_engine(f"sqlite:///{erp_file}", poolclass=NullPool))
+    erp.create()
+    with Sandbox(world, clock, apps_for(list(ACCOUNTS), qps=QPS), token_hours=None) as sandbox:
+        for name, value in environment(
+            Path(os.environ["AIRFLOW_HOME"]),
+            os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"],
+            warehouse.url,
+            {"conn_type": "sqlite", "host": str(erp_file)},
+            {account: sandbox.connection(account) for account in ACCOUNTS},
+            sandbox.clock_url,
+        ).items():
+            monkeypatch.setenv(name, value)
+        yield Pipeline(dag_bag.dags["sync_shipments"], world, clock, sandbox, erp, warehouse)
+
+
+@pytest.fixture
+def count(warehouse: Engine) -> Callable[[str], int]:
+    """Counts rows of a table or view."""
+    from sqlalchemy import text
+
+    def rows(table: str) -> int:
+        with warehouse.connect() as connection:
+            return int(connection.execute(text(f"select count(*) from {table}")).scalar_one())  # noqa: S608
+
+    return rows

@@ -1,0 +1,194 @@
+"""The whole DAG on the sandbox platform, a demo ERP and a real PostgreSQL, against the truth."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+
+from sandbox.witness import differences, leaks
+
+if TYPE_CHECKING:
+    from airflow.models.dagbag import DagBag
+
+HALF_HOUR = timedelta(minutes=30)
+Count = Callable[[str], int]
+
+
+def test_every_dag_file_is_read_without_an_error(dag_bag: "DagBag") -> None:
+    assert dag_bag.import_errors == {}
+    assert list(dag_bag.dags) == ["sync_shipments"]
+
+
+def test_every_dag_tells_what_it_promises_and_who_owns_it(dag_bag: "DagBag") -> None:
+    for dag in dag_bag.dags.values():
+        assert "What it promises" in (dag.doc_md or "")
+        assert dag.tags
+        assert dag.max_active_runs == 1
+        assert dag.catchup is False
+        assert dag.dagrun_timeout == timedelta(minutes=60)
+        for task in dag.tasks:
+            assert task.owner == "data-platform"
+            assert task.execution_timeout is not None
+
+
+def test_the_trigger_form_describes_every_param(dag_bag: "DagBag") -> None:
+    params = dag_bag.dags["sync_shipments"].params
+
+    assert set(params) >= {
+        "only_account",
+        "shipped_from",
+        "shipped_to",
+        "accept_closures",
+        "dry_run",
+    }
+    assert all(params.get_param(name).description for name in params)
+
+
+def test_watch_hangs_below_every_task(dag_bag: "DagBag") -> None:
+    dag = dag_bag.dags["sync_shipments"]
+
+    others = {task.task_id for task in dag.tasks} - {"watch"}
+
+    assert dag.get_task("watch").upstream_task_ids == others
+
+
+def test_a_world_that_moved_is_followed_until_the_warehouse_is_its_truth(
+    pipeline: Any, count: Count
+) -> None:
+    assert pipeline.run()["run"] == "success"
+    first = count("tracking.trace_event")
+    assert first > 0
+
+    again = pipeline.run(after=HALF_HOUR / 3)
+    assert again["run"] == "success"
+    assert count("tracking.trace_event") == first
+
+    pipeline.run(after=timedelta(hours=12))
+    assert count("tracking.trace_event") > first
+
+    pipeline.sandbox.freeze(pipeline.clock.now() + timedelta(hours=8))
+    for after in (8, 0.5, 24, 0.5, 0.5):
+        assert pipeline.run(after=timedelta(hours=after))["run"] == "success"
+    now = pipeline.clock.now()
+    assert differences(pipeline.warehouse, pipeline.world, now) == []
+    assert leaks(pipeline.warehouse, pipeline.world) == []
+    events = count("tracking.trace_event")
+    replies = count("tracking.trace_reply")
+
+    pipeline.run(after=HALF_HOUR)
+
+    assert count("tracking.trace_event") == events
+    assert count("tracking.trace_reply") == replies
+
+
+def test_without_lanes_the_run_is_green_and_what_was_gathered_is_loaded(
+    pipeline: Any, count: Count
+) -> None:
+    pipeline.run()
+    with pipeline.warehouse.begin() as connection:
+        connection.execute(text("update tracking.tracked_order set closed_at = now()"))
+        connection.execute(text("update tracking.erp_row set closed_at = now()"))
+        connection.execute(text("update tracking.trace_reply set loaded_at = null"))
+
+    states = pipeline.run()
+
+    assert states["run"] == "success"
+    assert states["load_traces"] == "success"
+    assert count("tracking.trace_reply where loaded_at is null") == 0
+
+
+def test_a_dead_lane_is_red_and_named_while_the_others_land_and_it_catches_up(
+    pipeline: Any, count: Count, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.sandbox.expire_token("platform_1688_east")
+
+    states = pipeline.run()
+
+    assert states["run"] == "failed"
+    assert states["lane.fetch_waybills[platform_1688_east]"] == "failed"
+    assert states["lane.gather_traces[platform_1688]"] == "success"
+    assert states["lane.gather_traces[platform_1688_south]"] == "success"
+    assert states["load_traces"] == "success"
+    assert states["watch"] == "failed"
+    assert count("analytics.trace_events where account = 'platform_1688'") > 0
+    assert count("analytics.trace_events where account = 'platform_1688_east'") == 0
+
+    mended = pipeline.sandbox.connection("platform_1688_east")
+    mended["extra"] |= pipeline.sandbox.replace_token("platform_1688_east")
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688_EAST", json.dumps(mended))
+    assert pipeline.run(after=HALF_HOUR)["run"] == "success"
+    assert count("analytics.trace_events where account = 'platform_1688_east'") > 0
+
+
+def test_nothing_is_loaded_into_a_warehouse_that_was_refused(pipeline: Any, count: Count) -> None:
+    pipeline.run()
+    with pipeline.warehouse.begin() as connection:
+        connection.execute(text("update tracking.trace_reply set loaded_at = null"))
+        connection.execute(text("comment on schema tracking is '9999 of the future'"))
+
+    states = pipeline.run(after=HALF_HOUR)
+
+    assert states["run"] == "failed"
+    assert states["create_tables"] == "failed"
+    assert states["load_traces"] != "success"
+    assert count("tracking.trace_reply where loaded_at is not null") == 0
+
+
+def test_a_run_for_one_account_leaves_the_others_alone(pipeline: Any, count: Count) -> None:
+    states = pipeline.run(only_account="platform_1688_south")
+
+    assert states["run"] == "success"
+    assert count("analytics.orders where account <> 'platform_1688_south'") == 0
+    assert count("analytics.trace_events where account = 'platform_1688_south'") > 0
+
+
+def test_a_manual_run_over_past_days_loads_them_and_announces_nothing(
+    pipeline: Any, count: Count
+) -> None:
+    start = pipeline.world.start
+
+    states = pipeline.run(
+        shipped_from=(start - timedelta(days=3)).isoformat(), shipped_to=start.isoformat()
+    )
+
+    assert states["run"] == "success"
+    assert count("tracking.trace_event") > 0
+    assert count("analytics.notifications where state <> 'suppressed'") == 0
+    assert count("analytics.notifications where reason = 'backfill'") > 0
+
+
+def test_half_an_interval_is_refused(pipeline: Any) -> None:
+    states = pipeline.run(shipped_from="2026-03-01T00:00:00+08:00")
+
+    assert states["extract_orders"] == "failed"
+
+
+def test_a_simulated_clock_never_meets_a_real_gateway(
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = pipeline.sandbox.connection("platform_1688") | {"host": "https://gw.open.1688.com"}
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688", json.dumps(real))
+
+    states = pipeline.run()
+
+    assert states["lane.fetch_waybills[platform_1688]"] == "failed"
+    assert states["lane.gather_traces[platform_1688_south]"] == "success"
+
+
+def test_the_run_is_summed_up_for_analysts_and_in_the_asset(pipeline: Any, count: Count) -> None:
+    pipeline.run()
+
+    with pipeline.warehouse.connect() as connection:
+        row = connection.execute(text("select * from analytics.runs")).one()
+        calls = connection.execute(text("select sum(calls) from analytics.api_usage")).scalar_one()
+
+    assert row.due > 0
+    assert row.polled > 0
+    assert row.left_over == 0
+    assert row.calls == calls == pipeline.sandbox.usage()["total"]
+    assert row.events_new == count("tracking.trace_event")
+    assert row.changes == count("analytics.status_changes")
+    assert row.ended_at is not None

@@ -1,0 +1,450 @@
+"""
+Lives through days of a seeded world: the pipeline's steps as the DAG runs them, under faults.
+
+The plan of a round follows from the seed alone; how processes interleave does not, so a seed shows
+the same trouble again, though not always the same moment of it.
+"""
+
+import random
+import shutil
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sandbox.clock import Clock
+from sandbox.defaults import apps_for
+from sandbox.erp import DemoErp
+from sandbox.faults import HTTP_FAULTS, KINDS, Latency
+from sandbox.platform_1688 import INFOS, TRACES
+from sandbox.server import Sandbox
+from sandbox.stories import STORIES
+from sandbox.world import World
+from shipment_tracking.models import Run
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from . import invariants
+from .invariants import ANSWERED, Violation
+from .processes import Process, Processes
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_1688_south")
+OWNER_FOLDER = Path(__file__).parents[2] / "include" / "sandbox" / "owner"
+WATCH = Path(__file__).with_name("watch.sql")
+
+QPS = 40.0
+LEASE = 2.0  # seconds
+BUDGET = 20.0  # seconds a lane has
+LONGEST = 60.0  # seconds after which a process hangs
+TRIES = 3
+HALF_HOUR = 30
+DAY = 24 * 60
+CALMING = (HALF_HOUR, HALF_HOUR, DAY + 1, HALF_HOUR, HALF_HOUR, DAY + 1, HALF_HOUR, HALF_HOUR)
+"""Minutes between the rounds in which the warehouse catches up with a world that stands still."""
+
+ASKS = {"fetch_waybills": INFOS, "gather_traces": TRACES}
+FAIL_AT_ONCE = {"AuthError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
+PUSH_BACKS = ("http_429", "qos_200", "qos_400")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What happens in one round.
+
+    :param minutes: by which the world goes on before it.
+    :param faults: of the platform.
+    :param disturb: share of processes that are killed or stopped.
+    :param zombie: the step whose processes stand still from their first answer on, until the next
+        round is over.
+    :param erp: what the ERP's list is: ``whole``, ``empty``, or ``short`` of some rows.
+    :param second: another live run at the same time, of one account or of all.
+    :param backfill: hours of shipping to read again.
+    :param live: whether there is a live run at all.
+    :param expire, renew: accounts whose token ends, or is replaced.
+    :param cut: seconds after which the warehouse drops all connections.
+    """
+
+    minutes: int = HALF_HOUR
+    faults: tuple[dict[str, Any], ...] = ()
+    latency: Latency = field(default_factory=Latency)
+    disturb: float = 0.0
+    zombie: str = ""
+    erp: str = "whole"
+    second: str = ""
+    backfill: float = 0.0
+    live: bool = True
+    expire: str = ""
+    renew: bool = False
+    cut: float | None = None
+
+
+def draw_plan(dice: random.Random) -> Plan:
+    """A round with some of everything that may happen."""
+    kinds = dice.sample(sorted(KINDS - {*PUSH_BACKS, "token_expired"}), dice.randint(0, 4))
+    faults = [
+        {"kind": kind, "probability": dice.uniform(0.02, 0.25), "seconds": 0.3} for kind in kinds
+    ]
+    if dice.random() < 0.15:
+        faults.append({"kind": dice.choice(PUSH_BACKS), "times": dice.randint(1, 2)})
+    if dice.random() < 0.08:
+        faults.append({"kind": "token_expired", "times": 1})
+    return Plan(
+        minutes=HALF_HOUR * dice.choice((1, 1, 1, 2, 2, 3, 4, 9)),
+        faults=tuple(faults),
+        latency=Latency(dice.choice((0, 5, 30)), 250, dice.choice((0, 0.02))),
+        disturb=dice.choice((0.0, 0.2, 0.4)),
+        zombie=dice.choice((*["" for _ in range(10)], "fetch_waybills", "gather_traces")),
+        erp=dice.choice((*["whole" for _ in range(14)], "short", "empty")),
+        second=dice.choice(("", "", "", "", "all", "one")),
+        backfill=dice.choice((0, 0, 0, 0, dice.uniform(6, 40))),
+        live=dice.random() < 0.93,
+        expire=dice.choice((*["" for _ in range(30)], *ACCOUNTS)),
+        renew=dice.random() < 0.5,
+        cut=dice.uniform(0, 1) if dice.random() < 0.06 else None,
+    )
+
+
+def draw_plans(seed: int, rounds: int) -> list[Plan]:
+    """The rounds of a seed; its list of the ERP is wholly wrong at least once."""
+    dice = random.Random(f"{seed}/plans")
+    plans = [draw_plan(dice) for _ in range(rounds)]
+    if all(plan.erp != "empty" for plan in plans):
+        plans[rounds // 2] = Plan(erp="empty")
+    return plans
+
+
+class Simulation:
+    """
+    One world, its platform, its ERP and a fresh warehouse that follows them.
+
+    :param warehouse: with its tables and nothing in them; nobody else's.
+    :param folder: for the ERP and the log of the steps.
+    :param orders: how many each account has.
+    :param owner_folder: replaces the statements that it holds.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        warehouse: Engine,
+        folder: Path,
+        *,
+        orders: int | None = None,
+        owner_folder: Path = OWNER_FOLDER,
+    ) -> None:
+        dice = random.Random(f"{seed}/world")
+        self.seed = seed
+        self.warehouse = warehouse
+        stories = {name: story.weight for name, story in STORIES.items()}
+        stories["sign_withdrawn"] = dice.choice((0, 0, 8))
+        accounts = {account: orders or dice.randint(25, 32) for account in ACCOUNTS}
+        self.world = World(seed, START, accounts, stories=stories)
+        self.clock = Clock.standing(START)
+        self.sandbox = Sandbox(self.world, self.clock, apps_for(ACCOUNTS, QPS), token_hours=None)
+        self.violations: list[Violation] = []
+        self.round = 0
+        self.at = START
+        self.seconds = 0.0
+        self.cuts: list[float] = []
+        self._folder = folder
+        self._erp_path = folder / "erp.db"
+        self._erp = DemoErp(create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool))
+        self._owner_folder = owner_folder
+        self._tokens: dict[str, str] = {}
+        self._expired: set[str] = set()
+        self._usual: dict[str, float] = defaultdict(lambda: 0.5)
+        self._processes: Processes | None = None
+
+    def __enter__(self) -> Self:
+        self._erp.create()
+        with self.warehouse.begin() as connection:
+            connection.exec_driver_sql(WATCH.read_text(encoding="utf-8"))
+        self.sandbox.start()
+        try:
+            self._processes = Processes(
+                {
+                    "SHIPMENT_TRACKING_INCLUDE": str(self._owner_folder),
+                    "SHIPMENT_TRACKING_CLOCK_URL": self.sandbox.clock_url,
+                },
+                self._folder / "steps.log",
+            )
+        except BaseException:
+            self.sandbox.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.processes.close()
+        self.sandbox.stop()
+
+    @property
+    def processes(self) -> Processes:
+        """The steps' processes, once entered."""
+        assert self._processes is not None
+        return self._processes
+
+    def live(self, plans: list[Plan]) -> list[Violation]:
+        """Go through the rounds, let the warehouse catch up, and tell what is not as promised."""
+        began = time.monotonic()
+        for plan in plans:
+            self._live_through(plan)
+            self._check(invariants.AT_ROUND_END)
+        self._calm_down()
+        before = invariants.stored(self.warehouse)
+        self._live_through(Plan())
+        if (after := invariants.stored(self.warehouse)) != before:
+            self.note("a quiet run writes nothing", f"{before} became {after}")
+        self._check((*invariants.AT_ROUND_END, *invariants.AT_THE_END))
+        self.seconds = time.monotonic() - began
+        return self.violations
+
+    def note(self, invariant: str, detail: str) -> None:
+        """Keep a violation."""
+        self.violations.append(Violation(self.seed, self.round, invariant, detail))
+
+    def summary(self) -> str:
+        """One line of what was lived through."""
+        everything = self.processes.all
+        return (
+            f"seed {self.seed}: {sum(self.world.accounts.values())} orders, "
+            f"{invariants.stored(self.warehouse)['trace_event']} events, "
+            f"{len(self.sandbox.calls)} calls, {len(everything)} processes, "
+            f"{sum(process.killed for process in everything)} killed, "
+            f"{sum(process.stopped for process in everything)} stopped, "
+            f"{sum(bool(process.error) for process in everything)} failed, "
+            f"{len(self.violations)} violations, {self.seconds:.0f} s"
+        )
+
+    def _check(self, checks: tuple[invariants.Invariant, ...]) -> None:
+        for check in checks:
+            name = check.__name__.replace("_", " ")
+            for detail in check(self):
+                self.note(name, detail)
+
+    def _live_through(self, plan: Plan) -> None:
+        self.round += 1
+        self.at = self.clock.advance(minutes=plan.minutes)
+        self._erp.sync(self.world, self.at)
+        self._set_faults(plan)
+        jobs = [lambda run=run: self._run_dag(plan, run) for run in self._runs(plan)]
+        if plan.cut is not None:
+            jobs.append(lambda: self._cut_connections(plan.cut or 0))
+        self._side_by_side(jobs)
+        self.sandbox.faults.clear()
+        if plan.zombie:
+            time.sleep(LEASE)  # until their leases are anybody's
+        else:
+            self._let_zombies_go_on()
+
+    def _set_faults(self, plan: Plan) -> None:
+        faults = self.sandbox.faults
+        faults.clear()
+        faults.latency = Latency(150) if plan.zombie else plan.latency
+        for fault in plan.faults:
+            faults.add(**fault)
+        if plan.renew:
+            self._renew_tokens()
+        if plan.expire and plan.expire not in self._expired:
+            self.sandbox.expire_token(plan.expire)
+            self._expired.add(plan.expire)
+
+    def _renew_tokens(self) -> None:
+        for account in sorted(self._expired):
+            self._tokens[account] = self.sandbox.replace_token(account)["access_token"]
+        self._expired.clear()
+
+    def _runs(self, plan: Plan) -> list[Run]:
+        runs = []
+        if plan.live:
+            runs.append(Run(f"live_{self.round}", "scheduled", self.at))
+        if plan.second:
+            only = self._dice("only").choice(ACCOUNTS) if plan.second == "one" else None
+            runs.append(Run(f"second_{self.round}", "manual", self.at, only_account=only))
+        if plan.backfill:
+            latest = (self.at - START + timedelta(days=3)) / timedelta(hours=1)
+            begin = START - timedelta(days=3)
+            begin += timedelta(hours=self._dice("backfill").uniform(0, latest))
+            interval = (begin, begin + timedelta(hours=plan.backfill))
+            runs.append(Run(f"backfill_{self.round}", "backfill", self.at, *interval))
+        return runs
+
+    def _side_by_side(self, jobs: list[Callable[[], Any]]) -> None:
+        if not jobs:
+            return
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            try:
+                for future in [pool.submit(job) for job in jobs]:
+                    future.result()
+            except BaseException:
+                self.processes.close()
+                raise
+
+    def _run_dag(self, plan: Plan, run: Run) -> None:
+        if not run.run_id.startswith("live"):
+            time.sleep(self._dice(run.run_id).uniform(0, 0.5))
+        accounts = self._run_task(plan, run, "extract_orders")
+        if accounts:
+            self._side_by_side(
+                [lambda name=name: self._run_lane(plan, run, name) for name in accounts]
+            )
+        self._run_task(plan, run, "load_traces")
+
+    def _run_lane(self, plan: Plan, run: Run, account: str) -> None:
+        if self._run_task(plan, run, "fetch_waybills", account) is not None:
+            self._run_task(plan, run, "gather_traces", account)
+
+    def _run_task(self, plan: Plan, run: Run, step: str, account: str = "") -> Any | None:
+        """Try a task as Airflow would; returns its result, None when it failed or was lost."""
+        for number in range(TRIES):
+            dice = self._dice(run.run_id, step, account, number)
+            process = self._start(plan, run, step, account)
+            if plan.zombie == step and not number and not run.is_backfill:
+                self._stop_once_answered(process)
+            elif dice.random() < plan.disturb:
+                self._disturb(process, dice)
+            if process.thaw_at is None and not self.processes.wait(process, LONGEST):
+                self.note("every process ends", f"{process} does not")
+                self.processes.kill(process)
+            if process.ended_well:
+                usual = self._usual[step]
+                took = (process.ended or 0) - process.started
+                self._usual[step] = usual + 0.2 * (took - usual)
+                return process.result
+            if process.error in FAIL_AT_ONCE or plan.zombie == step or dice.random() < 0.3:
+                return None
+        return None
+
+    def _start(self, plan: Plan, run: Run, step: str, account: str) -> Process:
+        fields = {name: value for name, value in asdict(run).items() if value is not None}
+        order: dict[str, Any] = {
+            "step": step,
+            "run": {
+                name: value.isoformat() if isinstance(value, datetime) else value
+                for name, value in fields.items()
+            },
+            "warehouse": self.warehouse.url.render_as_string(hide_password=False),
+        }
+        if step == "extract_orders":
+            whole = plan.erp == "whole" or not run.run_id.startswith("live")
+            path = self._erp_path if whole else self._wrong_erp(plan.erp)
+            order |= {"erp": f"sqlite:///{path}", "accounts": ACCOUNTS}
+        elif account:
+            order |= {
+                "lane": account,
+                "account": self._account(account),
+                "owner": f"sync_shipments/{run.run_id}/{step}/{account}",
+                "budget": BUDGET,
+                "lease": LEASE,
+            }
+        return self.processes.start(
+            order, round=self.round, expects=self._expected_errors(plan, step, account)
+        )
+
+    def _expected_errors(self, plan: Plan, step: str, account: str) -> frozenset[str]:
+        kinds = {fault["kind"] for fault in plan.faults}
+        expected = {"OperationalError"} if plan.cut is not None else set()
+        if step in ASKS:
+            if kinds & HTTP_FAULTS or "half_json" in kinds:
+                expected |= {"RetryableError", "QuotaError"}
+            if "token_expired" in kinds or account in self._expired:
+                expected.add("AuthError")
+        if step == "extract_orders" and plan.erp == "empty":
+            expected.add("ClosureRefusedError")
+        return frozenset(expected)
+
+    def _account(self, name: str) -> dict[str, Any]:
+        given = self.sandbox.connection(name)
+        return {
+            "conn_id": name,
+            "platform": "1688",
+            "dialect": "param2",
+            "gateway": given["host"],
+            "app_key": given["login"],
+            "app_secret": given["password"],
+            "access_token": self._tokens.get(name, given["extra"]["access_token"]),
+            "refresh_token": None,
+            "qps": QPS,
+        }
+
+    def _wrong_erp(self, how: str) -> Path:
+        """A copy of the ERP that lacks some of its shipped rows, or all."""
+        path = self._folder / f"erp_{self.round}.db"
+        shutil.copy(self._erp_path, path)
+        with closing(sqlite3.connect(path)) as connection, connection:
+            keys = [key for (key,) in connection.execute("select order_no from erp_order")]
+            lost = keys if how == "empty" else self._dice("short").sample(sorted(keys), 6)
+            connection.executemany(
+                "delete from erp_order where order_no = ?", [(key,) for key in lost]
+            )
+        return path
+
+    def _disturb(self, process: Process, dice: random.Random) -> None:
+        """Kill it or let it stand still at a moment of its usual life."""
+        moment = dice.uniform(0, 1.1) * self._usual[process.step]
+        if self.processes.wait(process, moment):
+            return
+        if dice.random() < 0.65:
+            self.processes.kill(process)
+        else:
+            wakes = time.monotonic() + LEASE + dice.uniform(0.3, 1.5)
+            self.processes.stop(process, thaw_at=wakes)
+
+    def _stop_once_answered(self, process: Process) -> None:
+        """Let it stand still while its first answers are on their way."""
+        first = len(self.sandbox.calls)
+        while not process.over.is_set():
+            time.sleep(0.002)
+            if any(
+                call.account == process.account
+                and call.api == ASKS[process.step]
+                and call.outcome in ANSWERED
+                for call in self.sandbox.calls[first:]
+            ):
+                self.processes.stop(process, thaw_at=time.monotonic() + LONGEST / 2)
+                return
+
+    def _let_zombies_go_on(self) -> None:
+        self.processes.thaw(everything=True)
+        for process in self.processes.all:
+            if not process.over.is_set() and not self.processes.wait(process, LONGEST):
+                self.note("every process ends", f"{process} does not")
+                self.processes.kill(process)
+                self.processes.wait(process, LONGEST)
+
+    def _cut_connections(self, after: float) -> None:
+        """Drop every connection to the warehouse, as a restart does."""
+        time.sleep(after)
+        drop = text(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        with self.warehouse.connect() as connection:
+            connection.execute(drop)
+
+    def _calm_down(self) -> None:
+        """No fault any more, a world that stands still, and time to be asked about everything."""
+        self._renew_tokens()
+        self._let_zombies_go_on()
+        self.sandbox.freeze(self.clock.now())
+        time.sleep(LEASE)
+        for minutes in CALMING:
+            self._live_through(Plan(minutes=minutes))
+            self._check(invariants.AT_ROUND_END)
+
+    def _dice(self, *names: object) -> random.Random:
+        return random.Random("/".join(map(str, (self.seed, self.round, *names))))
+

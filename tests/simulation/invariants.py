@@ -1,0 +1,274 @@
+"""What holds whatever happens: each function yields what breaks its promise; its name is it."""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox import witness
+from sandbox.platform_1688 import TRACES
+from sandbox.world import Order, order_truth
+from shipment_tracking.lanes import MIN_SPACING
+from sqlalchemy import Engine, Row, text
+
+if TYPE_CHECKING:
+    from .driver import Simulation
+
+ANSWERED = frozenset({"ok", "empty", "fault_empty", "fault_duplicated", "fault_reordered"})
+"""Outcomes of calls that gave an answer."""
+
+WINDOW = 0.95
+"""
+Seconds in which no more than ``qps`` calls may arrive.
+
+Times are handed out 1.04/qps apart, so a second holds ``qps`` calls at most when they are sent.
+They are counted where they arrive, and this machine is busy: a call may arrive some ms after it
+was sent, and then a full second may show one more. In 0.95 s an honest client sends at most 92 %
+of ``qps``; one that is a tenth too fast is caught.
+"""
+
+Invariant = Callable[["Simulation"], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken promise, with what it takes to see it again."""
+
+    seed: int
+    round: int
+    invariant: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}, round {self.round}: not so: {self.invariant}: {self.detail}"
+
+
+def stored(warehouse: Engine) -> dict[str, int]:
+    """How many rows stand in the tables that only grow."""
+    with warehouse.connect() as connection:
+        return {
+            table: connection.execute(text(f"select count(*) from tracking.{table}")).scalar_one()
+            for table in ("trace_event", "trace_reply", "status_change", "notification")
+        }
+
+
+def no_order_is_wrongly_signed(life: "Simulation") -> Iterator[str]:
+    withdrawn = _withdrawn(life)
+    for difference in witness.differences(life.warehouse, life.world, life.at):
+        if difference.what == "order wrongly signed" and difference.where not in withdrawn:
+            yield str(difference)
+
+
+def nothing_stored_goes_back_in_time(life: "Simulation") -> Iterator[str]:
+    for row in _rows(life, "delete from simulation.went_back returning *"):
+        yield f"{row.what} of {row.id} went from {row.from_time} to {row.to_time}"
+
+
+def a_step_fails_only_with_a_reason(life: "Simulation") -> Iterator[str]:
+    for process in life.processes.all:
+        if process.round != life.round or not process.error:
+            continue
+        if process.error not in process.expects and not (process.stopped or process.killed):
+            yield f"{process} failed:\n{process.text}"
+
+
+def the_warehouse_equals_the_truth(life: "Simulation") -> Iterator[str]:
+    withdrawn = _withdrawn(life)
+    for difference in witness.differences(life.warehouse, life.world, life.at):
+        if not difference.where.startswith(tuple(withdrawn)):
+            yield str(difference)
+
+
+def no_personal_data_is_stored(life: "Simulation") -> Iterator[str]:
+    yield from witness.leaks(life.warehouse, life.world)
+
+
+def no_second_holds_more_calls_than_promised(life: "Simulation") -> Iterator[str]:
+    arrivals: dict[str, list[float]] = defaultdict(list)
+    for call in life.sandbox.calls:
+        arrivals[call.app_key].append(call.arrived)
+    for app in life.sandbox.apps:
+        most, at = _most_in(arrivals[app.key], WINDOW)
+        if app.qps and most > app.qps:
+            yield f"{most} calls of app {app.key} in {WINDOW} s from {at:.3f} on"
+
+
+def the_quota_refuses_nobody(life: "Simulation") -> Iterator[str]:
+    for app, refused in life.sandbox.usage()["refused_by_quota"].items():
+        if refused:
+            yield f"{refused} calls of app {app}"
+
+
+def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
+    """A second answer needs the least spacing, unless the first one was lost with its process."""
+    last: dict[tuple[str, str], Any] = {}
+    for call in life.sandbox.calls:
+        if call.api != TRACES or call.outcome not in ANSWERED:
+            continue
+        key = (call.account, call.order_id)
+        before = last.get(key)
+        last[key] = call
+        if before and call.at - before.at < MIN_SPACING and not _may_be_lost(life, before):
+            yield f"{'/'.join(key)} at {before.at} and {call.at}"
+
+
+def replies_are_stored_in_the_order_of_asking(life: "Simulation") -> Iterator[str]:
+    older = """
+        select reply_id, order_id, fetched_at, before from (
+            select *, lag(fetched_at) over (partition by order_id order by reply_id) as before
+            from tracking.trace_reply
+        ) as reply
+        where fetched_at < before
+    """
+    for row in _rows(life, older):
+        yield f"reply {row.reply_id} of order {row.order_id}: {row.fetched_at} after {row.before}"
+
+
+def changes_chain(life: "Simulation") -> Iterator[str]:
+    """From pending on each change begins where the one before ended, up to the present status."""
+    changes: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for row in _rows(life, "select shipment_id, from_status, to_status from tracking.status_change"):
+        changes[row.shipment_id].append((row.from_status, row.to_status))
+    for row in _rows(life, "select shipment_id, status from tracking.shipment"):
+        if not _is_chain(changes[row.shipment_id], "pending", row.status):
+            yield f"shipment {row.shipment_id}, {row.status}: {changes[row.shipment_id]}"
+
+
+def no_change_is_stored_twice(life: "Simulation") -> Iterator[str]:
+    twice = """
+        select shipment_id, from_status, to_status, occurred_at, count(*) as times
+        from tracking.status_change
+        group by shipment_id, from_status, to_status, occurred_at
+        having count(*) > 1
+    """
+    for row in _rows(life, twice):
+        yield str(tuple(row))
+
+
+def every_change_has_one_notice(life: "Simulation") -> Iterator[str]:
+    unequal = """
+        select
+            coalesce(change.event_id, notice.event_id) as event_id,
+            count(notice.notification_id) as notices
+        from tracking.status_change as change
+        full join tracking.notification as notice on change.event_id = notice.event_id
+        group by change.event_id, notice.event_id
+        having count(change.event_id) = 0 or count(notice.notification_id) <> 1
+    """
+    for row in _rows(life, unequal):
+        yield f"{row.notices} notices of change {row.event_id}"
+
+
+def a_backfill_announces_nothing(life: "Simulation") -> Iterator[str]:
+    """Its replies say so, and so does each notice of a parcel that only backfills have seen."""
+    spoken = """
+        select reply_id, reply.run_id
+        from tracking.trace_reply as reply
+        inner join tracking.run on reply.run_id = run.run_id
+        where reply.announce = (run.run_type = 'backfill')
+    """
+    for row in _rows(life, spoken):
+        yield f"reply {row.reply_id} of run {row.run_id}"
+    told = """
+        select notification_id, notification.shipment_id
+        from tracking.notification
+        inner join tracking.shipment on notification.shipment_id = shipment.shipment_id
+        where
+            notification.state <> 'suppressed'
+            and not shipment.platform_announce
+            and not exists (
+                select 1
+                from tracking.order_shipment as link
+                inner join tracking.trace_reply as reply on link.order_id = reply.order_id
+                where link.shipment_id = shipment.shipment_id and reply.announce
+            )
+    """
+    for row in _rows(life, told):
+        yield f"notice {row.notification_id} of shipment {row.shipment_id}"
+
+
+def no_lease_is_left_behind(life: "Simulation") -> Iterator[str]:
+    held = "select order_id, lease_owner from tracking.tracked_order where lease_until > now()"
+    for row in _rows(life, held):
+        yield f"order {row.order_id} is held by {row.lease_owner}"
+
+
+def every_reply_is_loaded(life: "Simulation") -> Iterator[str]:
+    waiting = "select reply_id, last_error from tracking.trace_reply where loaded_at is null"
+    for row in _rows(life, waiting):
+        yield f"reply {row.reply_id}: {row.last_error or 'waits'}"
+
+
+AT_ROUND_END: tuple[Invariant, ...] = (
+    a_step_fails_only_with_a_reason,
+    no_order_is_wrongly_signed,
+    nothing_stored_goes_back_in_time,
+)
+AT_THE_END: tuple[Invariant, ...] = (
+    the_warehouse_equals_the_truth,
+    no_personal_data_is_stored,
+    no_second_holds_more_calls_than_promised,
+    the_quota_refuses_nobody,
+    an_order_is_not_polled_too_often,
+    replies_are_stored_in_the_order_of_asking,
+    changes_chain,
+    no_change_is_stored_twice,
+    every_change_has_one_notice,
+    a_backfill_announces_nothing,
+    no_lease_is_left_behind,
+    every_reply_is_loaded,
+)
+
+
+def _rows(life: "Simulation", statement: str) -> list[Row[Any]]:
+    with life.warehouse.begin() as connection:
+        return list(connection.execute(text(statement)))
+
+
+def _withdrawn(life: "Simulation") -> set[str]:
+    """Orders that were rightly signed once: nobody asks for them again when a sign is withdrawn."""
+    return {
+        f"{order.account}/{order.order_id}"
+        for order in life.world.orders()
+        if order.story == "sign_withdrawn" and _was_signed(order, life)
+    }
+
+
+def _was_signed(order: Order, life: "Simulation") -> bool:
+    known = life.world.as_of(life.at)
+    times = [at for parcel in order.parcels for at, status in parcel.statuses if status == "SIGN"]
+    return any(order_truth(order, at).signed for at in times if at <= known)
+
+
+def _may_be_lost(life: "Simulation", call: Any) -> bool:
+    """Whether a process that did not end well may have had the answer."""
+    return any(
+        process.account == call.account
+        and not process.ended_well
+        and process.started <= call.arrived <= (process.ended or call.arrived) 
+        for process in life.processes.all
+    )
+
+
+def _most_in(times: Iterable[float], seconds: float) -> tuple[int, float]:
+    """The most calls in any window of some seconds, and when it began."""
+    ordered = sorted(times)
+    windows = ((bisect_left(ordered, at + seconds) - first, at) for first, at in enumerate(ordered))
+    return max(windows, default=(0, 0.0))
+
+
+def _is_chain(changes: list[tuple[str, str]], begin: str, end: str) -> bool:
+    """Whether the changes, each used once, lead from status to status (an Euler path)."""
+    balance: Counter[str] = Counter({begin: 1})
+    balance[end] -= 1
+    reached, grown = {begin}, True
+    while grown:
+        new = {to for source, to in changes if source in reached} - reached
+        reached, grown = reached | new, bool(new)
+    for source, to in changes:
+        balance[source] -= 1
+        balance[to] += 1
+    return not any(balance.values()) and all(source in reached for source, _ in changes)
+
+

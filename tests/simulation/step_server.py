@@ -1,0 +1,176 @@
+"""
+Runs each step in a process of its own, forked in milliseconds, that may be killed at any moment.
+
+A program: reads orders from its standard input and writes what became of them to its standard
+output, one JSON object a line. When its input ends, it kills all that it started, and itself.
+"""
+
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.hooks.clock_hook import now
+from shipment_tracking.models import Run
+from shipment_tracking.platforms.client import Account, Gateway
+from shipment_tracking.platforms.dialects import client
+from shipment_tracking.platforms.quota import Quota
+from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import NullPool
+
+LANE_STEPS = {"fetch_waybills": fetch_waybills.run, "gather_traces": gather_traces.run}
+PATIENCE = 0.2  # how much of its waits between two tries a client keeps
+
+
+@dataclass(slots=True)
+class Child:
+    """A process at work; ``said``: what it has written of its result."""
+
+    number: int
+    pid: int
+    said: bytes = b""
+
+
+def run_step(order: dict[str, Any]) -> Any:
+    """What the task of a DAG does, with what the hooks would give it."""
+    warehouse = create_engine(
+        order["warehouse"], poolclass=NullPool, connect_args={"prepare_threshold": None}
+    )
+    this_run = _read_run(order["run"])
+    step = order["step"]
+    if step == "extract_orders":
+        erp = ErpDatabase(create_engine(order["erp"], poolclass=NullPool), ZoneInfo("Asia/Shanghai"))
+        accounts = order["accounts"]
+        return extract_orders.run(
+            erp, warehouse, this_run, knows_account=accounts.__contains__, now=now()
+        )
+    if step == "load_traces":
+        return load_traces.run(warehouse, this_run, now=now())
+    return _work_in_lane(order, warehouse, this_run)
+
+
+def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> Any:
+    account = Account(**order["account"])
+    quota = Quota(
+        warehouse,
+        gateway=account.gateway,
+        app_key=account.app_key,
+        account=account.conn_id,
+        qps=account.qps,
+        backfill=this_run.is_backfill,
+    )
+    opened = client(
+        Gateway(account, quota, sleep=lambda seconds: time.sleep(seconds * PATIENCE))
+    )
+    try:
+        return LANE_STEPS[order["step"]](
+            warehouse,
+            opened,
+            this_run,
+            owner=order["owner"],
+            budget=timedelta(seconds=order["budget"]),
+            clock=now,
+            lease=timedelta(seconds=order["lease"]),
+        )
+    finally:
+        opened.close()
+
+
+def _read_run(fields: dict[str, Any]) -> Run:
+    times = {
+        name: datetime.fromisoformat(fields[name])
+        for name in ("started_at", "shipped_from", "shipped_to")
+        if fields.get(name)
+    }
+    return Run(**fields | times)
+
+
+def _result(order: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"result": run_step(order)}
+    except Exception as error:
+        return {"error": type(error).__name__, "text": "".join(traceback.format_exception(error))}
+
+
+def _warm_up() -> None:
+    """Import what would be imported late, once for all processes."""
+    create_engine("postgresql+psycopg://").dispose()
+    create_engine("sqlite://").dispose()
+    gc.freeze()
+
+
+def _fork(order: dict[str, Any]) -> tuple[Child, int]:
+    """A process that runs the step, and the pipe on which it tells its result."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.dup2(2, 1)  # nothing but the server may write to its output
+            said = json.dumps(_result(order)).encode()
+            with os.fdopen(writing, "wb") as pipe:
+                pipe.write(said)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    return Child(order["number"], pid), reading
+
+
+def _tell(**what: Any) -> None:
+    print(json.dumps(what), flush=True)
+
+
+def serve() -> None:
+    """Until the standard input ends."""
+    watched = selectors.DefaultSelector()
+    watched.register(0, selectors.EVENT_READ)
+    children: dict[int, Child] = {}
+    typed = b""
+    _warm_up()
+    _tell(ready=True)
+    while True:
+        for key, _ in watched.select():
+            pipe = int(key.fd)
+            read = os.read(pipe, 1 << 16)
+            if pipe == 0:
+                if not read:
+                    return
+                *lines, typed = (typed + read).split(b"\n")
+                for line in lines:
+                    order = json.loads(line)
+                    if "signal" in order:
+                        for child in children.values():
+                            if child.number == order["number"]:
+                                os.kill(child.pid, order["signal"])
+                        continue
+                    child, result = _fork(order)
+                    children[result] = child
+                    watched.register(result, selectors.EVENT_READ)
+            elif read:
+                children[pipe].said += read
+            else:
+                watched.unregister(pipe)
+                os.close(pipe)
+                child = children.pop(pipe)
+                _, status = os.waitpid(child.pid, 0)
+                said = json.loads(child.said) if child.said else {}
+                _tell(number=child.number, signal=os.WTERMSIG(status), **said)
+
+
+if __name__ == "__main__":
+    try:
+        serve()
+    finally:
+        # Also what is stopped: the server and its processes are a group of their own.
+        if os.getpgid(0) == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        sys.exit(1)

@@ -1,0 +1,207 @@
+"""The layout keeps its promises: who imports whom, what modules are called, which SQL exists."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shipment_tracking.sql import include_folder
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "plugins" / "shipment_tracking"
+SQL = include_folder() / "sql"
+
+MAY_IMPORT = {
+    "airflow": ("dags/", "hooks/", "web/", "shipment_tracking_plugin.py"),
+    "requests": ("platforms/", "channels/", "erp/"),
+}
+HEAVY = {"alembic", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}
+TOO_GENERAL = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
+OWNERS_STATEMENTS = "erp"
+VIEWS = "analytics"
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(
+        file
+        for folder in folders
+        for file in (ROOT / folder).rglob("*.py")
+        if "__pycache__" not in file.parts
+    )
+
+
+def place(file: Path) -> str:
+    """The file's path below the package, or else below the project."""
+    root = PACKAGE if PACKAGE in file.parents else ROOT
+    return file.relative_to(root).as_posix()
+
+
+def imported(file: Path, *, at_top: bool = False) -> set[str]:
+    """
+    Full names of all a file imports, `a.b` for `from a import b` too.
+
+    :param at_top: leave out what only functions and type checkers import.
+    """
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = tree.body if at_top else ast.walk(tree)
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("library", MAY_IMPORT)
+def test_a_library_is_imported_only_where_it_belongs(library):
+    importers = {
+        place(file) for file in python_files("plugins", "dags") if library in roots(imported(file))
+    }
+
+    assert importers, "the rule guards nothing any more"
+    assert not {name for name in importers if not re.match("|".join(MAY_IMPORT[library]), name)}
+
+
+def test_steps_do_not_import_steps():
+    for file in (PACKAGE / "steps").glob("[!_]*.py"):
+        names = imported(file)
+
+        assert not {name for name in names if name.startswith(("shipment_tracking.steps", "."))}, (
+            file.name
+        )
+
+
+def test_nothing_imports_a_dag_file():
+    dag_files = {file.stem for file in (ROOT / "dags").glob("*.py")} | {"dags"}
+
+    for file in python_files("plugins", "dags", "include"):
+        assert not dag_files & roots(imported(file)), place(file)
+
+
+def test_the_product_does_not_know_the_sandbox():
+    for file in python_files("plugins", "dags"):
+        assert "sandbox" not in roots(imported(file)), place(file)
+
+
+def test_no_module_has_a_name_that_says_nothing_or_hides_the_standard_library():
+    # Airflow imports files below plugins/ and dags/ by their bare names.
+    for file in python_files("plugins", "dags", "include"):
+        module = file.parent.name if file.stem in ("__init__", "__main__") else file.stem
+
+        assert module not in TOO_GENERAL, place(file)
+        assert module not in sys.stdlib_module_names, place(file)
+
+
+def test_no_dag_file_imports_a_heavy_library_at_its_top():
+    for file in (ROOT / "dags").glob("*.py"):
+        assert not HEAVY & roots(imported(file, at_top=True)), file.name
+
+
+def test_naming_steps_and_hooks_loads_no_heavy_library():
+    code = (
+        "import sys; from shipment_tracking import hooks, provider, steps;"
+        f"print(sorted({HEAVY | {'airflow'}} & sys.modules.keys()))"
+    )
+
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "plugins")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shown.stdout.strip() == "[]"
+
+
+def statements() -> list[str]:
+    return sorted(file.relative_to(SQL).with_suffix("").as_posix() for file in SQL.rglob("*.sql"))
+
+
+def strings(tree: ast.AST) -> Iterator[str]:
+    """All constants, and every f-string as a pattern with `\0` where a value goes in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield pattern(node)
+
+
+def pattern(node: ast.JoinedStr) -> str:
+    return "".join(
+        str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values
+    )
+
+
+def read_names() -> list[str]:
+    """What the code passes to `statement`, values put in as `\0`."""
+    names: list[str] = []
+    for file in python_files("plugins"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "statement"
+            ):
+                names += [word for word in strings(node.args[0])][:1]
+    return sorted(set(names))
+
+
+def as_regex(name: str, value: str = r"\w+") -> re.Pattern[str]:
+    return re.compile(re.escape(name).replace("\0", f"({value})"))
+
+
+def known_words() -> set[str]:
+    """Every string of the code that may be put into a statement's name."""
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in python_files("plugins")]
+    words = {word for tree in trees for word in strings(tree)}
+    constants = {word for word in words if re.fullmatch(r"\w+", word)}
+    built = {word for word in words if "\0" in word and re.fullmatch(r"[\w\0]+", word)}
+    return constants | {
+        word.replace("\0", constant) for word in built if word != "\0" for constant in constants
+    }
+
+
+@pytest.mark.parametrize("name", read_names())
+def test_every_statement_the_code_names_exists(name):
+    assert any(as_regex(name).fullmatch(existing) for existing in statements())
+
+
+def test_every_statement_is_used_or_belongs_to_an_owner():
+    names, words = read_names(), known_words()
+
+    def is_read(existing: str) -> bool:
+        return any(
+            set(found.groups()) <= words
+            for name in names
+            if (found := as_regex(name).fullmatch(existing))
+        )
+
+    unused = {name for name in statements() if not is_read(name)}
+
+    assert {name for name in unused if not name.startswith((OWNERS_STATEMENTS, VIEWS))} == set()
+
+
+@pytest.mark.parametrize("name", statements())
+def test_a_statement_file_starts_with_a_comment_and_holds_one_statement(name):
+    lines = (SQL / f"{name}.sql").read_text(encoding="utf-8").splitlines()
+    comments = [line for line in lines if line.lstrip().startswith("--")]
+    code = "\n".join(line for line in lines if line not in comments)
+    body = re.sub("'[^']*'", "''", code)
+
+    assert lines[0].startswith("-- "), "say first what holds after it ran"
+    assert ";" not in body.rstrip().rstrip(";"), "one statement a file"
+    assert "--" not in body, "a comment behind code is not taken out before binds are looked for"
+    assert not re.search(r"(?<![:\w]):[a-z]", "\n".join(comments)), (
+        "tools bind names in comments too"
+    )
