@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import settings
 from sandbox.postgres import PrivatePostgres
 from sandbox.server import Sandbox
 from shipment_tracking.erp.database import ErpDatabase
@@ -20,6 +21,10 @@ from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+# A busy machine is no failure.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

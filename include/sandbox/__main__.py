@@ -165,7 +165,24 @@ def _run_postgres(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_demo_arguments(parser: argparse.ArgumentParser) -> None:
+    from sandbox import demo
+
+    demo.add_arguments(parser)
+
+
+def _run_demo(arguments: argparse.Namespace) -> int:
+    from sandbox import demo
+
+    return demo.run(arguments)
+
+
 COMMANDS = {
+    "demo": Command(
+        "run the real DAG through three days of the sandbox world",
+        _add_demo_arguments,
+        _run_demo,
+    ),
     "platform": Command(
         "serve the stand-in platform on 127.0.0.1", _add_platform_arguments, _run_platform
     ),

@@ -33,7 +33,7 @@ MIN_SPACING = timedelta(minutes=15)
 """The least time between two polls of one order."""
 
 CHUNK = 100
-RECORD_EVERY = 5.0  # seconds
+RECORD_EVERY = 5.0  # seconds, and well within a lease
 FAILURES_IN_A_ROW = 3 * THREADS
 
 
@@ -219,6 +219,7 @@ class _Work:
         self.asked_twice: set[int] = set()
         self.to_ask_again: list[Answer] = []
         self.failures_in_a_row = 0
+        self.record_every = min(RECORD_EVERY, lane.lease.total_seconds() / 4)
         self.recorded_at = time.monotonic()
 
     def run(self) -> None:
@@ -235,11 +236,11 @@ class _Work:
                 if not self.pending:
                     return
                 done, self.pending = wait(
-                    self.pending, timeout=RECORD_EVERY, return_when=FIRST_COMPLETED
+                    self.pending, timeout=self.record_every, return_when=FIRST_COMPLETED
                 )
                 for future in done:
                     self._take(future.result())
-                if len(self.answers) >= CHUNK or time.monotonic() - self.recorded_at > RECORD_EVERY:
+                if len(self.answers) >= CHUNK or self._is_time_to_record():
                     self._save()
         finally:
             self.answers += self.to_ask_again
@@ -249,6 +250,9 @@ class _Work:
         if self.tally.stopped is None and time.monotonic() >= self.stop_at:
             self.tally.stopped = "the time of this run is over"
         return self.tally.stopped is None
+
+    def _is_time_to_record(self) -> bool:
+        return time.monotonic() - self.recorded_at > self.record_every
 
     def _submit(self, claims: Sequence[Claim]) -> None:
         self.pending.update(self.pool.submit(self._ask_if_held, claim) for claim in claims)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shipment_tracking.masking import event_hash, mask, normalise
 
 PHONES = (
@@ -108,15 +109,11 @@ def test_a_pick_up_code_is_masked(before, code):
     assert mask(f"请凭{before}{code}，及时取件") == f"请凭{before}*，及时取件"
 
 
-FRAGMENTS = st.lists(
-    st.sampled_from(
-        ["派件员", "签收人", "快递员", "取件码", "联系电话", "：", ":", "是", "【", "】", "(", ")"]
-        + ["张三", "欧阳娜娜", "李雷", "本人", "丰巢", "拒收", "已", "未", "正在", "签收", "在"]
-        + ["13900000000", "139-0000-0000", "0571-88888888", "(0571)", "88888888", "+86", "95554"]
-        + ["YT8800000000001", "转12", "-", "0", "1", " ", "，", "*"]
-    ),
-    max_size=8,
-).map("".join)
+ROLES = ("派件员", "签收人", "快递员", "取件码", "联系电话")
+WORDS = ("张三", "欧阳娜娜", "本人", "丰巢", "拒收", "已", "未", "正在", "签收", "是", "在")
+SIGNS = ("：", ":", "【", "】", "(", ")", "，", "-", "*", " ")
+DIGITS = ("13900000000", "0571-88888888", "(0571)", "88888888", "+86", "转12", "YT880000", "0", "1")
+FRAGMENTS = st.lists(st.sampled_from((*ROLES, *WORDS, *SIGNS, *DIGITS)), max_size=8).map("".join)
 
 
 @given(FRAGMENTS)
@@ -124,9 +121,9 @@ def test_masking_a_masked_text_changes_nothing(text):
     assert mask(mask(text)) == mask(text)
 
 
-@given(FRAGMENTS)
-def test_no_mobile_number_survives_behind_a_name(text):
-    assert "13900000000" not in mask(f"{text}，13900000000，")
+@given(FRAGMENTS, FRAGMENTS)
+def test_no_number_survives_whatever_stands_around_it(before, after):
+    assert "18888888888" not in mask(f"{before}，18888888888，{after}")
 
 
 @pytest.mark.parametrize(
@@ -138,15 +135,15 @@ def test_no_mobile_number_survives_behind_a_name(text):
         "快件到达&nbsp;测试网点，投诉电话:13900000001",
         "快件到达\u3000测试网点，投诉电话:13900000001",
         "快件到达\n测试网点，投诉电话:13900000001",
-        "快件到达<br/>测试网点，投诉电话:<b></b>13900000001",
+        "快件到达<br/>测试网点，投诉电话:13900000001",
         "\ufeff快件到达 测试网点\u200b，投诉电话:13900000001\x00",
     ],
 )
 def test_variants_of_one_text_have_one_hash(variant):
     stored = normalise("快件到达 测试网点，投诉电话:13900000000")
 
-    assert normalise(variant).replace(": *", ":*") == stored
-    assert event_hash(normalise(variant).replace(": *", ":*")) == event_hash(stored)
+    assert normalise(variant) == stored
+    assert event_hash(normalise(variant)) == event_hash(stored)
 
 
 def test_another_text_has_another_hash():
@@ -160,4 +157,4 @@ def test_a_hash_fits_a_bigint(text):
 
 def test_the_hash_never_changes_for_what_is_stored_already():
     # Another value would store every known event a second time; count HASH_VERSION up instead.
-    assert event_hash("快件已签收") == KNOWN_HASH
+    assert event_hash("快件已签收") == -5947201571189136920

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shipment_tracking.statuses import PlatformWord, Scan, Status, Verdict, classify, judge
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)

@@ -1,5 +1,6 @@
 -- Each answered order that is still the owner's is free again and due after the least spacing;
--- its reply is kept if it says something new. One that fails is polled ever more rarely.
+-- its reply is kept if it says something new. One that fails is polled ever more rarely. A parcel
+-- signed by the platform's word alone is judged again once it was polled after that word.
 with answer as (
     select *
     from jsonb_to_recordset(cast(:answers as jsonb)) as answer (
@@ -14,7 +15,9 @@ with answer as (
 ),
 
 held as (
-    select tracked_order.order_id
+    select
+        tracked_order.order_id,
+        tracked_order.last_polled_at as polled_before
     from tracking.tracked_order
     inner join answer
         on
@@ -50,10 +53,36 @@ polled as (
     where tracked_order.order_id = answer.order_id
     returning
         tracked_order.order_id,
+        held.polled_before,
+        tracked_order.last_polled_at,
         answer.asked_at,
         answer.fingerprint,
         answer.body,
         answer.too_old
+),
+
+signed_by_word as (
+    select shipment.shipment_id
+    from polled
+    inner join tracking.order_shipment on polled.order_id = order_shipment.order_id
+    inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
+    where
+        shipment.status = 'signed'
+        and shipment.signed_at = shipment.platform_status_since
+        and polled.last_polled_at >= shipment.platform_status_since
+        and (
+            polled.polled_before is null
+            or polled.polled_before < shipment.platform_status_since
+        )
+    order by shipment.shipment_id
+    for update of shipment
+),
+
+judged_again as (
+    update tracking.shipment
+    set unsettled = true
+    from signed_by_word
+    where shipment.shipment_id = signed_by_word.shipment_id
 ),
 
 kept as (

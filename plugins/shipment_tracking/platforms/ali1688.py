@@ -86,8 +86,7 @@ class Ali1688Client:
             )
             if part.get("orderId")
         }
-        # The documents print some ids rounded like a double, so that much is allowed for.
-        strangers = {other for other in answered_for if float(other) != float(order_id)}
+        strangers = {other for other in answered_for if not _is_same_order(other, order_id)}
         if strangers:
             raise RetryableError(f"order {order_id} was answered with traces of {strangers.pop()}")
         return _masked(body)
@@ -102,7 +101,10 @@ class Ali1688Client:
             "com.alibaba.trade/alibaba.trade.get.buyerView",
             {"orderId": order_id, "webSite": "1688"},
         )
-        lines = (body.get("result") or {}).get("productItems") or []
+        result = body.get("result")
+        lines = _parts(result, "productItems") if isinstance(result, dict) else []
+        if not lines:
+            raise RetryableError("the order's detail came without its lines")
         return any(
             str(line.get("logisticsStatus", "")) in UNSHIPPED_LINE
             for line in lines
@@ -124,6 +126,11 @@ class Ali1688Client:
         *,
         empty_codes: frozenset[str] | set[str] = frozenset(),
     ) -> Json:
+        if not re.fullmatch(r"[0-9]+", params["orderId"]):
+            # Asked all the same, the gateway would call our request malformed.
+            raise RejectedError(
+                "the order's platform_order_id is not a number; correct it in the ERP"
+            )
         path = f"param2/1/{api}/{self.account.app_key}"
         form = {**params, "access_token": self.account.access_token}
 
@@ -254,6 +261,14 @@ def read_time(value: Any) -> datetime:
         raise ReplyError(f"not a time of 1688: {text!r}") from error
     aware = naive if naive.tzinfo else naive.replace(tzinfo=SHANGHAI)
     return aware.astimezone(UTC)
+
+
+def _is_same_order(printed: str, order_id: str) -> bool:
+    """Whether a printed id is this order's; the documents print some rounded like a double."""
+    try:
+        return float(printed) == float(order_id)
+    except ValueError:
+        return False
 
 
 def _parcel(row: Json) -> Parcel:

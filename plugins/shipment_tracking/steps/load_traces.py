@@ -313,12 +313,13 @@ def _find(
     waited = text_signed_at is not None and text_signed_at <= now - CONFIRM_WITHIN
     confirmed = verdict.confirmed or waited
     confirmed_at = (shipment.sign_confirmed_at or now) if signed and confirmed else None
-    settled_sign = signed and shipment.sign_confirmed_at is not None
+    is_by_event = shipment.signed_at != shipment.platform_status_since
+    settled_sign = signed and shipment.sign_confirmed_at is not None and is_by_event
     row = {
         "shipment_id": shipment.shipment_id,
         "status": verdict.status,
         "sign_kind": verdict.sign_kind,
-        # A confirmed sign never moves.
+        # A confirmed sign never moves; only the time of the platform's word gives way to an event.
         "signed_at": shipment.signed_at if settled_sign else verdict.signed_at,
         "text_signed_at": text_signed_at,
         "sign_confirmed_at": confirmed_at,

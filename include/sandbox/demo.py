@@ -1,0 +1,257 @@
+"""
+``python -m sandbox demo``: the real DAG through three days of the sandbox world in a few minutes.
+
+Everything is local and ends with the command; the databases stay in the folder to be looked at.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from sandbox.airflow_home import PROJECT, environment
+from sandbox.clock import Clock
+from sandbox.defaults import default_apps
+from sandbox.erp import DemoErp
+from sandbox.parcels import SHANGHAI
+from sandbox.postgres import PostgresUnavailableError, PrivatePostgres
+from sandbox.server import Sandbox
+from sandbox.witness import differences, leaks
+from sandbox.world import World
+
+ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_1688_south")
+START = datetime(2026, 3, 2, 8, tzinfo=SHANGHAI)
+WORLD_STANDS_STILL_AFTER = timedelta(hours=72)
+# From then on nothing happens, so that the last runs can be held against the truth. The quiet day
+# lets the pipeline ask again about parcels that no trace will ever tell of.
+RUNS_AFTER_HOURS = (0, 0.5, 8, 16, 24, 36, 48, 60, 72, 72.5, 96.5, 97, 97.5)
+QPS = 25.0
+COLUMNS = "{:<12} {:>5} {:>7} {:>6} {:>8} {:>6} {:>8} {:>7} {:>7}   {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything the DAG works on."""
+
+    world: World
+    clock: Clock
+    sandbox: Sandbox
+    erp: DemoErp
+    warehouse: Engine
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--seed", type=int, default=1, help="which world (default: %(default)s)")
+    parser.add_argument(
+        "--orders", type=int, default=40, help="orders of each account (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=PROJECT / ".sandbox" / "demo",
+        help="where everything is kept; emptied first (default: .sandbox/demo)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play the demo; returns 0 when the warehouse holds nothing but the world's truth."""
+    try:
+        with _stage(arguments) as stage:
+            print("Starting Airflow (first time: half a minute) ...", flush=True)
+            dag = _dag()
+            states = _play(stage, dag)
+            problems = _report(stage) + [
+                f"the run of {moment} ended {state}"
+                for moment, state in states.items()
+                if state != "success"
+            ]
+    except PostgresUnavailableError as error:
+        print(error, file=sys.stderr)
+        return 1
+    _say_what_next(arguments.folder, problems)
+    return 1 if problems else 0
+
+
+@contextmanager
+def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
+    folder: Path = arguments.folder.resolve()
+    server = PrivatePostgres(folder / "postgres")
+    server.remove()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    world = World(arguments.seed, START, dict.fromkeys(ACCOUNTS, arguments.orders))
+    clock = Clock.standing(START)
+    print(
+        f"A world of {len(ACCOUNTS)} 1688 accounts with {arguments.orders} orders each; the "
+        "platform, the ERP, PostgreSQL and Airflow all run on this machine alone."
+    )
+    erp_file = folder / "erp.db"
+    erp = DemoErp(create_engine(f"sqlite:///{erp_file}", poolclass=NullPool))
+    erp.create()
+    with server, Sandbox(world, clock, default_apps(QPS), token_hours=None) as sandbox:
+        metadata, warehouse = (server.create_database(name) for name in ("airflow", "warehouse"))
+        os.environ.update(
+            environment(
+                folder / "airflow",
+                metadata,
+                warehouse,
+                {"conn_type": "sqlite", "host": str(erp_file)},
+                {account: sandbox.connection(account) for account in ACCOUNTS},
+                sandbox.clock_url,
+            )
+        )
+        try:
+            yield Stage(world, clock, sandbox, erp, create_engine(warehouse, poolclass=NullPool))
+        finally:
+            _let_airflow_go()
+
+
+def _let_airflow_go() -> None:
+    """Close Airflow's connections before their server stops."""
+    if "airflow" in sys.modules:
+        from airflow.settings import dispose_orm
+
+        dispose_orm()
+
+
+def _dag() -> Any:
+    # Only now: Airflow reads its environment while it is imported.
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.utils import db
+
+    db.initdb()
+    bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    if bag.import_errors:
+        raise RuntimeError(f"the DAG cannot be read: {bag.import_errors}")
+    return bag.dags["sync_shipments"]
+
+
+def _play(stage: Stage, dag: Any) -> dict[str, str]:
+    """Run the DAG at each of the demo's times and print a line each."""
+    print(
+        "\nOne line a run of the DAG sync_shipments "
+        "(signed: orders that became signed; failed: orders refused by the platform)\n"
+    )
+    header = ("world time", "due", "polled", "calls", "events", "again", "changes", "signed")
+    print(COLUMNS.format(*header, "failed", "run"))
+    states: dict[str, str] = {}
+    for hours in RUNS_AFTER_HOURS:
+        now = stage.clock.set(START + timedelta(hours=hours))
+        if timedelta(hours=hours) == WORLD_STANDS_STILL_AFTER:
+            stage.sandbox.freeze(now)
+        stage.erp.sync(stage.world, now)
+        began = time.monotonic()
+        dag_run = dag.test()
+        moment = f"{now.astimezone(SHANGHAI):%m-%d %H:%M}"
+        states[moment] = str(dag_run.state)
+        row = _row(stage.warehouse, "select * from analytics.runs where run_id = :id", dag_run)
+        print(
+            COLUMNS.format(
+                moment,
+                row.due,
+                row.polled,
+                row.calls,
+                row.events_new,
+                row.events_duplicate,
+                row.changes,
+                row.signed,
+                row.failed_orders,
+                f"{states[moment]}, {time.monotonic() - began:.0f} s",
+            ),
+            flush=True,
+        )
+    return states
+
+
+def _row(warehouse: Engine, query: str, dag_run: Any = None) -> Any:
+    with warehouse.connect() as connection:
+        return connection.execute(text(query), {"id": dag_run.run_id} if dag_run else {}).one()
+
+
+def _report(stage: Stage) -> list[str]:
+    """Print what the warehouse holds; returns what differs from the world's truth."""
+    now = stage.clock.now()
+    truth = stage.world.truth(now)
+    totals = _row(
+        stage.warehouse,
+        "select (select count(*) from analytics.orders) as orders,"
+        " (select count(*) from analytics.orders where signed_at is not null) as signed,"
+        " (select count(distinct shipment_id) from analytics.shipments) as parcels,"
+        " (select count(*) from tracking.trace_event) as events,"
+        " (select count(*) from analytics.status_changes) as changes,"
+        " (select sum(polled) from analytics.runs) as polled,"
+        " (select sum(calls) from analytics.runs) as calls",
+    )
+    with stage.warehouse.connect() as connection:
+        statuses = connection.execute(
+            text("select status, count(*) from analytics.orders group by status order by 2 desc")
+        ).all()
+    usage = stage.sandbox.usage()
+    print(
+        f"\nIn the warehouse: {totals.orders} ERP orders, {totals.parcels} parcels, "
+        f"{totals.events} trace events, {totals.changes} status changes; "
+        f"{totals.signed} orders signed."
+    )
+    print("Orders by status: " + ", ".join(f"{name} {count}" for name, count in statuses))
+    print(
+        f"Calls: {totals.calls}, that is {totals.calls / max(1, totals.orders):.1f} an order and "
+        f"{totals.calls / max(1, totals.polled):.2f} for each time one was polled (parcel lists, "
+        "confirmations of signs and order details included)."
+    )
+    print(
+        f"The platform allows {QPS:.0f} calls in any second per app key; the most it saw: "
+        + ", ".join(f"{key}: {most}" for key, most in usage["most_in_any_second"].items())
+        + f"; refused as too fast: {sum(usage['refused_by_quota'].values())}."
+    )
+    found = differences(stage.warehouse, stage.world, now)
+    told = leaks(stage.warehouse, stage.world)
+    known = sum(len(order.parcels) for order in truth.values())
+    scans = sum(len(parcel.events) for order in truth.values() for parcel in order.parcels)
+    signed = sum(order.signed for order in truth.values())
+    print(
+        f"\nThe world's own count: {len(truth)} shipped orders, {known} parcels, {scans} scans, "
+        f"{signed} orders signed."
+    )
+    if not found and not told:
+        print(
+            "The warehouse agrees with it: every scan once, every parcel's status right, no order "
+            "wrongly signed, and no person's name or phone number stored."
+        )
+    problems = [str(difference) for difference in found[:20]]
+    problems += [f"stored in the warehouse: {word}" for word in told[:20]]
+    for what, count in Counter(difference.what for difference in found).items():
+        print(f"Differs: {what}: {count}")
+    return problems
+
+
+def _say_what_next(folder: Path, problems: list[str]) -> None:
+    for problem in problems:
+        print(f"  {problem}")
+    shown = folder if folder.is_absolute() else folder.resolve()
+    try:
+        shown = shown.relative_to(Path.cwd())
+    except ValueError:
+        shown = folder
+    print(
+        f"""
+What to look at next
+  dags/sync_shipments.py       the pipeline, one screen
+  include/sql/erp/             what you edit for your own ERP
+  README.md                    connections, running it in your Airflow, what to do when it is red
+  the warehouse of this demo   .venv/bin/python -m sandbox postgres start --folder {shown}/postgres
+                               prints its address; then select from the views in schema analytics
+                               of database warehouse, and end it with "stop" instead of "start"
+"""
+    )

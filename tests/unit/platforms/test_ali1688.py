@@ -1,0 +1,448 @@
+"""The 1688 dialect: each recorded reply leads to what it means, and nothing personal stays."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipment_tracking.errors import (
+    AuthError,
+    PlatformBugError,
+    QuotaError,
+    RejectedError,
+    ReplyError,
+    RetryableError,
+)
+from shipment_tracking.models import ParcelTrace
+from shipment_tracking.platforms.ali1688 import (
+    Ali1688Client,
+    raise_for_gateway,
+    read_time,
+    read_traces,
+    sign,
+)
+from shipment_tracking.statuses import Scan, judge
+
+REPLIES = Path(__file__).parents[2] / "replies"
+ORDER = "2938624554509662977"
+VECTORS = "signature_vectors"
+
+TREATED_AS: dict[str, type[Exception]] = {
+    "permanent_config": AuthError,
+    "permanent_request": PlatformBugError,
+    "permanent": RejectedError,
+    "refresh_token": AuthError,
+    "retry_backoff": QuotaError,
+}
+# Where the recorded expectation is coarser than the design.
+DESIGN_DECIDES: dict[str, type[Exception]] = {
+    "1688_err_api_unsupported": PlatformBugError,
+    "1688_trace_err_nopermission": RejectedError,
+}
+
+
+def recorded(name: str) -> dict[str, Any]:
+    return json.loads((REPLIES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def names(kind: str, expects: str = "") -> list[str]:
+    """The recorded replies of a kind, or those of them that expect something."""
+    found = sorted(file.stem for file in REPLIES.glob(f"{kind}*.json"))
+    return [name for name in found if not expects or expects in recorded(name).get("_expect", {})]
+
+
+ERRORS = [
+    name
+    for name in names("1688_", "treat_as")
+    if recorded(name)["_expect"]["treat_as"] in TREATED_AS
+]
+EMPTY_TRACES = [name for name in names("1688_trace_", "treat_as") if name not in ERRORS]
+NOT_SHIPPED = [name for name in names("1688_logistics_infos_", "treat_as")]
+LISTS = [name for name in names("1688_logistics_infos_") if name not in NOT_SHIPPED]
+TRACES = [name for name in names("1688_trace_") if name not in ERRORS + EMPTY_TRACES]
+DETAILS = names("1688_order_detail_")
+TIMES = names("1688_system_current_time")
+
+
+def test_every_recorded_reply_is_used():
+    used = ERRORS + EMPTY_TRACES + NOT_SHIPPED + LISTS + TRACES + DETAILS + TIMES + [VECTORS]
+
+    assert sorted(used) == sorted(file.stem for file in REPLIES.iterdir())
+
+
+@pytest.fixture
+def client(gateway) -> Ali1688Client:
+    return Ali1688Client(gateway)
+
+
+@pytest.fixture
+def replay(talker):
+    """Let the platform give a recorded reply; returns its body and what it must lead to."""
+
+    def play(name: str) -> tuple[Any, dict[str, Any]]:
+        reply = recorded(name)
+        talker.says(reply["body"], reply["_http_status"])
+        return reply["body"], reply.get("_expect", {})
+
+    return play
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_is_named_by_what_to_do_about_it(name, client, replay):
+    body, expected = replay(name)
+    kind = DESIGN_DECIDES.get(name) or TREATED_AS[expected["treat_as"]]
+
+    with pytest.raises(kind) as raised:
+        client.fetch_traces(ORDER)
+
+    assert type(raised.value) is kind
+    assert str(raised.value).startswith("platform_1688: alibaba.trade.getLogisticsTraceInfo")
+    assert raised.value.code == body.get("error_code", body.get("errorCode"))
+    if kind is RejectedError:
+        assert raised.value.final is (expected["treat_as"] == "permanent")
+
+
+@pytest.mark.parametrize("name", EMPTY_TRACES)
+def test_a_trace_without_steps_is_empty_and_no_error(name, client, replay):
+    replay(name)
+
+    assert events(read_traces(client.fetch_traces(ORDER))) == []
+
+
+@pytest.mark.parametrize("name", NOT_SHIPPED)
+def test_an_order_that_is_not_shipped_yet_has_no_parcels(name, client, replay):
+    replay(name)
+
+    assert client.fetch_parcels(ORDER) == []
+
+
+def events(traces: list[ParcelTrace]) -> list[Any]:
+    return [event for trace in traces for event in trace.events]
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_a_trace_leads_to_its_status(name, client, replay):
+    body, expected = replay(name)
+    order = str(body["logisticsTrace"][0]["orderId"]) if body["logisticsTrace"] else ORDER
+
+    found = events(read_traces(client.fetch_traces(order)))
+
+    scans = [
+        Scan(event.occurred_at, event.position, event.status, event.sign_kind, 0, is_new=True)
+        for event in found
+    ]
+    verdict = judge(scans, None, "pending")
+    assert verdict.status == expected.get("status", verdict.status)
+    assert len(found) == expected.get("events", len(found))
+    if "signed_at_utc" in expected:
+        assert verdict.signed_at == datetime.fromisoformat(expected["signed_at_utc"])
+    if "truncate_or_store_text" in expected:
+        assert found[0].description == body["logisticsTrace"][0]["logisticsSteps"][0]["remark"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_parcel_list_leads_to_its_parcels(name, client, replay):
+    body, expected = replay(name)
+    (row,) = body["result"]
+
+    (parcel,) = client.fetch_parcels(ORDER)
+
+    assert (parcel.consignment_id, parcel.waybill_no, parcel.platform_code) == (
+        row["logisticsId"],
+        row.get("logisticsBillNo"),
+        row["status"],
+    )
+    assert parcel.platform_status == expected.get("status", "signed")
+    assert parcel.carrier_name == ("圆通速递" if "logisticsCompanyName" in row else None)
+
+
+@pytest.mark.parametrize("name", DETAILS)
+def test_an_order_detail_tells_that_nothing_waits_for_its_shipping(name, client, replay):
+    body, expected = replay(name)
+
+    assert client.has_unshipped_lines(ORDER) is False
+    if "shipped_at_utc" in expected:
+        (item,) = body["result"]["nativeLogistics"]["logisticsItems"]
+        shipped_at = datetime.fromisoformat(expected["shipped_at_utc"])
+        assert read_time(item["deliveredTime"]) == shipped_at
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_the_platforms_own_time_is_read(name):
+    assert read_time(recorded(name)["body"]["result"]) == datetime(
+        2026, 9, 25, 2, 10, 10, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [entry for entry in recorded(VECTORS)["body"] if entry["platform"] == "1688"],
+    ids=lambda entry: entry["name"],
+)
+def test_a_signature_is_as_the_platform_computes_it(vector):
+    signature = sign(vector["url_path"], vector["params"], vector["secret"])
+
+    # Sorted by key alone, as some clients do it, another one comes out.
+    assert (signature == vector["signature"]) is (vector["sort"] != "key")
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_the_code_decides_whatever_the_http_status_is(status, client, talker):
+    talker.says(recorded("1688_err_token_401")["body"], status)
+
+    with pytest.raises(AuthError, match="authorise the account again"):
+        client.fetch_parcels(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"error_code": "gw.AppKeyMissing", "error_message": "AppKey missing"}, AuthError),
+        ({"error_code": "gw.SomethingNew", "error_message": "no idea"}, RetryableError),
+    ],
+)
+def test_a_gateway_code_of_no_recorded_reply(body, kind):
+    with pytest.raises(kind):
+        raise_for_gateway(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"success": False, "errorCode": "isp.busy", "errorMessage": "系统繁忙"},
+        {"success": "false", "errorMessage": "系统繁忙"},
+        {"errorCode": "isp.busy"},
+    ],
+)
+def test_an_unknown_business_error_is_tried_again_and_then_told(body, client, talker):
+    talker.says(body)
+
+    with pytest.raises(RetryableError):
+        client.fetch_traces(ORDER)
+    assert len(talker.asked) == 3
+
+
+def test_a_request_is_signed_and_asks_for_no_personal_data(client, gateway, talker):
+    talker.says({"success": True, "result": []})
+
+    client.fetch_parcels(ORDER)
+
+    ((path, form),) = talker.asked
+    signature = form.pop("_aop_signature")
+    assert form == {
+        "orderId": ORDER,
+        "webSite": "1688",
+        "fields": "company.name",
+        "access_token": gateway.account.access_token,
+    }
+    assert path == (
+        "/openapi/param2/1/com.alibaba.logistics/alibaba.trade.getLogisticsInfos.buyerView/"
+        "1688000001"
+    )
+    assert signature == sign(path.removeprefix("/openapi/"), form, gateway.account.app_secret)
+
+
+def trace(*steps: tuple[Any, str], **part: Any) -> dict[str, Any]:
+    """A trace of one parcel with these times and texts."""
+    return {
+        "success": True,
+        "logisticsTrace": [
+            {
+                "logisticsId": "LP1",
+                "logisticsBillNo": "YT8800000000001",
+                "orderId": int(ORDER),
+                "logisticsSteps": [
+                    {"acceptTime": time, "remark": text, "operator": "张三"} for time, text in steps
+                ],
+            }
+            | part
+        ],
+    }
+
+
+@pytest.mark.parametrize("order_id", ["SO-1001", "29386245 54509662977", "١٢٣", ""])
+def test_an_order_id_that_is_no_number_is_not_asked_for(order_id, client, talker):
+    with pytest.raises(RejectedError, match="is not a number"):
+        client.fetch_parcels(order_id)
+    assert talker.asked == []
+
+
+def test_what_is_kept_of_a_trace_is_masked_and_nothing_but_what_is_read(client, talker):
+    talker.says(
+        trace(("2026-09-18 09:00:00", "派送业务员：张三；电话：13900000000"), receiver="李四")
+        | {"request_id": "1", "receiverMobile": "13900000001"}
+    )
+
+    assert client.fetch_traces(ORDER) == {
+        "logisticsTrace": [
+            {
+                "logisticsId": "LP1",
+                "logisticsBillNo": "YT8800000000001",
+                "logisticsSteps": [
+                    {"acceptTime": "2026-09-18 09:00:00", "remark": "派送业务员：*；电话：*"}
+                ],
+            }
+        ],
+        "crossPackageFulfillmentDTO": [],
+    }
+
+
+@pytest.mark.parametrize("stranger", [2938624554509999999, "nobody"])
+def test_an_answer_about_another_order_is_not_taken(stranger, client, talker):
+    talker.says(trace(orderId=stranger))
+
+    with pytest.raises(RetryableError, match=f"answered with traces of {stranger}"):
+        client.fetch_traces(ORDER)
+
+
+def test_an_order_id_that_is_rounded_like_a_double_is_this_orders(client, talker):
+    talker.says(trace(orderId=int(float(ORDER))))
+
+    assert client.fetch_traces(ORDER)["logisticsTrace"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"success": True, "logisticsTrace": None, "crossPackageFulfillmentDTO": {}},
+        {"success": True},
+        trace(logisticsSteps=None),
+        trace(logisticsSteps={}),
+        trace(logisticsId=None),
+    ],
+)
+def test_a_list_may_be_missing_null_or_an_object(body, client, talker):
+    talker.says(body)
+
+    assert events(read_traces(client.fetch_traces(ORDER))) == []
+
+
+@pytest.mark.parametrize("result", [[{"status": "SIGN"}], ["LP1"], [None]])
+def test_a_parcel_list_that_makes_no_sense_is_this_orders_trouble(result, client, talker):
+    talker.says({"success": True, "result": result})
+
+    with pytest.raises(RejectedError, match="not a parcel list of 1688"):
+        client.fetch_parcels(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("圆通速递(YTO)", "圆通速递"), ("德邦快递（DBKD）", "德邦快递"), ("极兔速递", "极兔速递")],
+)
+def test_a_carriers_name_loses_its_code(name, plain, client, talker):
+    talker.says({"result": [{"logisticsId": "LP1", "logisticsCompanyName": name}]})
+
+    assert client.fetch_parcels(ORDER)[0].carrier_name == plain
+
+
+def test_an_unmapped_platform_status_is_unknown(client, talker):
+    talker.says({"result": [{"logisticsId": "LP1", "status": "TELEPORTED"}]})
+
+    (parcel,) = client.fetch_parcels(ORDER)
+
+    assert (parcel.platform_code, parcel.platform_status) == ("TELEPORTED", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("lines", "waits"),
+    [
+        ([2, 2], False),
+        ([2, 1], True),
+        ([2, 5], True),
+        ([2, 8], True),
+        (["2", "1"], True),
+    ],
+)
+def test_an_order_is_unshipped_while_one_of_its_lines_is(lines, waits, client, talker):
+    items = [{"logisticsStatus": line, "status": "waitbuyerreceive"} for line in lines]
+    talker.says({"success": "true", "result": {"productItems": items}})
+
+    assert client.has_unshipped_lines(ORDER) is waits
+
+
+@pytest.mark.parametrize("result", [None, [], {}, {"productItems": []}, {"productItems": [None]}])
+def test_a_detail_without_lines_proves_nothing(result, client, talker):
+    talker.says({"success": "true", "result": result})
+
+    with pytest.raises(RetryableError, match="without its lines"):
+        client.has_unshipped_lines(ORDER)
+
+
+@pytest.mark.parametrize("status", ["cancel", "terminated"])
+def test_a_line_that_was_cancelled_is_waited_for_by_nobody(status, client, talker):
+    items = [{"logisticsStatus": 2}, {"logisticsStatus": 1, "status": status}]
+    talker.says({"success": "true", "result": {"productItems": items}})
+
+    assert client.has_unshipped_lines(ORDER) is False
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "20260918104333000+0800",
+        "20260918104333000",
+        "20260918104333",
+        "20260917194333000-0700",
+        "2026-09-18 10:43:33",
+        "2026/09/18 10:43:33",
+        "1789699413000",
+        1789699413000,
+    ],
+)
+def test_a_time_is_read_in_every_spelling(printed):
+    assert read_time(printed) == datetime(2026, 9, 18, 2, 43, 33, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("printed", ["", None, "yesterday", "2026-13-01 00:00:00", "9" * 30])
+def test_what_is_no_time_is_a_reply_that_cannot_be_read(printed):
+    with pytest.raises(ReplyError, match="not a time of 1688"):
+        read_time(printed)
+
+
+def test_positions_count_forwards_in_time_whichever_end_a_reply_begins_at():
+    noon = datetime(2026, 9, 18, 4, tzinfo=UTC)
+    oldest_first = [
+        ("2026-09-18 12:00:00", "快件到达测试网点"),
+        ("2026-09-18 12:00:00", "派件中"),
+        ("2026-09-18 13:00:00", "快件已签收"),
+    ]
+
+    for steps in (oldest_first, oldest_first[::-1]):
+        (parcel,) = read_traces(trace(*steps))
+        assert [
+            (event.position, event.occurred_at - noon, event.status) for event in parcel.events
+        ] == [
+            (0, timedelta(0), "in_transit"),
+            (1, timedelta(0), "out_for_delivery"),
+            (2, timedelta(hours=1), "signed"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("text", "city"),
+    [
+        ("【杭州市】快件已到达测试网点", "杭州市"),
+        ("【测试转运中心】已发出", None),
+        ("快件已到达【杭州市】", None),
+    ],
+)
+def test_a_city_is_read_where_the_text_begins_with_one(text, city):
+    (parcel,) = read_traces(trace(("2026-09-18 09:00:00", text)))
+
+    assert parcel.events[0].city == city
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"logisticsTrace": [{"logisticsBillNo": "YT1"}]},
+        {"logisticsTrace": [{"logisticsId": "LP1", "logisticsSteps": [{"remark": "x"}]}]},
+        trace(("soon", "快件已签收")),
+        trace(("2026-09-18 09:00:00", None)),
+    ],
+)
+def test_a_stored_reply_that_breaks_the_dialect_cannot_be_read(body):
+    with pytest.raises(ReplyError):
+        read_traces(body)
