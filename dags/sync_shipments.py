@@ -22,21 +22,17 @@ from pendulum import datetime, duration
 
 from shipment_tracking import hooks, steps
 
+ACCOUNT = "{{ task.op_kwargs.account }}"
 TRACE_EVENTS = Asset(
     name="trace_events", uri="x-shipment-tracking://warehouse/tracking/trace_event"
 )
 
 FAIL_AT_ONCE = ExceptionRetryPolicy(
     rules=[
-        RetryRule(exception=f"shipment_tracking.errors.{error}", action=RetryAction.FAIL)
-        for error in (
-            "AuthError",
-            "ClosureRefusedError",
-            "ConnectionFieldError",
-            "LaneStoppedError",
-            "PlatformBugError",
-            "StatementError",
-            "WarehouseRefusedError",
+        RetryRule(
+            exception="shipment_tracking.errors.PersonNeededError",
+            action=RetryAction.FAIL,
+            reason="trying again is useless until a person has acted",
         )
     ]
 )
@@ -51,8 +47,8 @@ PARAMS = {
         None,
         type=["null", "string"],
         format="date-time",
-        description="With shipped_to: read again all orders shipped since then, signed ones too, "
-        "without announcing anything.",
+        description="With shipped_to: read again all that was shipped since then, signed orders "
+        "too, and announce nothing.",
     ),
     "shipped_to": Param(
         None,
@@ -112,37 +108,30 @@ def sync_shipments() -> None:
             now=hooks.now(),
         )
 
+    @task(trigger_rule="one_failed", retries=0)
+    def watch() -> None:
+        """Red when any task is, so that a dead lane does not end in a green run."""
+        raise AirflowFailException("a task of this run failed; its log says what to do")
+
+    alarm = watch()
+
     @task_group
     def lane(account: str) -> None:
-        @task(map_index_template="{{ task.op_kwargs.account }}")
+        @task(map_index_template=ACCOUNT)
         def fetch_waybills(account: str) -> dict[str, int]:
             """The parcels of this account's orders are known."""
-            run = hooks.this_run()
-            with hooks.client(account, backfill=run.is_backfill) as client:
-                return steps.fetch_waybills.run(
-                    hooks.warehouse(),
-                    client,
-                    run,
-                    owner=hooks.lease_owner(),
-                    budget=hooks.budget_left(),
-                    clock=hooks.now,
-                )
+            with hooks.lane(account) as lane:
+                return steps.fetch_waybills.run(**lane)
 
-        @task(map_index_template="{{ task.op_kwargs.account }}")
+        @task(map_index_template=ACCOUNT)
         def gather_traces(account: str) -> dict[str, int]:
             """What is new in this account's traces is kept, to be loaded."""
-            run = hooks.this_run()
-            with hooks.client(account, backfill=run.is_backfill) as client:
-                return steps.gather_traces.run(
-                    hooks.warehouse(),
-                    client,
-                    run,
-                    owner=hooks.lease_owner(),
-                    budget=hooks.budget_left(),
-                    clock=hooks.now,
-                )
+            with hooks.lane(account) as lane:
+                return steps.gather_traces.run(**lane)
 
-        fetch_waybills(account=account) >> gather_traces(account=account)
+        fetched, gathered = fetch_waybills(account=account), gather_traces(account=account)
+        fetched >> gathered
+        [fetched, gathered] >> alarm
 
     @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
     @task(trigger_rule="all_done", outlets=[TRACE_EVENTS])
@@ -152,17 +141,12 @@ def sync_shipments() -> None:
         get_current_context()["outlet_events"][TRACE_EVENTS].extra = counts
         return counts
 
-    @task(trigger_rule="one_failed", retries=0)
-    def watch() -> None:
-        """Red when any task is, so that a dead lane does not end in a green run."""
-        raise AirflowFailException("a task of this run failed; its log says what to do")
-
     tables = create_tables()
     accounts = extract_orders()
-    lanes = lane.expand(account=accounts)
     loaded = load_traces()
-    tables >> accounts >> lanes >> loaded
-    [tables, accounts, *lanes.iter_tasks(), loaded] >> watch()
+    tables >> accounts >> lane.expand(account=accounts) >> loaded
+    # Trigger rules look no further up than one task, so the alarm hangs below each of them.
+    [tables, accounts, loaded] >> alarm
 
 
 sync_shipments()

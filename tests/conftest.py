@@ -13,7 +13,7 @@ from sandbox.postgres import PrivatePostgres
 from sandbox.server import Sandbox
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
+from shipment_tracking.platforms.client import TIMEOUT, Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.steps import create_tables
@@ -42,7 +42,8 @@ def open_engine(url: str | URL) -> Engine:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a server for tests alone; ``WAREHOUSE_URL`` names another."""
     if url := os.environ.get("WAREHOUSE_URL"):
-        yield url
+        given = make_url(url).set(drivername="postgresql+psycopg")
+        yield given.render_as_string(hide_password=False)
         return
     server = PrivatePostgres(tmp_path_factory.mktemp("postgres"), fast=True)
     try:
@@ -94,7 +95,12 @@ def open_client(warehouse: Engine) -> Iterator[Callable[..., PlatformClient]]:
     opened: list[PlatformClient] = []
 
     def make(
-        sandbox: Sandbox, account: str = "platform_1688", *, qps: float = 1000, **changes: object
+        sandbox: Sandbox,
+        account: str = "platform_1688",
+        *,
+        qps: float = 1000,
+        timeout: tuple[float, float] = TIMEOUT,
+        **changes: object,
     ) -> PlatformClient:
         connection = sandbox.connection(account)
         fields = {
@@ -116,7 +122,7 @@ def open_client(warehouse: Engine) -> Iterator[Callable[..., PlatformClient]]:
             account=account,
             qps=found.qps,
         )
-        opened.append(client(Gateway(found, quota, sleep=lambda seconds: None)))
+        opened.append(client(Gateway(found, quota, sleep=lambda seconds: None, timeout=timeout)))
         return opened[-1]
 
     yield make

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from sandbox.airflow_home import PROJECT, environment
@@ -80,15 +80,16 @@ def run(arguments: argparse.Namespace) -> int:
     except PostgresUnavailableError as error:
         print(error, file=sys.stderr)
         return 1
-    _say_what_next(arguments.folder, problems)
+    for problem in problems:
+        print(f"  {problem}")
+    _say_what_next(arguments.folder)
     return 1 if problems else 0
 
 
 @contextmanager
 def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
     folder: Path = arguments.folder.resolve()
-    server = PrivatePostgres(folder / "postgres")
-    server.remove()
+    PrivatePostgres(folder / "postgres").remove()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     world = World(arguments.seed, START, dict.fromkeys(ACCOUNTS, arguments.orders))
@@ -100,8 +101,10 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
     erp_file = folder / "erp.db"
     erp = DemoErp(create_engine(f"sqlite:///{erp_file}", poolclass=NullPool))
     erp.create()
-    with server, Sandbox(world, clock, default_apps(QPS), token_hours=None) as sandbox:
-        metadata, warehouse = (server.create_database(name) for name in ("airflow", "warehouse"))
+    with (
+        _databases(folder) as (metadata, warehouse),
+        Sandbox(world, clock, default_apps(QPS), token_hours=None) as sandbox,
+    ):
         os.environ.update(
             environment(
                 folder / "airflow",
@@ -116,6 +119,26 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
             yield Stage(world, clock, sandbox, erp, create_engine(warehouse, poolclass=NullPool))
         finally:
             _let_airflow_go()
+
+
+@contextmanager
+def _databases(folder: Path) -> Iterator[tuple[URL, URL]]:
+    """Empty databases for Airflow and the warehouse, on a server of our own or the one given."""
+    if not os.environ.get("WAREHOUSE_URL"):
+        with PrivatePostgres(folder / "postgres") as server:
+            yield (
+                make_url(server.create_database("airflow")),
+                make_url(server.create_database("warehouse")),
+            )
+        return
+    given = make_url(os.environ["WAREHOUSE_URL"]).set(drivername="postgresql+psycopg")
+    names = ("shipment_demo_airflow", "shipment_demo_warehouse")
+    admin = create_engine(given, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for name in names:
+            connection.execute(text(f"drop database if exists {name} with (force)"))
+            connection.execute(text(f"create database {name}"))
+    yield given.set(database=names[0]), given.set(database=names[1])
 
 
 def _let_airflow_go() -> None:
@@ -236,22 +259,25 @@ def _report(stage: Stage) -> list[str]:
     return problems
 
 
-def _say_what_next(folder: Path, problems: list[str]) -> None:
-    for problem in problems:
-        print(f"  {problem}")
-    shown = folder if folder.is_absolute() else folder.resolve()
-    try:
-        shown = shown.relative_to(Path.cwd())
-    except ValueError:
-        shown = folder
+def _say_what_next(folder: Path) -> None:
+    given = os.environ.get("WAREHOUSE_URL")
+    look = (
+        "database shipment_demo_warehouse on your server"
+        if given
+        else f".venv/bin/python -m sandbox postgres start --folder {_short(folder)}/postgres\n"
+        "                               prints its address (end it with stop); database warehouse"
+    )
     print(
         f"""
 What to look at next
   dags/sync_shipments.py       the pipeline, one screen
   include/sql/erp/             what you edit for your own ERP
   README.md                    connections, running it in your Airflow, what to do when it is red
-  the warehouse of this demo   .venv/bin/python -m sandbox postgres start --folder {shown}/postgres
-                               prints its address; then select from the views in schema analytics
-                               of database warehouse, and end it with "stop" instead of "start"
-"""
+  the views in schema analytics of this demo's warehouse:
+                               {look}"""
     )
+
+
+def _short(folder: Path) -> Path:
+    folder = folder.resolve()
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

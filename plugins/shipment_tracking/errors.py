@@ -2,18 +2,22 @@
 Errors, named by what to do about them.
 
     ShipmentTrackingError
-    ├── ConnectionFieldError    an Airflow connection lacks something: correct the connection
-    ├── StatementError          an ERP statement breaks its contract: correct the SQL file
-    ├── WarehouseRefusedError   the warehouse cannot be used as it is: do what the message says
-    ├── ClosureRefusedError     too many orders left the ERP's list at once: look, then accept
-    ├── LaneStoppedError        most of an account's orders fail alike: correct the account
+    ├── PersonNeededError       trying again is useless: a person must act, the text says how
+    │   ├── ConnectionFieldError    an Airflow connection lacks something
+    │   ├── StatementError          an ERP statement or its folder breaks the contract
+    │   ├── ParamError              the params of a run contradict each other
+    │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
+    │   ├── ClosureRefusedError     too many orders left the ERP's list at once
+    │   ├── LaneStoppedError        most of an account's orders fail alike
+    │   ├── AuthError               the platform does not let this account in
+    │   └── PlatformBugError        the platform calls our request malformed
     ├── ReplyError              a stored reply cannot be read: it is tried again, then set aside
     └── PlatformError           a platform answered something else than data
         ├── RetryableError      passing: ask again
         │   └── QuotaError      too fast: ask again after a while, and let everybody wait
-        ├── AuthError           this account is not let in: a person must act
         ├── RejectedError       this order only: skip it, go on
-        └── PlatformBugError    our request is wrong: a developer must act
+        ├── AuthError           (see above)
+        └── PlatformBugError    (see above)
 """
 
 from datetime import datetime
@@ -23,23 +27,31 @@ class ShipmentTrackingError(Exception):
     """Everything this package raises on purpose."""
 
 
-class ConnectionFieldError(ShipmentTrackingError, ValueError):
+class PersonNeededError(ShipmentTrackingError):
+    """Trying again is useless until a person has acted; the text says what to do."""
+
+
+class ConnectionFieldError(PersonNeededError, ValueError):
     """A field of an Airflow connection is missing, unknown or unusable; the text names both."""
 
 
-class StatementError(ShipmentTrackingError, ValueError):
+class ParamError(PersonNeededError, ValueError):
+    """The params of a run contradict each other."""
+
+
+class StatementError(PersonNeededError, ValueError):
     """An ERP statement breaks its contract; the text names the file and the column or row."""
 
 
-class WarehouseRefusedError(ShipmentTrackingError):
+class WarehouseRefusedError(PersonNeededError):
     """The warehouse cannot be used; the text says what to run or change."""
 
 
-class ClosureRefusedError(ShipmentTrackingError):
+class ClosureRefusedError(PersonNeededError):
     """More orders left the ERP's list than is believable; nothing was closed."""
 
 
-class LaneStoppedError(ShipmentTrackingError):
+class LaneStoppedError(PersonNeededError):
     """Most orders of one account fail for the same reason; the text names the account."""
 
 
@@ -101,7 +113,7 @@ class QuotaError(RetryableError):
         self.until = until
 
 
-class AuthError(PlatformError):
+class AuthError(PersonNeededError, PlatformError):
     """The account is not let in: key, secret, token or permission."""
 
 
@@ -119,5 +131,5 @@ class RejectedError(PlatformError):
         self.final = final
 
 
-class PlatformBugError(PlatformError):
+class PlatformBugError(PersonNeededError, PlatformError):
     """The platform says that our request is malformed."""

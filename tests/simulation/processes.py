@@ -25,6 +25,7 @@ class Process:
     :param expects: the errors that are no news in the present trouble.
     :param killed: it got SIGKILL, stopped: it got SIGSTOP, some time.
     :param thaw_at: monotonic seconds at which it is to get SIGCONT.
+    :param judged: its failure, if any, was looked at.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Process:
     killed: bool = False
     stopped: bool = False
     thaw_at: float | None = None
+    judged: bool = False
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -124,14 +126,14 @@ class Processes:
         process.thaw_at = thaw_at
         self._signal(process, signal.SIGSTOP)
 
-    def thaw(self, *, everything: bool = False) -> None:
-        """Let those go on that have stood still for long enough."""
+    def thaw(self, *, last_round: int = 0) -> None:
+        """Let those go on that have stood still for long enough, or since a round up to this."""
         with self._lock:
             due = [
                 process
                 for process in self.all
                 if process.thaw_at is not None
-                and (everything or time.monotonic() >= process.thaw_at)
+                and (process.round <= last_round or time.monotonic() >= process.thaw_at)
             ]
             for process in due:
                 process.thaw_at = None

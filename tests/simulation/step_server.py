@@ -18,6 +18,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import NullPool
+
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.hooks.clock_hook import now
 from shipment_tracking.models import Run
@@ -25,8 +28,6 @@ from shipment_tracking.platforms.client import Account, Gateway
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.pool import NullPool
 
 LANE_STEPS = {"fetch_waybills": fetch_waybills.run, "gather_traces": gather_traces.run}
 PATIENCE = 0.2  # how much of its waits between two tries a client keeps
@@ -49,7 +50,9 @@ def run_step(order: dict[str, Any]) -> Any:
     this_run = _read_run(order["run"])
     step = order["step"]
     if step == "extract_orders":
-        erp = ErpDatabase(create_engine(order["erp"], poolclass=NullPool), ZoneInfo("Asia/Shanghai"))
+        erp = ErpDatabase(
+            create_engine(order["erp"], poolclass=NullPool), ZoneInfo("Asia/Shanghai")
+        )
         accounts = order["accounts"]
         return extract_orders.run(
             erp, warehouse, this_run, knows_account=accounts.__contains__, now=now()
@@ -69,9 +72,7 @@ def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> An
         qps=account.qps,
         backfill=this_run.is_backfill,
     )
-    opened = client(
-        Gateway(account, quota, sleep=lambda seconds: time.sleep(seconds * PATIENCE))
-    )
+    opened = client(Gateway(account, quota, sleep=lambda seconds: time.sleep(seconds * PATIENCE)))
     try:
         return LANE_STEPS[order["step"]](
             warehouse,

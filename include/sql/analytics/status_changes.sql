@@ -10,7 +10,7 @@ select
     status_change.to_status,
     status_change.occurred_at,
     status_change.detected_at,
-    exists (
+    exists(
         select 1
         from tracking.notification
         where

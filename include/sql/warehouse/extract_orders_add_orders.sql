@@ -21,8 +21,8 @@ select
     wanted.account,
     wanted.platform_order_id,
     wanted.priority,
-    :now,
-    :now
+    :now as first_seen_at,
+    :now as ask_parcels_at
 from wanted
 left join tracking.tracked_order
     on

@@ -18,6 +18,8 @@ dropped as (
 )
 
 update incoming_row
-set refusal = 'erp_key ' || repeated.erp_key || ' came ' || repeated.times || ' times; it must be unique'
+set
+    refusal
+    = 'erp_key ' || repeated.erp_key || ' came ' || repeated.times || ' times; it must be unique'
 from repeated
 where incoming_row.ctid = repeated.kept

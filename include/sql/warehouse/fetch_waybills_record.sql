@@ -2,16 +2,19 @@
 -- once it has parcels, it is due to be polled.
 -- An order that is not shipped yet is asked again soon, one that fails ever more rarely.
 with answer as (
-    select *
-    from jsonb_to_recordset(cast(:answers as jsonb)) as answer (
-        order_id bigint,
-        lease_token bigint,
-        asked_at timestamptz,
-        has_parcels boolean,
-        has_unshipped_lines boolean,
-        error text,
-        too_old boolean
-    )
+    select
+        given.*
+    from
+        jsonb_to_recordset(cast(:answers as jsonb))
+            as given (
+                order_id bigint,
+                lease_token bigint,
+                asked_at timestamptz,
+                has_parcels boolean,
+                has_unshipped_lines boolean,
+                error text,
+                too_old boolean
+            )
 ),
 
 held as (

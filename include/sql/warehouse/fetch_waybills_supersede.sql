@@ -6,12 +6,14 @@ from (
         parcel.order_id,
         max(parcel.seen_at) as asked_at,
         array_agg(shipment.shipment_id) as listed
-    from jsonb_to_recordset(cast(:parcels as jsonb)) as parcel (
-        order_id bigint,
-        account text,
-        consignment_id text,
-        seen_at timestamptz
-    )
+    from
+        jsonb_to_recordset(cast(:parcels as jsonb))
+            as parcel (
+                order_id bigint,
+                account text,
+                consignment_id text,
+                seen_at timestamptz
+            )
     inner join tracking.shipment
         on
             parcel.account = shipment.account

@@ -1,23 +1,43 @@
 -- Each answered order that is still the owner's is free again and due after the least spacing;
 -- its reply is kept if it says something new. One that fails is polled ever more rarely. A parcel
--- signed by the platform's word alone is judged again once it was polled after that word.
+-- signed by the platform's word alone is judged again once it was polled after that word; for a day
+-- an empty answer is not believed then and does not count as a poll.
 with answer as (
-    select *
-    from jsonb_to_recordset(cast(:answers as jsonb)) as answer (
-        order_id bigint,
-        lease_token bigint,
-        asked_at timestamptz,
-        fingerprint text,
-        body jsonb,
-        error text,
-        too_old boolean
-    )
+    select
+        given.*
+    from
+        jsonb_to_recordset(cast(:answers as jsonb))
+            as given (
+                order_id bigint,
+                lease_token bigint,
+                asked_at timestamptz,
+                fingerprint text,
+                body jsonb,
+                is_empty boolean,
+                error text,
+                too_old boolean
+            )
 ),
 
 held as (
     select
         tracked_order.order_id,
-        tracked_order.last_polled_at as polled_before
+        tracked_order.last_polled_at as polled_before,
+        answer.error is null
+        and not (
+            answer.is_empty
+            and exists (
+                select 1
+                from tracking.order_shipment
+                inner join tracking.shipment
+                    on order_shipment.shipment_id = shipment.shipment_id
+                where
+                    order_shipment.order_id = tracked_order.order_id
+                    and order_shipment.superseded_at is null
+                    and shipment.platform_status = 'signed'
+                    and shipment.platform_status_since > answer.asked_at - :confirm_within
+            )
+        ) as is_poll
     from tracking.tracked_order
     inner join answer
         on
@@ -32,7 +52,7 @@ polled as (
     update tracking.tracked_order
     set
         last_polled_at
-        = case when answer.error is null then answer.asked_at else tracked_order.last_polled_at end,
+        = case when held.is_poll then answer.asked_at else tracked_order.last_polled_at end,
         next_poll_at = answer.asked_at + :min_spacing * case
             when answer.error is null then 1
             else power(2, least(tracked_order.failures, 4))

@@ -10,13 +10,15 @@ select
     change.occurred_at,
     :now,
     :run_id
-from jsonb_to_recordset(cast(:changes as jsonb)) as change (
-    event_id uuid,
-    shipment_id bigint,
-    from_status text,
-    to_status text,
-    occurred_at timestamptz
-)
+from
+    jsonb_to_recordset(cast(:changes as jsonb))
+        as change (
+            event_id uuid,
+            shipment_id bigint,
+            from_status text,
+            to_status text,
+            occurred_at timestamptz
+        )
 order by change.event_id
 on conflict (event_id) do nothing
 returning event_id

@@ -11,14 +11,16 @@ set
     first_event_at = summary.first_event_at,
     last_event_at = summary.last_event_at,
     last_event = summary.last_event
-from jsonb_to_recordset(cast(:verdicts as jsonb)) as verdict (
-    shipment_id bigint,
-    status text,
-    sign_kind text,
-    signed_at timestamptz,
-    text_signed_at timestamptz,
-    sign_confirmed_at timestamptz
-)
+from
+    jsonb_to_recordset(cast(:verdicts as jsonb))
+        as verdict (
+            shipment_id bigint,
+            status text,
+            sign_kind text,
+            signed_at timestamptz,
+            text_signed_at timestamptz,
+            sign_confirmed_at timestamptz
+        )
 left join (
     select
         trace_event.shipment_id,

@@ -7,12 +7,14 @@ select
     notice.state,
     :now,
     case when notice.state = 'pending' and not notice.held then :now end
-from jsonb_to_recordset(cast(:notices as jsonb)) as notice (
-    event_id uuid,
-    shipment_id bigint,
-    reason text,
-    state text,
-    held boolean
-)
+from
+    jsonb_to_recordset(cast(:notices as jsonb))
+        as notice (
+            event_id uuid,
+            shipment_id bigint,
+            reason text,
+            state text,
+            held boolean
+        )
 order by notice.event_id
 on conflict (event_id, audience, channel) do nothing

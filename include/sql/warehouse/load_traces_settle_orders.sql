@@ -20,7 +20,7 @@ with summary as (
         (
             array_agg(
                 shipment.status
-                order by array_position(cast(:leading as text[]), shipment.status)
+                order by array_position(cast(:least_advanced as text[]), shipment.status)
             )
         )[1] as status
     from tracking.order_shipment as link
@@ -35,7 +35,7 @@ found as (
     select
         summary.*,
         summary.parcels > 0 and summary.parcels = summary.parcels_signed as all_signed,
-        exists (
+        exists(
             select 1
             from tracking.erp_row
             where

@@ -40,7 +40,8 @@ summary as (
         count(*) filter (where status <> 'cancelled') as parcels,
         count(*) filter (where signed) as parcels_signed,
         max(signed_at) filter (where signed) as signed_at,
-        (array_agg(status order by array_position(cast(:leading as text[]), status)))[1] as status
+        (array_agg(status order by array_position(cast(:least_advanced as text[]), status)))[1]
+            as status
     from live
     group by erp_key
 ),

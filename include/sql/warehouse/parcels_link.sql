@@ -1,17 +1,19 @@
--- Every parcel belongs to the orders that named it; one that the platform lists again is live again.
+-- Every parcel belongs to the orders that named it; one that is listed again is live again.
 insert into tracking.order_shipment as link (order_id, shipment_id, first_seen_at, listed_at)
 select
     parcel.order_id,
     shipment.shipment_id,
     min(parcel.seen_at),
     min(parcel.seen_at) filter (where parcel.platform_status is not null)
-from jsonb_to_recordset(cast(:parcels as jsonb)) as parcel (
-    order_id bigint,
-    account text,
-    consignment_id text,
-    platform_status text,
-    seen_at timestamptz
-)
+from
+    jsonb_to_recordset(cast(:parcels as jsonb))
+        as parcel (
+            order_id bigint,
+            account text,
+            consignment_id text,
+            platform_status text,
+            seen_at timestamptz
+        )
 inner join tracking.shipment
     on
         parcel.account = shipment.account

@@ -22,21 +22,25 @@ set
         else parcel.announce
     end,
     unsettled = shipment.unsettled or parcel.platform_status is not null
-from jsonb_to_recordset(cast(:parcels as jsonb)) as parcel (
-    account text,
-    consignment_id text,
-    waybill_no text,
-    carrier_code text,
-    carrier_name text,
-    platform_code text,
-    platform_status text,
-    seen_at timestamptz,
-    announce boolean
-)
+from
+    jsonb_to_recordset(cast(:parcels as jsonb))
+        as parcel (
+            account text,
+            consignment_id text,
+            waybill_no text,
+            carrier_code text,
+            carrier_name text,
+            platform_code text,
+            platform_status text,
+            seen_at timestamptz,
+            announce boolean
+        )
 where
     shipment.account = parcel.account
     and shipment.consignment_id = parcel.consignment_id
     and (
         parcel.platform_status is not null
-        or (parcel.waybill_no is not null and parcel.waybill_no is distinct from shipment.waybill_no)
+        or (
+            parcel.waybill_no is not null and parcel.waybill_no is distinct from shipment.waybill_no
+        )
     )

@@ -4,12 +4,14 @@ select
     shipment.shipment_id,
     parcel.waybill_no,
     min(parcel.seen_at)
-from jsonb_to_recordset(cast(:parcels as jsonb)) as parcel (
-    account text,
-    consignment_id text,
-    waybill_no text,
-    seen_at timestamptz
-)
+from
+    jsonb_to_recordset(cast(:parcels as jsonb))
+        as parcel (
+            account text,
+            consignment_id text,
+            waybill_no text,
+            seen_at timestamptz
+        )
 inner join tracking.shipment
     on
         parcel.account = shipment.account

@@ -1,5 +1,5 @@
 -- This connection is known to use the app key; the slowest connection of the last day sets the
--- spacing of the row that all of them share, and backfills have a fifth of it on a row of their own.
+-- spacing of the row that all of them share, and of the row that lets backfills have a fifth.
 with seen as (
     insert into tracking.api_quota_account (gateway, app_key, account, qps, seen_at)
     values (:gateway, :app_key, :account, :qps, clock_timestamp())

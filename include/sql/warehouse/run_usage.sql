@@ -7,12 +7,14 @@ select
     usage.outcome,
     usage.calls,
     usage.seconds
-from jsonb_to_recordset(cast(:usage as jsonb)) as usage (
-    api text,
-    outcome text,
-    calls integer,
-    seconds double precision
-)
+from
+    jsonb_to_recordset(cast(:usage as jsonb))
+        as usage (
+            api text,
+            outcome text,
+            calls integer,
+            seconds double precision
+        )
 order by
     usage.api,
     usage.outcome

@@ -4,11 +4,9 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "budget_left": "run_hook",
-    "client": "platform_hook",
     "erp": "erp_hook",
     "is_account": "platform_hook",
-    "lease_owner": "run_hook",
+    "lane": "run_hook",
     "now": "clock_hook",
     "this_run": "run_hook",
     "warehouse": "warehouse_hook",

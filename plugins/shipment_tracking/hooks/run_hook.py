@@ -1,13 +1,15 @@
 """What a step must know of the Airflow run it works in."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import get_current_context
 
-from shipment_tracking.errors import StatementError
-from shipment_tracking.hooks import clock_hook
+from shipment_tracking.errors import ParamError
+from shipment_tracking.hooks import clock_hook, platform_hook, warehouse_hook
 from shipment_tracking.models import Run
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -21,7 +23,7 @@ def this_run() -> Run:
 
     A backfill takes its interval from Airflow, a manual run from its params.
 
-    :raises StatementError: only one of ``shipped_from`` and ``shipped_to`` is given.
+    :raises ParamError: only one of ``shipped_from`` and ``shipped_to`` is given.
     """
     context = get_current_context()
     dag_run, params = context["dag_run"], context["params"]
@@ -35,6 +37,21 @@ def this_run() -> Run:
         only_account=params.get("only_account") or None,
         accept_closures=bool(params.get("accept_closures")),
     )
+
+
+@contextmanager
+def lane(account: str) -> Iterator[dict[str, Any]]:
+    """What a step of an account's lane works with; its client is closed at the end."""
+    run = this_run()
+    with platform_hook.client(account, backfill=run.is_backfill) as client:
+        yield {
+            "warehouse": warehouse_hook.warehouse(),
+            "client": client,
+            "this_run": run,
+            "owner": lease_owner(),
+            "budget": budget_left(),
+            "clock": clock_hook.now,
+        }
 
 
 def lease_owner() -> str:
@@ -59,11 +76,11 @@ def budget_left() -> timedelta:
 def _interval(context: Any, params: Any) -> tuple[datetime | None, datetime | None]:
     given = (params.get("shipped_from") or None, params.get("shipped_to") or None)
     if any(given) and not all(given):
-        raise StatementError("give shipped_from and shipped_to together, or neither")
+        raise ParamError("give shipped_from and shipped_to together, or neither")
     if all(given):
         start, end = (_aware(value) for value in given)
         if start >= end:
-            raise StatementError(f"shipped_from {start} is not before shipped_to {end}")
+            raise ParamError(f"shipped_from {start} is not before shipped_to {end}")
         return start, end
     if str(getattr(context["dag_run"].run_type, "value", "")) == "backfill":
         return context["data_interval_start"], context["data_interval_end"]

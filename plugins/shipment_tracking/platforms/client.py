@@ -85,13 +85,20 @@ class Gateway:
     One account's way out: every try takes a new quota slot, is metered, and tells nobody a secret.
 
     :param sleep: waits between two tries.
+    :param timeout: seconds to connect, to read.
     """
 
     def __init__(
-        self, account: Account, quota: Quota, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        account: Account,
+        quota: Quota,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        timeout: tuple[float, float] = TIMEOUT,
     ) -> None:
         self.account = account
         self._quota = quota
+        self._timeout = timeout
         self._usage: dict[tuple[str, str], list[float]] = {}
         self._usage_lock = threading.Lock()
         self._session = requests.Session()
@@ -171,7 +178,7 @@ class Gateway:
         # "from None": the library's own message holds the address, which some dialects sign.
         try:
             reply = self._session.post(
-                self.account.gateway + path, data=form, timeout=TIMEOUT, allow_redirects=False
+                self.account.gateway + path, data=form, timeout=self._timeout, allow_redirects=False
             )
         except requests.Timeout:
             raise RetryableError("no answer in time") from None

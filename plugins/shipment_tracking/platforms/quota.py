@@ -29,6 +29,7 @@ class _Share:
 
     name: str
     slots: deque[float] = field(default_factory=deque)
+    blocks: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: int = 0
     waiting_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,6 +85,7 @@ class Quota:
         for share in self._shares:
             with share.lock:
                 share.slots.clear()
+                share.blocks += 1
 
     def close(self) -> None:
         """Give the database connection back; the quota may be used again afterwards."""
@@ -99,11 +101,11 @@ class Quota:
                 with share.lock:
                     if not share.slots:
                         self._reserve(share)
-                    slot = share.slots.popleft()
+                    slot, blocks = share.slots.popleft(), share.blocks
             finally:
                 share.count_waiting(-1)
             time.sleep(max(0.0, slot - time.monotonic()))
-            if time.monotonic() - slot <= TOLERANCE:
+            if share.blocks == blocks and time.monotonic() - slot <= TOLERANCE:
                 return
 
     def _reserve(self, share: _Share) -> None:
@@ -134,10 +136,10 @@ class Quota:
                 isolation_level="AUTOCOMMIT"
             )
         if not self._registered:
-            self._registered = True
             self._connection.execute(
                 statement("warehouse/quota_register"),
                 {**self._key, "account": self._account, "qps": self._qps},
             )
+            self._registered = True
         result = self._connection.execute(statement(f"warehouse/{name}"), {**self._key, **binds})
         return tuple(found) if result.returns_rows and (found := result.first()) else None

@@ -102,7 +102,8 @@ def _create_roles(connection: Connection) -> None:
     ).scalars()
     for role in sorted(set(ROLES) - set(found)):
         connection.exec_driver_sql(
-            f"do $$ begin create role {role}; exception when duplicate_object then end $$"
+            f"do $$ begin create role {role};"
+            " exception when duplicate_object or unique_violation then end $$"
         )
 
 

@@ -13,6 +13,7 @@ from shipment_tracking.lanes import LEASE, MIN_SPACING, Answer, Claim, Lane, wor
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import Json, PlatformClient
 from shipment_tracking.sql import statement
+from shipment_tracking.statuses import CONFIRM_WITHIN
 
 FEWEST_ALIKE = 5
 """An account with fewer failing orders than this is never called broken."""
@@ -106,10 +107,10 @@ def _row(answer: Answer) -> dict[str, object]:
     if answer.error:
         row["error"] = str(answer.error)
         row["too_old"] = isinstance(answer.error, RejectedError) and answer.error.final
-    elif any(answer.found.values()):
-        found = fingerprint(answer.found)
-        if found != answer.claim.fingerprint:
-            row |= {"fingerprint": found, "body": answer.found}
+        return row
+    row["is_empty"] = not any(answer.found.values())
+    if not row["is_empty"] and (found := fingerprint(answer.found)) != answer.claim.fingerprint:
+        row |= {"fingerprint": found, "body": answer.found}
     return row
 
 
@@ -127,6 +128,7 @@ def _record(
             "answers": json.dumps(rows, ensure_ascii=False),
             "owner": owner,
             "min_spacing": MIN_SPACING,
+            "confirm_within": CONFIRM_WITHIN,
             "backfill": this_run.is_backfill,
             "announce": not this_run.is_backfill,
             "dialect": client.account.dialect,

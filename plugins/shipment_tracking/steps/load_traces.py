@@ -277,7 +277,7 @@ def _settle(
     _write(connection, this_run, findings, now)
     numbers = Counter(changes=sum(len(finding.changes) for finding in findings))
     orders = connection.execute(statement("warehouse/load_traces_orders_of"), binds).scalars()
-    settling = {"orders": list(orders), "leading": list(LEADS_ORDER), "now": now}
+    settling = {"orders": list(orders), "least_advanced": list(LEADS_ORDER), "now": now}
     rows = connection.execute(statement("warehouse/load_traces_settle_rows"), settling).all()
     connection.execute(statement("warehouse/load_traces_settle_orders"), settling)
     numbers["signed"] += sum(row.newly_signed for row in rows)

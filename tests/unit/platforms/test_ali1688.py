@@ -337,12 +337,32 @@ def test_a_carriers_name_loses_its_code(name, plain, client, talker):
     assert client.fetch_parcels(ORDER)[0].carrier_name == plain
 
 
-def test_an_unmapped_platform_status_is_unknown(client, talker):
-    talker.says({"result": [{"logisticsId": "LP1", "status": "TELEPORTED"}]})
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("WAITACCEPT", "info_received"),
+        ("ACCEPT", "info_received"),
+        ("TRANSPORT", "in_transit"),
+        ("SIGN", "signed"),
+        ("UNSIGN", "exception"),
+        ("NOGET", "exception"),
+        ("CANCEL", "cancelled"),
+        ("TELEPORTED", "unknown"),
+    ],
+)
+def test_a_platform_status_in_our_words(code, status, client, talker):
+    talker.says({"result": [{"logisticsId": "LP1", "status": code}]})
 
     (parcel,) = client.fetch_parcels(ORDER)
 
-    assert (parcel.platform_code, parcel.platform_status) == ("TELEPORTED", "unknown")
+    assert (parcel.platform_code, parcel.platform_status) == (code, status)
+
+
+def test_an_http_error_is_no_answer_even_if_its_body_complains_of_nothing(client, talker):
+    talker.says({"success": True}, 500)
+
+    with pytest.raises(RetryableError, match="HTTP 500"):
+        client.fetch_parcels(ORDER)
 
 
 @pytest.mark.parametrize(

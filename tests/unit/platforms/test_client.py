@@ -1,0 +1,259 @@
+"""A call is tried again when that can help, metered in any case, and never tells a secret."""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from sandbox.clock import Clock
+from sandbox.defaults import default_apps
+from sandbox.platform_1688 import INFOS
+from sandbox.server import Sandbox
+from sandbox.world import World
+from shipment_tracking.errors import (
+    AuthError,
+    PlatformError,
+    RejectedError,
+    RetryableError,
+)
+from shipment_tracking.models import ApiUsage
+from shipment_tracking.platforms.ali1688 import sign
+from shipment_tracking.platforms.client import Gateway, PlatformClient
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+FAULTS = {
+    "http_500": "retryable",
+    "http_502": "retryable",
+    "reset": "retryable",
+    "hang": "retryable",
+    "half_json": "retryable",
+    "html": "retryable",
+    "http_429": "quota",
+    "qos_200": "quota",
+    "qos_400": "quota",
+}
+HARMLESS = [fault for fault, outcome in FAULTS.items() if outcome == "retryable"]
+
+
+@pytest.fixture
+def warehouse(quotas: Engine) -> Engine:
+    return quotas
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    world = World(3, START, {"platform_1688": 1}, stories={"signed_by_self": 1})
+    clock = Clock.standing(START + timedelta(days=9))
+    with Sandbox(world, clock, default_apps(qps=None), token_hours=None) as running:
+        yield running
+
+
+@pytest.fixture
+def order(sandbox) -> str:
+    """The only order of the sandbox."""
+    return next(sandbox.world.orders()).order_id
+
+
+@pytest.fixture
+def client(sandbox, open_client) -> PlatformClient:
+    return open_client(sandbox, timeout=(3, 0.2))
+
+
+@pytest.fixture
+def slots(quotas: Engine) -> Iterator[list[str]]:
+    """Grows with each reservation of call times."""
+    reserved: list[str] = []
+
+    def note(*call: object) -> None:
+        if "slots" in str(call[2]):
+            reserved.append(str(call[2]))
+
+    event.listen(quotas, "before_cursor_execute", note)
+    yield reserved
+    event.remove(quotas, "before_cursor_execute", note)
+
+
+def outcomes(usage: list[ApiUsage]) -> dict[str, int]:
+    assert {entry.api for entry in usage} == {INFOS}
+    return {entry.outcome: entry.calls for entry in usage}
+
+
+@pytest.mark.parametrize(("fault", "outcome"), FAULTS.items())
+def test_a_passing_fault_is_tried_again_with_a_new_slot_and_metered(
+    fault, outcome, sandbox, client, order, quotas, slots
+):
+    sandbox.faults.add(fault, times=1)
+
+    assert len(client.fetch_parcels(order)) == 1
+
+    assert [call.outcome for call in sandbox.calls] == [f"fault_{fault}", "ok"]
+    assert len(slots) == 2
+    assert outcomes(client.drain_usage()) == {outcome: 1, "ok": 1}
+    assert (blocked_until(quotas, sandbox) is not None) is (outcome == "quota")
+
+
+def blocked_until(quotas: Engine, sandbox: Sandbox) -> datetime | None:
+    query = text(
+        "select blocked_until from tracking.api_quota where gateway = :url and share = 'all'"
+    )
+    with quotas.connect() as connection:
+        return connection.execute(query, {"url": sandbox.url}).scalar_one()
+
+
+@pytest.mark.parametrize("fault", ["http_500", "reset", "half_json"])
+def test_a_fault_that_stays_is_told_after_three_tries(fault, sandbox, client, order):
+    sandbox.faults.add(fault)
+
+    with pytest.raises(RetryableError, match=r"^platform_1688: alibaba.trade.getLogisticsInfos"):
+        client.fetch_parcels(order)
+
+    assert len(sandbox.calls) == 3
+    assert outcomes(client.drain_usage()) == {"retryable": 3}
+
+
+def test_a_platform_that_is_away_is_a_passing_fault(sandbox, client, order):
+    sandbox.stop()
+
+    with pytest.raises(RetryableError, match="no connection"):
+        client.fetch_parcels(order)
+
+
+def test_a_refused_token_is_not_tried_again(sandbox, client, order):
+    sandbox.expire_token("platform_1688")
+
+    with pytest.raises(AuthError) as raised:
+        client.fetch_parcels(order)
+
+    assert raised.value.code == "401"
+    assert len(sandbox.calls) == 1
+    assert outcomes(client.drain_usage()) == {"auth": 1}
+
+
+def test_a_refused_order_is_not_tried_again(sandbox, client):
+    with pytest.raises(RejectedError):
+        client.fetch_parcels("2938624554509662977")
+
+    assert len(sandbox.calls) == 1
+    assert outcomes(client.drain_usage()) == {"rejected": 1}
+
+
+def test_usage_is_counted_once(client, order):
+    client.fetch_parcels(order)
+    client.fetch_parcels(order)
+
+    (usage,) = client.drain_usage()
+    assert (usage.outcome, usage.calls) == ("ok", 2)
+    assert usage.seconds > 0
+    assert client.drain_usage() == []
+
+
+@pytest.mark.parametrize("trouble", [*HARMLESS, "http_429", "token_expired", "away", "wrong_key"])
+def test_nothing_tells_a_secret(trouble, sandbox, open_client, order, caplog):
+    caplog.set_level(logging.DEBUG)
+    changes = {"app_secret": "another-secret"} if trouble == "wrong_key" else {}
+    client = open_client(sandbox, timeout=(3, 0.2), refresh_token="refresh-of-the-test", **changes)
+    if trouble == "away":
+        sandbox.stop()
+    elif not changes:
+        sandbox.faults.add(trouble)
+
+    with pytest.raises(PlatformError) as raised:
+        client.fetch_parcels(order)
+
+    told = "\n".join((caplog.text, *shown(raised.value), repr(client.account)))
+    assert not [secret for secret in secrets(client, order) if secret in told]
+
+
+def shown(error: BaseException) -> Iterator[str]:
+    """All that any print of the error and of what led to it can show."""
+    yield from traceback.format_exception(error)
+    seen: BaseException | None = error
+    while seen is not None:
+        yield f"{seen!r} {seen} {seen.args}"
+        seen = seen.__cause__ or seen.__context__
+
+
+def secrets(client: PlatformClient, order: str) -> list[str]:
+    account = client.account
+    form = {
+        "orderId": order,
+        "webSite": "1688",
+        "fields": "company.name",
+        "access_token": account.access_token,
+    }
+    path = f"param2/1/com.alibaba.logistics/{INFOS}/{account.app_key}"
+    signature = sign(path, form, account.app_secret)
+    return [account.app_secret, account.access_token, "refresh-of-the-test", signature]
+
+
+@pytest.fixture
+def call(gateway: Gateway) -> Callable[[], object]:
+    """Ask the talker for anything."""
+    return lambda: gateway.call("api", lambda: ("/path", {"a": "1"}), lambda status, body: body)
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        (r'{"text": "前\u0000后"}', "前后"),
+        (r'{"text": "前\ud83d后"}', "前?后"),
+        (r'{"text": "前\uDE00后"}', "前?后"),
+        (r'{"text": "前\ud83d\ude00后"}', "前\U0001f600后"),
+        ('{"text": "前后"}', "前后"),
+    ],
+)
+def test_characters_that_no_database_text_can_hold_do_not_lose_the_answer(
+    sent, stored, call, talker, quotas
+):
+    talker.says(sent.encode())
+
+    answer = call()
+
+    assert answer == {"text": stored}
+    with quotas.connect() as connection:
+        assert connection.scalar(text("select cast(:text as text)"), {"text": stored}) == stored
+
+
+def test_bytes_that_are_no_utf8_do_not_lose_the_answer(call, talker):
+    talker.says('{"text": "前后"}'.encode().replace(b"\xe5\x89\x8d", b"\xff"))
+
+    assert call() == {"text": "\ufffd后"}
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "told"),
+    [
+        (b"<html></html>", "text/html;charset=UTF-8", "HTTP 200 with text/html instead of"),
+        (b"[1]", "application/json", "HTTP 200 with application/json instead of"),
+        (b"", "text/plain", "HTTP 200 with text/plain instead of"),
+        (b"[" * 100_000, "application/json", "HTTP 200 with application/json instead of"),
+    ],
+)
+def test_what_is_no_json_object_is_told_by_its_kind(content, kind, told, call, talker):
+    talker.says(content, kind=kind)
+
+    with pytest.raises(RetryableError, match=told):
+        call()
+
+
+def test_a_redirect_is_not_followed(call, talker):
+    talker.says(b"", 302, Location="http://127.0.0.1:1/elsewhere")
+
+    with pytest.raises(RetryableError, match="HTTP 302"):
+        call()
+
+
+def test_two_tries_are_as_far_apart_as_the_platform_asks(talker, quotas, gateway):
+    waited: list[float] = []
+    patient = Gateway(gateway.account, gateway._quota, sleep=waited.append)
+    talker.says(b"", 503, Retry_After="7")
+    talker.says(b"", 503, Retry_After="900")
+    talker.says({"ok": True})
+
+    patient.call("api", lambda: ("/path", {}), lambda status, body: body)
+    patient.close()
+
+    assert waited == [7, 30]

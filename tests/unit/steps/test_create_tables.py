@@ -1,0 +1,218 @@
+"""The warehouse gets its schema once, whoever asks, or a message that says what to do."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, event, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.pool import NullPool
+
+from shipment_tracking.errors import WarehouseRefusedError
+from shipment_tracking.sql import include_folder
+from shipment_tracking.steps import create_tables
+
+# Promised to users (DESIGN 5.3): names and order.
+VIEWS = {
+    "orders": (
+        "erp_key, platform, account, platform_order_id, status, parcels, parcels_signed,"
+        " shipped_at, signed_at, first_seen_at, last_polled_at, next_poll_at, last_error,"
+        " closed_at, close_reason"
+    ),
+    "shipments": (
+        "shipment_id, platform, account, platform_order_id, consignment_id, waybill_no,"
+        " carrier_code, carrier_name, status, sign_kind, signed_at, first_event_at,"
+        " last_event_at, last_event, event_count"
+    ),
+    "trace_events": (
+        "shipment_id, platform, account, platform_order_id, consignment_id, waybill_no,"
+        " occurred_at, description, city, action, status, fetched_at"
+    ),
+    "status_changes": (
+        "platform, account, platform_order_id, consignment_id, waybill_no, from_status,"
+        " to_status, occurred_at, detected_at, announced"
+    ),
+    "notifications": (
+        "event_id, audience, channel, account, platform_order_id, consignment_id, waybill_no,"
+        " reason, state, attempts, created_at, sent_at, last_error"
+    ),
+    "erp_writebacks": (
+        "erp_key, account, platform_order_id, waybill_no, outcome, signed_at, written_at,"
+        " run_id, before, detail"
+    ),
+    "stalls": (
+        "platform, account, platform_order_id, consignment_id, waybill_no, stage, since,"
+        " threshold_hours, opened_at, cleared_at, alerted_at"
+    ),
+    "api_usage": "run_id, account, api, outcome, calls, seconds",
+    "runs": (
+        "run_id, run_type, started_at, ended_at, due, polled, left_over, calls, events_new,"
+        " events_duplicate, changes, signed, notices_sent, failed_orders"
+    ),
+}
+ROLES = {"tracking_owner", "tracking_writer", "analytics_reader"}
+
+
+@pytest.fixture
+def empty(new_database: Callable[..., URL]) -> Engine:
+    """A database without anything in it."""
+    return create_engine(new_database(), poolclass=NullPool)
+
+
+@pytest.fixture
+def statements(warehouse: Engine) -> Iterator[list[str]]:
+    """Grows with each statement sent to the warehouse."""
+    sent: list[str] = []
+
+    def note(*call: object) -> None:
+        sent.append(str(call[2]))
+
+    event.listen(warehouse, "before_cursor_execute", note)
+    yield sent
+    event.remove(warehouse, "before_cursor_execute", note)
+
+
+def columns(engine: Engine, schema: str) -> dict[str, str]:
+    query = text(
+        "select table_name, string_agg(column_name, ', ' order by ordinal_position) as columns"
+        " from information_schema.columns where table_schema = :schema group by table_name"
+    )
+    with engine.connect() as connection:
+        return {name: listed for name, listed in connection.execute(query, {"schema": schema})}
+
+
+def execute(engine: Engine, *commands: str) -> None:
+    with engine.begin() as connection:
+        for command in commands:
+            connection.execute(text(command))
+
+
+def test_the_views_have_the_columns_that_are_promised(warehouse):
+    assert columns(warehouse, "analytics") == VIEWS
+
+
+def test_times_in_the_views_carry_an_offset(warehouse):
+    query = text(
+        "select count(*) from information_schema.columns"
+        " where table_schema in ('analytics', 'tracking') and data_type like 'timestamp without%'"
+    )
+    with warehouse.connect() as connection:
+        assert connection.scalar(query) == 0
+
+
+def test_a_second_run_is_a_single_select(warehouse, statements):
+    create_tables.run(warehouse)
+
+    (only,) = statements
+    assert re.match(r"select\b", only)
+
+
+def test_running_again_keeps_what_is_stored(warehouse):
+    execute(
+        warehouse,
+        "insert into tracking.run (run_id, run_type, started_at) values ('a', 'manual', now())",
+        "comment on schema tracking is '0001 another'",
+    )
+
+    create_tables.run(warehouse)
+
+    with warehouse.connect() as connection:
+        assert connection.scalar(text("select run_id from analytics.runs")) == "a"
+
+
+def test_eight_at_once_leave_one_schema(empty):
+    with ThreadPoolExecutor(8) as pool:
+        versions = set(pool.map(create_tables.run, [empty] * 8))
+
+    assert len(versions) == 1
+    assert columns(empty, "analytics") == VIEWS
+
+
+def test_a_view_whose_text_changed_is_made_again(warehouse, tmp_path):
+    shutil.copytree(create_tables.MIGRATIONS.parent, tmp_path / "plugins" / "shipment_tracking")
+    shutil.copytree(include_folder() / "sql", tmp_path / "include" / "sql")
+    changed = tmp_path / "include" / "sql" / "analytics" / "runs.sql"
+    changed.write_text(changed.read_text().replace("run.failed_orders", "run.failed_orders as bad"))
+    url = warehouse.url.render_as_string(hide_password=False)
+    code = (
+        "import sys; from sqlalchemy import create_engine;"
+        "from shipment_tracking.steps import create_tables;"
+        "create_tables.run(create_engine(sys.argv[1]))"
+    )
+
+    subprocess.run(
+        [sys.executable, "-c", code, url], env={"PYTHONPATH": f"{tmp_path}/plugins"}, check=True
+    )
+    assert columns(warehouse, "analytics")["runs"].endswith("signed, notices_sent, bad")
+
+    create_tables.run(warehouse)
+    assert columns(warehouse, "analytics") == VIEWS
+
+
+def test_a_newer_schema_is_refused(warehouse):
+    execute(warehouse, "comment on schema tracking is '9999 of-a-newer-version'")
+
+    with pytest.raises(WarehouseRefusedError, match="schema version 9999, newer than this code's"):
+        create_tables.run(warehouse)
+
+
+def test_another_database_than_postgresql_is_refused(erp):
+    with pytest.raises(WarehouseRefusedError, match="the warehouse is sqlite; connection warehous"):
+        create_tables.run(erp.engine)
+
+
+@pytest.fixture
+def poor(empty: Engine, postgres: str) -> Iterator[Engine]:
+    """The empty database, seen by a user who may not create anything."""
+    user = f"poor_{empty.url.database}"
+    admin = create_engine(postgres, poolclass=NullPool)
+    execute(admin, f"create role {user} login password 'poor'")
+    yield create_engine(empty.url.set(username=user, password="poor"), poolclass=NullPool)
+    execute(empty, f"drop owned by {user} cascade")
+    execute(admin, f"drop role {user}")
+
+
+def test_a_user_without_rights_is_told_the_commands_that_give_them(warehouse, empty, poor):
+    with pytest.raises(WarehouseRefusedError) as raised:
+        create_tables.run(poor)
+
+    commands = re.findall(r"(?:create|grant)[^;]+;", str(raised.value).partition("run once:")[2])
+    assert len(commands) == len(ROLES) + 1
+    for command in commands:
+        if not command.startswith("create role"):  # the roles of this server exist already
+            execute(empty, command)
+    create_tables.run(poor)
+    assert columns(empty, "analytics") == VIEWS
+
+
+def test_the_roles_may_do_what_they_are_for(warehouse):
+    allowed = {
+        "analytics_reader": ["select * from analytics.orders"],
+        "tracking_writer": [
+            "select * from analytics.orders",
+            "insert into tracking.run (run_id, run_type, started_at) values ('a', 'b', now())",
+            "insert into tracking.shipment (account, consignment_id) values ('a', 'LP1')",
+            "delete from tracking.run",
+        ],
+        "tracking_owner": ["truncate tracking.run", "select * from analytics.orders"],
+    }
+
+    assert set(allowed) == ROLES
+    for role, commands in allowed.items():
+        execute(warehouse, f"set local role {role}", *commands)
+
+
+def test_analysts_may_read_every_view(warehouse):
+    views = [f"select * from analytics.{view}" for view in VIEWS]  # noqa: S608
+
+    execute(warehouse, "set local role analytics_reader", *views)
+
+
+@pytest.mark.parametrize("table", ["tracked_order", "token"])
+def test_analysts_may_not_read_our_tables(table, warehouse):
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        execute(warehouse, "set local role analytics_reader", f"select * from tracking.{table}")  # noqa: S608
