@@ -5,12 +5,12 @@ Every 30 minutes: from the ERP's shipped orders to trace events in the warehouse
 every scan of its parcels is stored once, and every change of status is kept. Nothing is lost when
 a task dies: what is due is state in the warehouse, so the next run takes up the rest.
 
-**A red run.** The red task says in its last log line which connection, statement or order is
+**A red run.** The ERROR line in the red task's log says which connection, statement or order is
 meant and what to do. One dead lane stops no other. Clear the red task after mending, or wait for
 the next run: it catches up by itself.
 
-**By hand.** *Trigger* takes the params below. `shipped_from` and `shipped_to` re-read what was
-shipped in that time, signed orders too, and announce nothing; a *backfill* does the same for its
+**By hand.** The trigger form explains its params. `shipped_from` and `shipped_to` re-read what was
+shipped in that time, signed orders too, and announce nothing; a backfill does the same for its
 intervals.
 """
 
@@ -58,13 +58,13 @@ PARAMS = {
     ),
     "accept_closures": Param(
         False,
-        type="boolean",
+        type=["null", "boolean"],
         description="Close the orders that left the ERP's list, however many they are.",
     ),
     "dry_run": Param(
         False,
-        type="boolean",
-        description="Write nothing to the ERP and send nothing; log what would be.",
+        type=["null", "boolean"],
+        description="Write nothing to the ERP and send nothing (no step does either yet).",
     ),
 }
 
@@ -88,6 +88,7 @@ def warehouse_was_refused(context: Context) -> bool:
         "execution_timeout": duration(minutes=30),
     },
     params=PARAMS,
+    description="From the ERP's shipped orders to trace events in the warehouse",
     doc_md=__doc__,
     tags=["erp", "logistics", "shipments"],
 )
@@ -111,19 +112,19 @@ def sync_shipments() -> None:
     @task(trigger_rule="one_failed", retries=0)
     def watch() -> None:
         """Red when any task is, so that a dead lane does not end in a green run."""
-        raise AirflowFailException("a task of this run failed; its log says what to do")
+        raise AirflowFailException("a task above is red; the ERROR line in its log says what to do")
 
     alarm = watch()
 
     @task_group
     def lane(account: str) -> None:
-        @task(map_index_template=ACCOUNT)
+        @task(map_index_template=ACCOUNT, multiple_outputs=False)
         def fetch_waybills(account: str) -> dict[str, int]:
             """The parcels of this account's orders are known."""
             with hooks.lane(account) as lane:
                 return steps.fetch_waybills.run(**lane)
 
-        @task(map_index_template=ACCOUNT)
+        @task(map_index_template=ACCOUNT, multiple_outputs=False)
         def gather_traces(account: str) -> dict[str, int]:
             """What is new in this account's traces is kept, to be loaded."""
             with hooks.lane(account) as lane:
@@ -134,7 +135,7 @@ def sync_shipments() -> None:
         [fetched, gathered] >> alarm
 
     @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
-    @task(trigger_rule="all_done", outlets=[TRACE_EVENTS])
+    @task(trigger_rule="all_done", outlets=[TRACE_EVENTS], multiple_outputs=False)
     def load_traces() -> dict[str, int]:
         """Every scan is stored once, with the changes and notices it leads to."""
         counts = steps.load_traces.run(hooks.warehouse(), hooks.this_run(), now=hooks.now())

@@ -41,6 +41,7 @@ def environment(
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _airflow_url(metadata),
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "AIRFLOW__LOGGING__MIN_LENGTH_MASKED_SECRET": "4",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SHIPMENT_TRACKING_INCLUDE": str(OWNER),
     }

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from sqlalchemy import Engine
 
+from shipment_tracking import runs
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -23,7 +24,7 @@ from shipment_tracking.errors import (
     RetryableError,
 )
 from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import THREADS
+from shipment_tracking.platforms.client import THREADS, PlatformClient
 from shipment_tracking.sql import statement
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,24 @@ class Lane:
         if self.held:
             self._execute("lane_release", **self._tokens())
             self.held = {}
+
+    def count_left_over(self, this_run: Run, now: datetime) -> int:
+        """Add to the run's numbers what is still due of the account, and return it."""
+        ((left_over,),) = self._execute(
+            "lane_left_over",
+            account=self.account,
+            now=now,
+            backfill=this_run.is_backfill,
+            min_spacing=MIN_SPACING,
+        )
+        with self.engine.begin() as connection:
+            runs.add(connection, this_run, now=now, left_over=left_over)
+        return int(left_over)
+
+    def count_usage(self, this_run: Run, client: PlatformClient) -> None:
+        """Add to the run's calls what the client did since the last look."""
+        with self.engine.begin() as connection:
+            runs.add_usage(connection, this_run, self.account, client.drain_usage())
 
     def _tokens(self) -> dict[str, list[int]]:
         claims = [claim for claim, _ in self.held.values()]

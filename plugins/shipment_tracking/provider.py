@@ -34,21 +34,21 @@ def get_provider_info() -> dict[str, Any]:
                     "platform": {
                         "label": "Platform",
                         "description": "Where the orders of this account live.",
-                        "schema": {"type": "string", "enum": ["1688", "taobao", "tmall"]},
+                        "schema": {"type": "string", "enum": ["1688"], "default": "1688"},
                     },
                     "dialect": {
                         "label": "Dialect",
                         "description": "The protocol of the gateway: param2 is the official 1688.",
-                        "schema": {"type": "string", "enum": ["param2"]},
+                        "schema": {"type": "string", "enum": ["param2"], "default": "param2"},
                     },
                     "access_token": {
                         "label": "Access token",
-                        "description": "Of the account's authorisation.",
-                        "schema": {"type": ["string", "null"], "format": "password"},
+                        "description": "Given by the platform when the account authorised the app.",
+                        "schema": {"type": "string", "format": "password"},
                     },
                     "refresh_token": {
                         "label": "Refresh token",
-                        "description": "Comes with the access token.",
+                        "description": "Came with the access token; may be left empty.",
                         "schema": {"type": ["string", "null"], "format": "password"},
                     },
                     "qps": {

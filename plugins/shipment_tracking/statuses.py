@@ -234,7 +234,9 @@ def judge(trail: Sequence[Scan], word: PlatformWord | None, before: str) -> Verd
         returned = word.status == Status.SIGNED and _return_began(readings)
         status = str(Status.RETURNED) if returned else word.status
 
-    transitions = _transitions(readings, before)
+    # Once the platform's word leads, events that it outweighs change nothing when they come late.
+    outweighed = led_by_platform and status == before
+    transitions = () if outweighed else _transitions(readings, before)
     reached = transitions[-1].to_status if transitions else before
     if status != reached:
         occurred_at, evidence = (

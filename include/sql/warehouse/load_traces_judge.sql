@@ -4,7 +4,7 @@ set
     status = verdict.status,
     sign_kind = verdict.sign_kind,
     signed_at = verdict.signed_at,
-    text_signed_at = verdict.text_signed_at,
+    sign_seen_at = verdict.sign_seen_at,
     sign_confirmed_at = verdict.sign_confirmed_at,
     unsettled = false,
     event_count = coalesce(summary.event_count, 0),
@@ -18,7 +18,7 @@ from
             status text,
             sign_kind text,
             signed_at timestamptz,
-            text_signed_at timestamptz,
+            sign_seen_at timestamptz,
             sign_confirmed_at timestamptz
         )
 left join (

@@ -1,20 +1,13 @@
 -- Every ERP row of the orders says how far its parcels are: all live parcels of the order, or the
 -- one that carries its waybill number. A row is signed when each of them is signed and confirmed,
--- for a whole order no line is left unshipped, and the traces were polled at least once. A parcel
--- that is signed by the platform's word alone waits for the traces to be polled after that word.
+-- and for a whole order no line is left unshipped.
 with live as (
     select
         erp_row.erp_key,
         shipment.status,
         shipment.signed_at,
-        shipment.status = 'signed'
-        and shipment.sign_confirmed_at is not null
-        and (
-            shipment.signed_at is distinct from shipment.platform_status_since
-            or tracked_order.last_polled_at >= shipment.platform_status_since
-        ) as signed
+        shipment.status = 'signed' and shipment.sign_confirmed_at is not null as signed
     from tracking.erp_row
-    inner join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
     inner join tracking.order_shipment
         on
             erp_row.order_id = order_shipment.order_id
@@ -57,7 +50,6 @@ found as (
             when
                 summary.parcels_signed > 0
                 and summary.parcels_signed = summary.parcels
-                and tracked_order.last_polled_at is not null
                 and (erp_row.waybill_no is not null or not tracked_order.has_unshipped_lines)
                 then coalesce(erp_row.signed_at, summary.signed_at)
         end as signed_at

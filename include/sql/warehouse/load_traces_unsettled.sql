@@ -1,5 +1,5 @@
--- A batch of the parcels to be judged anew: a platform status came in, their order changed, or a
--- sign known by its text alone has waited long enough for the platform's word.
+-- A batch of the parcels to be judged anew: a platform status came in, their order changed, or
+-- their sign waits to be confirmed.
 select shipment_id
 from (
     select shipment_id
@@ -9,7 +9,7 @@ from (
     select shipment_id
     from tracking.shipment
     where
-        text_signed_at <= :now - :confirm_within
+        sign_seen_at is not null
         and sign_confirmed_at is null
 ) as waiting
 where shipment_id > :after

@@ -30,7 +30,10 @@ class ErpDatabase:
         if not isinstance(time, datetime):
             raise ValueError(f"{value!r} is no time")
         aware = time if time.tzinfo else time.replace(tzinfo=self.timezone)
-        return aware.astimezone(UTC)
+        try:
+            return aware.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError(f"{value!r} is no time") from error
 
     def bind_time(self, time: datetime) -> datetime | str:
         """An aware time as the ERP's columns hold it: local, without an offset, whole seconds."""

@@ -11,7 +11,6 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from shipment_tracking.errors import ConnectionFieldError
 from shipment_tracking.hooks.clock_hook import refuse_simulated_clock
 from shipment_tracking.hooks.warehouse_hook import WarehouseHook
-from shipment_tracking.models import PLATFORMS
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -70,7 +69,7 @@ class PlatformHook(BaseHook):
     def account(self) -> "Account":
         """The connection, read and checked."""
         from shipment_tracking.platforms.client import Account
-        from shipment_tracking.platforms.dialects import CLIENTS
+        from shipment_tracking.platforms.dialects import PLATFORMS
 
         connection = self.get_connection(self.platform_conn_id)
         if connection.conn_type != self.conn_type:
@@ -82,12 +81,13 @@ class PlatformHook(BaseHook):
                 f"extra has unknown fields {', '.join(unknown)}; known are "
                 f"{', '.join(EXTRA_FIELDS)}"
             )
+        dialect = self._one_of(extra, "dialect", tuple(PLATFORMS))
         gateway = self._gateway(connection)
         refuse_simulated_clock(gateway)
         return Account(
             conn_id=self.platform_conn_id,
-            platform=self._one_of(extra, "platform", PLATFORMS),
-            dialect=self._one_of(extra, "dialect", tuple(CLIENTS)),
+            platform=self._one_of(extra, "platform", PLATFORMS[dialect]),
+            dialect=dialect,
             gateway=gateway,
             app_key=self._required(connection.login, "login (app key)"),
             app_secret=self._required(connection.password, "password (app secret)"),

@@ -88,5 +88,10 @@ def _interval(context: Any, params: Any) -> tuple[datetime | None, datetime | No
 
 
 def _aware(value: Any) -> datetime:
-    time = datetime.fromisoformat(str(value))
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise ParamError(
+            f"{value!r} is no date and time; write it like 2026-03-02T00:00"
+        ) from error
     return (time if time.tzinfo else time.replace(tzinfo=SHANGHAI)).astimezone(UTC)

@@ -174,7 +174,7 @@ def raise_for_gateway(body: Json) -> None:
     if code == "401":
         raise AuthError(
             "the access token is missing, expired or revoked: authorise the account again and put "
-            f"the new access_token into the connection's extra ({message})",
+            f"the new one into the connection (field Access token, extra access_token) ({message})",
             **said,
         )
     if code == "gw.APIACLDecline":

@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 
 from shipment_tracking import runs
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.errors import ClosureRefusedError, StatementError
+from shipment_tracking.errors import ClosureRefusedError, ParamError, StatementError
 from shipment_tracking.lanes import MIN_SPACING
 from shipment_tracking.models import PLATFORMS, Run
 from shipment_tracking.sql import statement, statement_path
@@ -48,15 +49,20 @@ def run(
     ERP's list are closed, unless this run sees only a part of it.
 
     :param knows_account: whether an account is a connection that can be asked.
+    :raises ParamError: the run is for one account, and there is no such connection.
     :raises StatementError: the owner's statement lacks a column, or none of its rows can be used.
     :raises ClosureRefusedError: too much left the list at once; everything else was taken over.
     """
+    only = this_run.only_account
+    if only and not knows_account(only):
+        raise ParamError(f"only_account {only!r} is no connection of type ecommerce_platform")
     name = "backfill_orders" if this_run.is_backfill else "extract_orders"
     reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account)
     with warehouse.begin() as connection:
         runs.begin(connection, this_run)
         connection.execute(statement("warehouse/extract_orders_stage"))
-        _copy(connection, _wanted(reader.rows(_fetch(erp, name, this_run)), this_run.only_account))
+        with closing(_fetch(erp, name, this_run)) as found:
+            _copy(connection, _wanted(reader.rows(found), only))
         reader.raise_if_useless()
         refusal = _take_over(connection, this_run, now)
     reader.report()
@@ -71,7 +77,7 @@ def run(
     return [row.account for row in due]
 
 
-def _fetch(erp: ErpDatabase, name: str, this_run: Run) -> Iterator[RowMapping]:
+def _fetch(erp: ErpDatabase, name: str, this_run: Run) -> Generator[RowMapping]:
     """The statement's rows, streamed."""
     binds = {}
     if this_run.shipped_from and this_run.shipped_to:
@@ -111,7 +117,7 @@ class _RowReader:
         for row in found:
             self.count += 1
             key = row["erp_key"]
-            if not isinstance(key, str) or not key:
+            if not _is_text(key):
                 self._note(f"row {self.count}", f"erp_key is {key!r}, not text")
                 continue
             values, reason = self._read(row)
@@ -148,21 +154,21 @@ class _RowReader:
         waybill_no = row["waybill_no"]
         stamp = row["erp_stamp"]
         return (
-            platform if isinstance(platform, str) else None,
-            account if isinstance(account, str) else None,
-            order_id if isinstance(order_id, str) else None,
-            str(waybill_no) if waybill_no not in (None, "") else None,
+            platform if _is_text(platform) else None,
+            account if _is_text(account) else None,
+            order_id if _is_text(order_id) else None,
+            _plain(waybill_no) if waybill_no not in (None, "") else None,
             shipped_at,
             1 if row["priority"] else 0,
-            str(stamp) if stamp is not None else None,
+            _plain(stamp) if stamp is not None else None,
         ), reason
 
     def _refusal(self, platform: object, account: object, order_id: object) -> str | None:
         if platform not in PLATFORMS:
             return f"platform is {platform!r}, not one of {', '.join(PLATFORMS)}"
-        if not isinstance(order_id, str) or not order_id:
+        if not _is_text(order_id):
             return f"platform_order_id is {order_id!r}, not text; cast it in {self.file_name}"
-        if not isinstance(account, str) or not account:
+        if not isinstance(account, str) or not _is_text(account):
             return f"account is {account!r}, not the id of an Airflow connection"
         if account not in self.accounts:
             self.accounts[account] = self.knows_account(account)
@@ -177,6 +183,15 @@ class _RowReader:
         self.refused[reason] += 1
         if self.refused[reason] == 1 and len(self.examples) < EXAMPLES:
             self.examples.append(f"{row}: {reason}")
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value can be an id; PostgreSQL keeps no NUL."""
+    return isinstance(value, str) and value != "" and "\0" not in value
+
+
+def _plain(value: object) -> str:
+    return str(value).replace("\0", "")
 
 
 def _wanted(rows: Iterator[tuple[Any, ...]], only_account: str | None) -> Iterator[tuple[Any, ...]]:
@@ -209,7 +224,12 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
     execute("take_rows")
     refusal = None
     if this_run.is_backfill:
-        execute("want_backfill")
+        wanted = execute("want_backfill").one()
+        log.info(
+            "%d of %d orders of the interval are to be polled; the others were polled just now",
+            wanted.to_poll,
+            wanted.orders,
+        )
     elif this_run.only_account is None:
         leaving = execute("leaving").one()
         if this_run.accept_closures or not _too_many(leaving):

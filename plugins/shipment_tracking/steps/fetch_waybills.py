@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from shipment_tracking import parcels, runs
-from shipment_tracking.errors import PlatformError, RejectedError
+from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
 from shipment_tracking.lanes import LEASE, MIN_SPACING, Answer, Claim, Lane, work_through
 from shipment_tracking.models import Parcel, Run
 from shipment_tracking.platforms.client import PlatformClient
@@ -41,10 +41,9 @@ def run(
     now = clock()
     account = client.account.conn_id
     with warehouse.connect() as connection:
-        due = connection.execute(
-            statement("warehouse/fetch_waybills_due"),
-            {"account": account, "now": now, "min_spacing": MIN_SPACING},
-        ).one()
+        polls_wait = connection.execute(
+            statement("warehouse/fetch_waybills_due"), {"account": account, "now": now}
+        ).scalar_one()
     lane = Lane.of_step(
         "fetch_waybills", warehouse, account, this_run, owner=owner, now=now, lease=lease
     )
@@ -58,9 +57,15 @@ def run(
     def record(answers: list[Answer]) -> None:
         _record(warehouse, client, this_run, owner, answers, clock())
 
-    tally = work_through(
-        lane, ask, record, budget=budget * SHARE_WHILE_POLLS_WAIT if due.polls else budget
-    )
+    try:
+        share = SHARE_WHILE_POLLS_WAIT if polls_wait else 1
+        tally = work_through(lane, ask, record, budget=budget * share)
+    except PersonNeededError:
+        # The lane ends here: nobody will poll what is due.
+        lane.count_left_over(this_run, now)
+        raise
+    finally:
+        lane.count_usage(this_run, client)
     return {"asked": tally.asked, "failed": tally.failed}
 
 

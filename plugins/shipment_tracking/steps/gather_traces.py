@@ -8,12 +8,16 @@ from hashlib import blake2b
 from sqlalchemy import Connection, Engine
 
 from shipment_tracking import runs
-from shipment_tracking.errors import LaneStoppedError, PlatformError, RejectedError
+from shipment_tracking.errors import (
+    LaneStoppedError,
+    PersonNeededError,
+    PlatformError,
+    RejectedError,
+)
 from shipment_tracking.lanes import LEASE, MIN_SPACING, Answer, Claim, Lane, work_through
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import Json, PlatformClient
 from shipment_tracking.sql import statement
-from shipment_tracking.statuses import CONFIRM_WITHIN
 
 FEWEST_ALIKE = 5
 """An account with fewer failing orders than this is never called broken."""
@@ -57,14 +61,14 @@ def run(
             _record(connection, client, this_run, owner, rows, clock())
         replies += sum("body" in row for row in rows)
 
-    tally = work_through(lane, ask, record, budget=budget)
-    with warehouse.begin() as connection:
-        left_over = connection.execute(
-            statement("warehouse/lane_left_over"),
-            {"account": account, "now": now, "backfill": this_run.is_backfill},
-        ).scalar_one()
-        runs.add(connection, this_run, now=clock(), left_over=left_over)
-        runs.add_usage(connection, this_run, account, client.drain_usage())
+    try:
+        tally = work_through(lane, ask, record, budget=budget)
+    except PersonNeededError:
+        lane.count_left_over(this_run, now)
+        raise
+    finally:
+        lane.count_usage(this_run, client)
+    left_over = lane.count_left_over(this_run, now)
     _raise_if_alike(warehouse, account)
     return {
         "polled": tally.asked,
@@ -108,8 +112,8 @@ def _row(answer: Answer) -> dict[str, object]:
         row["error"] = str(answer.error)
         row["too_old"] = isinstance(answer.error, RejectedError) and answer.error.final
         return row
-    row["is_empty"] = not any(answer.found.values())
-    if not row["is_empty"] and (found := fingerprint(answer.found)) != answer.claim.fingerprint:
+    row["has_traces"] = any(answer.found.values())
+    if row["has_traces"] and (found := fingerprint(answer.found)) != answer.claim.fingerprint:
         row |= {"fingerprint": found, "body": answer.found}
     return row
 
@@ -128,7 +132,6 @@ def _record(
             "answers": json.dumps(rows, ensure_ascii=False),
             "owner": owner,
             "min_spacing": MIN_SPACING,
-            "confirm_within": CONFIRM_WITHIN,
             "backfill": this_run.is_backfill,
             "announce": not this_run.is_backfill,
             "dialect": client.account.dialect,

@@ -28,6 +28,7 @@ from shipment_tracking.statuses import (
     PlatformWord,
     Scan,
     Status,
+    Verdict,
     judge,
 )
 
@@ -221,7 +222,7 @@ def _settle_next(
         connection.execute(statement("warehouse/load_traces_not_beside_extract"))
         waiting = connection.execute(
             statement("warehouse/load_traces_unsettled"),
-            {"after": after, "most": most, "now": now, "confirm_within": CONFIRM_WITHIN},
+            {"after": after, "most": most},
         ).scalars()
         shipments = list(waiting)
         if not shipments:
@@ -309,19 +310,20 @@ def _find(
     )
     verdict = judge(trail, word, shipment.status)
     signed = verdict.status == Status.SIGNED
-    text_signed_at = (shipment.text_signed_at or now) if signed and not verdict.confirmed else None
-    waited = text_signed_at is not None and text_signed_at <= now - CONFIRM_WITHIN
-    confirmed = verdict.confirmed or waited
-    confirmed_at = (shipment.sign_confirmed_at or now) if signed and confirmed else None
-    is_by_event = shipment.signed_at != shipment.platform_status_since
-    settled_sign = signed and shipment.sign_confirmed_at is not None and is_by_event
+    sign_seen_at = (shipment.sign_seen_at or now) if signed else None
+    confirmed = signed and (
+        _is_confirmed(verdict, word, shipment.traces_seen_at)
+        or (sign_seen_at is not None and sign_seen_at <= now - CONFIRM_WITHIN)
+    )
+    confirmed_at = (shipment.sign_confirmed_at or now) if confirmed else None
+    settled_sign = signed and shipment.sign_confirmed_at is not None
     row = {
         "shipment_id": shipment.shipment_id,
         "status": verdict.status,
         "sign_kind": verdict.sign_kind,
-        # A confirmed sign never moves; only the time of the platform's word gives way to an event.
+        # A confirmed sign never moves.
         "signed_at": shipment.signed_at if settled_sign else verdict.signed_at,
-        "text_signed_at": text_signed_at,
+        "sign_seen_at": sign_seen_at,
         "sign_confirmed_at": confirmed_at,
     }
     changes = [
@@ -354,6 +356,20 @@ def _find(
         for change in changes
     ]
     return _Finding(row, changes, notices, bool(confirmed_at and not shipment.sign_confirmed_at))
+
+
+def _is_confirmed(
+    verdict: Verdict, word: PlatformWord | None, traces_seen_at: datetime | None
+) -> bool:
+    """
+    Whether a sign has both: the platform's word, and the event that tells when.
+
+    Without the event the word is enough once the traces, asked for after it, know of none either.
+    """
+    if not verdict.confirmed or word is None:
+        return False
+    told_when = verdict.signed_at != word.since
+    return told_when or (traces_seen_at is not None and traces_seen_at >= word.since)
 
 
 def _notice_state(

@@ -21,6 +21,7 @@ create table tracking.tracked_order (
     parcels_asked_at timestamptz,
     next_poll_at timestamptz,
     last_polled_at timestamptz,
+    traces_seen_at timestamptz,
     backfill_at timestamptz,
     fingerprint text,
     failures integer not null default 0,
@@ -39,6 +40,8 @@ comment on column tracking.tracked_order.fingerprint is
     'Of the newest stored reply; an equal one is not stored again.';
 comment on column tracking.tracked_order.has_unshipped_lines is
     'By the order detail; null while nobody asked.';
+comment on column tracking.tracked_order.traces_seen_at is
+    'When its platform last answered with traces, and not with nothing.';
 comment on column tracking.tracked_order.load_error is
     'Why its newest reply could not be loaded; last_error: why it could not be asked for.';
 create index tracked_order_due on tracking.tracked_order (account, next_poll_at)
@@ -90,7 +93,7 @@ create table tracking.shipment (
     status text not null default 'pending',
     sign_kind text,
     signed_at timestamptz,
-    text_signed_at timestamptz,
+    sign_seen_at timestamptz,
     sign_confirmed_at timestamptz,
     first_event_at timestamptz,
     last_event_at timestamptz,
@@ -102,11 +105,11 @@ create table tracking.shipment (
 comment on table tracking.shipment is 'One parcel and its present status.';
 comment on column tracking.shipment.platform_status_since is
     'When this platform status was fetched first; platform_status_at: fetched last.';
-comment on column tracking.shipment.text_signed_at is
-    'When a sign was first seen in a text; the platform has 24 hours to confirm it.';
+comment on column tracking.shipment.sign_seen_at is
+    'When its sign was seen first; it has 24 hours to be confirmed.';
 create index shipment_unsettled on tracking.shipment (shipment_id) where unsettled;
-create index shipment_unconfirmed on tracking.shipment (text_signed_at)
-    where text_signed_at is not null and sign_confirmed_at is null;
+create index shipment_unconfirmed on tracking.shipment (sign_seen_at)
+    where sign_seen_at is not null and sign_confirmed_at is null;
 
 create table tracking.order_shipment (
     order_id bigint not null references tracking.tracked_order,
