@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
 from sandbox.postgres import PrivatePostgres
 from sandbox.server import Sandbox
 from shipment_tracking.erp.database import ErpDatabase
@@ -17,8 +20,6 @@ from shipment_tracking.platforms.client import TIMEOUT, Account, Gateway, Platfo
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.steps import create_tables
-from sqlalchemy import URL, Engine, create_engine, make_url, text
-from sqlalchemy.pool import NullPool
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 

@@ -46,7 +46,7 @@ LIMIT = 40.0
 """Calls of one app key that its platform accepts in a second."""
 PROMISED = 38.0
 """What the connections promise: the platform counts arrivals, and this machine is busy."""
-LEASE = 2.0  # seconds
+LEASE = 3.0  # seconds
 BUDGET = 20.0  # seconds a lane has
 LONGEST = 60.0  # seconds after which a process hangs
 TRIES = 3

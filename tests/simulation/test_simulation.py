@@ -13,7 +13,8 @@ from .driver import OWNER_FOLDER, Plan, Simulation, draw_plans
 ROUNDS = 26
 LEASE_CHECKS = (
     "            and tracked_order.lease_token = answer.lease_token\n",
-    "    where tracked_order.lease_owner = :owner\n",
+    "    where\n        tracked_order.lease_owner = :owner\n"
+    "        and tracked_order.lease_until >= clock_timestamp()\n",
 )
 ZOMBIES = [Plan(zombie="fetch_waybills"), Plan(), Plan(zombie="gather_traces"), Plan()]
 

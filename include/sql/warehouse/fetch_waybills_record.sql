@@ -24,7 +24,9 @@ held as (
         on
             tracked_order.order_id = answer.order_id
             and tracked_order.lease_token = answer.lease_token
-    where tracked_order.lease_owner = :owner
+    where
+        tracked_order.lease_owner = :owner
+        and tracked_order.lease_until >= clock_timestamp()
     order by tracked_order.order_id
     for update of tracked_order
 )

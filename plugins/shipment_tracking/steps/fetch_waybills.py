@@ -58,8 +58,7 @@ def run(
         _record(warehouse, client, this_run, owner, answers, clock())
 
     try:
-        share = SHARE_WHILE_POLLS_WAIT if polls_wait else 1
-        tally = work_through(lane, ask, record, budget=budget * share)
+        tally = work_through(lane, ask, record, budget=share(budget, polls_wait=polls_wait))
     except PersonNeededError:
         # The lane ends here: nobody will poll what is due.
         lane.count_left_over(this_run, now)
@@ -67,6 +66,11 @@ def run(
     finally:
         lane.count_usage(this_run, client)
     return {"asked": tally.asked, "failed": tally.failed}
+
+
+def share(budget: timedelta, *, polls_wait: int) -> timedelta:
+    """How much of a lane's time goes to parcel lists while so many orders wait to be polled."""
+    return budget * SHARE_WHILE_POLLS_WAIT if polls_wait else budget
 
 
 def _ask(client: PlatformClient, claim: Claim) -> tuple[list[Parcel], bool | None]:

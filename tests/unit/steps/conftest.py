@@ -1,13 +1,42 @@
-"""What the steps' tests share: looking into the warehouse."""
+"""What the steps' tests share: one warehouse, emptied for each, and ways to look into it."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import URL, Engine, Row, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from shipment_tracking.sql import statement
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+REFERRED_TO = ("shipment", "tracked_order")
+
+
+@pytest.fixture(scope="session")
+def one_warehouse(new_database: Callable[..., URL], warehouse_template: str) -> Engine:
+    return create_engine(
+        new_database(warehouse_template),
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"prepare_threshold": None},
+    )
+
+
+@pytest.fixture
+def warehouse(one_warehouse: Engine) -> Engine:
+    """A warehouse with its tables and nothing in them; emptying is quicker than creating."""
+    with one_warehouse.begin() as connection:
+        tables = connection.execute(
+            text("select tablename from pg_tables where schemaname = 'tracking'")
+        ).scalars()
+        for table in sorted(set(tables) - {"schema_version"}, key=REFERRED_TO.__contains__):
+            connection.execute(text(f"delete from tracking.{table}"))  # noqa: S608
+    return one_warehouse
 
 
 @pytest.fixture
@@ -42,3 +71,30 @@ def execute(warehouse: Engine) -> Callable[..., None]:
             connection.execute(text(command), binds)
 
     return run
+
+
+@pytest.fixture
+def while_another_holds(
+    warehouse: Engine,
+) -> Callable[..., AbstractContextManager[Future[Any]]]:
+    """Do something beside a transaction that ran a statement; it must wait for its end."""
+
+    @contextmanager
+    def hold(name: str, work: Callable[[], Any]) -> Iterator[Future[Any]]:
+        with ThreadPoolExecutor(1) as pool, warehouse.begin() as holder:
+            holder.execute(statement(f"warehouse/{name}"))
+            working = pool.submit(work)
+            while not working.done() and not _somebody_waits(warehouse):
+                time.sleep(0.01)
+            yield working
+
+    return hold
+
+
+def _somebody_waits(warehouse: Engine) -> bool:
+    with warehouse.connect() as connection:
+        waiting = text(
+            "select count(*) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        return bool(connection.scalar(waiting))

@@ -58,6 +58,12 @@ ROLES = {"tracking_owner", "tracking_writer", "analytics_reader"}
 
 
 @pytest.fixture
+def warehouse(new_database: Callable[..., URL], warehouse_template: str) -> Engine:
+    """A warehouse of one's own, whose schema may be spoilt."""
+    return create_engine(new_database(warehouse_template), poolclass=NullPool)
+
+
+@pytest.fixture
 def empty(new_database: Callable[..., URL]) -> Engine:
     """A database without anything in it."""
     return create_engine(new_database(), poolclass=NullPool)

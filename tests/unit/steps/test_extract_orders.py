@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -265,7 +264,9 @@ def versions(select) -> Callable[[], list[Any]]:
 
 
 def test_an_unchanged_list_writes_nothing(listing, extract, versions):
-    listing(order(1), order(2), order(3, account="nobody"), order(4, erp_stamp=None))
+    listing(order(0), order(1), order(2, account="nobody"), order(3, erp_stamp=None))
+    extract()
+    listing(order(1), order(2, account="nobody"), order(3, erp_stamp=None))
     extract()
     before = versions()
 
@@ -528,6 +529,18 @@ def test_too_many_leaving_at_once_close_nothing_and_fail(
     assert len(open_keys()) == (count - leaving if closes else count)
 
 
+def test_rows_that_are_closed_already_may_leave_in_any_number(
+    listed, listing, extract, execute, open_keys
+):
+    listed(60)
+    execute("update tracking.erp_row set closed_at = now() where erp_key <> 'SO59'")
+    listing(*shorter(60, by=59))
+
+    extract()
+
+    assert open_keys() == {"SO59"}
+
+
 def test_a_refused_closure_takes_over_everything_else(listed, listing, extract, rows):
     listed(60)
     listing(order(99))
@@ -653,6 +666,20 @@ def test_a_backfill_closes_and_reopens_nothing(listing, extract, open_keys):
     assert open_keys() == {"SO2"}
 
 
+def test_a_listed_row_that_a_backfill_saw_changed_is_closed_when_it_leaves(
+    listing, extract, open_keys
+):
+    listing(order(1), order(2))
+    extract()
+    listing(order(1, erp_stamp="stamp-2"), order(2))
+    extract(**BACKFILL)
+    listing(order(2))
+
+    extract()
+
+    assert open_keys() == {"SO2"}
+
+
 def test_a_row_that_a_backfill_saw_is_opened_when_it_is_listed(listing, extract, open_keys):
     listing(order(1))
     extract(**BACKFILL)
@@ -678,17 +705,18 @@ def test_a_backfill_leaves_alone_what_was_polled_just_now(listing, extract, exec
     ) == [(order(2)["platform_order_id"],)]
 
 
-def test_two_takeovers_at_once_are_one(listing, erp, warehouse, new_run, now, rows):
-    listing(*(order(number, platform_order_id=f"29{number}") for number in range(20)))
+@pytest.mark.parametrize(
+    "beside", ["extract_orders_one_at_a_time", "load_traces_not_beside_extract"]
+)
+def test_the_list_is_taken_over_by_one_and_beside_no_load(
+    beside, while_another_holds, listing, extract
+):
+    listing(order())
 
-    def run(_: int) -> list[str]:
-        return extract_orders.run(
-            erp, warehouse, new_run(), knows_account=ACCOUNTS.__contains__, now=now
-        )
+    with while_another_holds(beside, extract) as taking_over:
+        assert not taking_over.done()
 
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(run, range(4))) == [["platform_1688"]] * 4
-    assert len(rows()) == 20
+    assert taking_over.result() == ["platform_1688"]
 
 
 def test_what_a_changed_row_means_for_its_parcels_is_judged_anew(listing, extract, execute, select):

@@ -1,0 +1,193 @@
+"""Hooks: Airflow connections in, engines and clients out; a broken field is named."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from shipment_tracking.errors import ConnectionFieldError
+
+PLATFORM = {
+    "conn_type": "ecommerce_platform",
+    "host": "https://gw.open.1688.com",
+    "login": "1688000001",
+    "password": "HIDDEN-secret",
+    "extra": {
+        "platform": "1688",
+        "dialect": "param2",
+        "access_token": "HIDDEN-token",
+        "refresh_token": None,
+        "qps": 3,
+    },
+}
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch, airflow_database: URL) -> Callable[..., None]:
+    """Defines an Airflow connection; keys of ``extra`` may be given flat, None takes one out."""
+
+    def define(conn_id: str, connection: dict[str, Any], **changes: Any) -> None:
+        extra = {key: value for key, value in changes.items() if key not in connection}
+        found = connection | {key: value for key, value in changes.items() if key in connection}
+        found["extra"] = dict(connection.get("extra", {})) | extra
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(found))
+
+    return define
+
+
+def test_a_platform_connection_becomes_an_account_that_never_shows_its_secrets(
+    connect: Callable[..., None],
+) -> None:
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+
+    connect("platform_1688", PLATFORM)
+
+    account = PlatformHook("platform_1688").account()
+
+    assert account.gateway == "https://gw.open.1688.com"
+    assert (account.app_key, account.qps) == ("1688000001", 3.0)
+    assert "HIDDEN" not in repr(account)
+
+
+def test_without_qps_five_calls_a_second_are_allowed(connect: Callable[..., None]) -> None:
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+
+    connect("platform_1688", PLATFORM, qps=None)
+
+    assert PlatformHook("platform_1688").account().qps == 5.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"login": ""}, "app key"),
+        ({"password": ""}, "app secret"),
+        ({"access_token": None}, "access_token"),
+        ({"host": "https://gw.open.1688.com/openapi"}, "without a path"),
+        ({"host": "gw.open.1688.com"}, "without a path"),
+        ({"host": ""}, "gateway"),
+        ({"dialect": "soap"}, "dialect is 'soap'"),
+        ({"platform": "taobao"}, "platform is 'taobao'"),
+        ({"qps": "many"}, "qps is 'many'"),
+        ({"qps": 0}, "qps is 0"),
+        ({"acces_token": "x"}, "acces_token"),
+        ({"conn_type": "http"}, "of type http"),
+    ],
+)
+def test_a_broken_field_is_named_with_its_connection(
+    connect: Callable[..., None], changes: dict[str, Any], named: str
+) -> None:
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+
+    connect("platform_1688", PLATFORM, **changes)
+
+    with pytest.raises(ConnectionFieldError, match="connection platform_1688") as caught:
+        PlatformHook("platform_1688").account()
+
+    assert named in str(caught.value)
+    assert "HIDDEN" not in str(caught.value)
+
+
+def test_an_account_is_a_connection_of_our_type(connect: Callable[..., None]) -> None:
+    from shipment_tracking.hooks.platform_hook import is_account
+
+    connect("platform_1688", PLATFORM)
+    connect("elsewhere", PLATFORM, conn_type="http")
+
+    assert is_account("platform_1688")
+    assert not is_account("elsewhere")
+    assert not is_account("nowhere")
+
+
+def test_a_simulated_clock_is_refused_beside_a_real_gateway(
+    connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+
+    monkeypatch.setenv("SHIPMENT_TRACKING_CLOCK_URL", "http://127.0.0.1:1/clock")
+    connect("platform_1688", PLATFORM)
+    connect("sandbox", PLATFORM, host="http://127.0.0.1:8688")
+
+    assert PlatformHook("sandbox").account().gateway == "http://127.0.0.1:8688"
+    with pytest.raises(ConnectionFieldError, match="SHIPMENT_TRACKING_CLOCK_URL"):
+        PlatformHook("platform_1688").account()
+
+
+@pytest.mark.parametrize(
+    ("connection", "url"),
+    [
+        ({"conn_type": "sqlite", "host": "/tmp/erp.db"}, "sqlite:////tmp/erp.db"),
+        (
+            {"conn_type": "mysql", "host": "h", "login": "u", "password": "p", "schema": "erp"},
+            "mysql+pymysql://u:***@h/erp?charset=utf8mb4",
+        ),
+        (
+            {"conn_type": "postgres", "host": "h", "port": 5433, "login": "u", "schema": "erp"},
+            "postgresql+psycopg://u@h:5433/erp",
+        ),
+        (
+            {"conn_type": "generic", "extra": {"sqlalchemy_url": "sqlite:////tmp/other.db"}},
+            "sqlite:////tmp/other.db",
+        ),
+    ],
+)
+def test_an_erp_connection_becomes_its_database(
+    connect: Callable[..., None], connection: dict[str, Any], url: str
+) -> None:
+    from shipment_tracking.hooks.erp_hook import ErpHook
+
+    connect("erp_db", connection)
+
+    erp = ErpHook().get_conn()
+
+    assert str(erp.engine.url) == url
+    assert str(erp.timezone) == "Asia/Shanghai"
+
+
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        ({"conn_type": "oracle"}, "postgres, mysql, sqlite or mssql"),
+        ({"conn_type": "generic"}, "sqlalchemy_url"),
+        ({"conn_type": "sqlite", "host": "x", "extra": {"timezone": "Mars/Base"}}, "Mars/Base"),
+    ],
+)
+def test_an_unusable_erp_connection_says_what_may_be_used(
+    connect: Callable[..., None], connection: dict[str, Any], message: str
+) -> None:
+    from shipment_tracking.hooks.erp_hook import ErpHook
+
+    connect("erp_db", connection)
+
+    with pytest.raises(ConnectionFieldError, match="connection erp_db") as caught:
+        ErpHook().get_conn()
+
+    assert message in str(caught.value)
+
+
+def test_the_warehouse_is_reached_through_psycopg_and_must_be_postgres(
+    connect: Callable[..., None],
+) -> None:
+    from shipment_tracking.hooks.warehouse_hook import WarehouseHook
+
+    connect("warehouse_db", {"conn_type": "postgres", "host": "h", "login": "u", "schema": "w"})
+    assert WarehouseHook().get_conn().url.drivername == "postgresql+psycopg"
+
+    connect("warehouse_db", {"conn_type": "mysql", "host": "h"})
+    with pytest.raises(ConnectionFieldError, match="warehouse_db is of type mysql"):
+        WarehouseHook().get_conn()
+
+
+def test_airflow_offers_the_connection_type_with_its_form(airflow_database: URL) -> None:
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    from shipment_tracking.hooks.platform_hook import EXTRA_FIELDS, PlatformHook
+    from shipment_tracking.provider import get_provider_info
+
+    assert PlatformHook.conn_type in ProvidersManagerTaskRuntime().hooks
+    (form,) = get_provider_info()["connection-types"]
+    assert form["hook-class-name"].endswith(PlatformHook.__name__)
+    assert tuple(form["conn-fields"]) == EXTRA_FIELDS
+    assert all(field["description"] for field in form["conn-fields"].values())

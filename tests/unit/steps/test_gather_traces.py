@@ -1,0 +1,384 @@
+"""Polling an account's orders: each due one once, under a lease, keeping only what is new."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from sandbox.clock import Clock
+from sandbox.defaults import apps_for
+from sandbox.server import Sandbox
+from sandbox.world import World
+from shipment_tracking.errors import (
+    AuthError,
+    LaneStoppedError,
+    PlatformError,
+    RejectedError,
+    RetryableError,
+)
+from shipment_tracking.models import ApiUsage, Run
+from shipment_tracking.platforms.client import Account
+from shipment_tracking.steps import fetch_waybills, gather_traces
+
+MINUTE = timedelta(minutes=1)
+BUDGET = 5 * MINUTE
+ACCOUNT = Account(
+    "platform_1688", "1688", "param2", "http://127.0.0.1", "key", "secret", "token", None, 100
+)
+Select = Callable[..., list[Any]]
+Execute = Callable[..., None]
+
+
+def traces(remark: str = "快件已揽收") -> dict[str, Any]:
+    steps = [{"acceptTime": "2026-03-01 10:00:00", "remark": remark}]
+    part = {"logisticsId": "LP1", "logisticsBillNo": "YT8800000000001", "logisticsSteps": steps}
+    return {"logisticsTrace": [part], "crossPackageFulfillmentDTO": []}
+
+
+class Platform:
+    """The port, answering from a table: a reply or an error by order id."""
+
+    account = ACCOUNT
+
+    def __init__(self, answers: dict[str, Any] | None = None) -> None:
+        self.answers = answers or {}
+        self.asked: list[str] = []
+        self.before_answering: Callable[[str], None] = lambda order_id: None
+        self._lock = threading.Lock()
+
+    def fetch_traces(self, order_id: str) -> dict[str, Any]:
+        with self._lock:
+            self.asked.append(order_id)
+        self.before_answering(order_id)
+        answer = self.answers.get(order_id, traces())
+        if isinstance(answer, PlatformError):
+            raise answer
+        return dict(answer)
+
+    def drain_usage(self) -> list[ApiUsage]:
+        return [ApiUsage("traces", "ok", 1, 0.1)]
+
+
+@pytest.fixture
+def track(execute: Execute, now: datetime) -> Callable[..., None]:
+    """Puts orders into the warehouse that are due, unless told otherwise."""
+
+    def insert(*order_ids: str, **columns: Any) -> None:
+        values = {
+            "priority": 0,
+            "status": "in_transit",
+            "next_poll_at": now - MINUTE,
+            "last_polled_at": now - 30 * MINUTE,
+            "parcels_asked_at": now - 60 * MINUTE,
+        } | columns
+        names, binds = ", ".join(values), ", ".join(f":{name}" for name in values)
+        for order_id in order_ids:
+            execute(
+                "insert into tracking.tracked_order"  # noqa: S608
+                f" (platform, account, platform_order_id, first_seen_at, {names})"
+                f" values ('1688', 'platform_1688', :order_id, now(), {binds})",
+                order_id=order_id,
+                **values,
+            )
+
+    return insert
+
+
+@pytest.fixture
+def gather(warehouse: Engine, now: datetime, new_run: Callable[..., Run]) -> Callable[..., Any]:
+    """Runs the step for the account at noon."""
+
+    def run(platform: Platform, **changes: Any) -> dict[str, int]:
+        options: dict[str, Any] = {"owner": "me", "budget": BUDGET, "clock": lambda: now} | changes
+        return gather_traces.run(warehouse, platform, options.pop("run", new_run()), **options)  # type: ignore[arg-type]
+
+    return run
+
+
+def test_a_due_order_is_polled_and_its_reply_kept_for_loading(
+    track: Any, gather: Any, select: Select, now: datetime
+) -> None:
+    track("1")
+
+    assert gather(Platform()) == {"polled": 1, "failed": 0, "replies": 1, "left_over": 0}
+
+    (order,) = select("last_polled_at, next_poll_at, lease_owner from tracking.tracked_order")
+    assert order == (now, now + 15 * MINUTE, None)
+    (reply,) = select("body, announce, dialect, loaded_at from tracking.trace_reply")
+    assert reply == (traces(), True, "param2", None)
+
+
+def test_an_unchanged_reply_is_not_kept_again(track: Any, gather: Any, select: Select) -> None:
+    track("1")
+    gather(Platform())
+    later = datetime(2026, 3, 2, 5, tzinfo=UTC)
+
+    gather(Platform(), clock=lambda: later)
+
+    assert select("count(*) from tracking.trace_reply") == [(1,)]
+    assert select("last_polled_at from tracking.tracked_order") == [(later,)]
+
+
+def test_parcels_in_another_order_are_the_same_reply() -> None:
+    one = {"logisticsTrace": [{"logisticsId": "LP1"}, {"logisticsId": "LP2"}]}
+    other = {"logisticsTrace": [{"logisticsId": "LP2"}, {"logisticsId": "LP1"}]}
+
+    assert gather_traces.fingerprint(one) == gather_traces.fingerprint(other)
+
+
+def test_an_empty_answer_is_no_reply_and_leaves_the_last_one_standing(
+    track: Any, gather: Any, select: Select
+) -> None:
+    track("1")
+    gather(Platform())
+    empty = {"logisticsTrace": [], "crossPackageFulfillmentDTO": []}
+    before = select("fingerprint, traces_seen_at from tracking.tracked_order")
+
+    gather(Platform({"1": empty}), clock=lambda: datetime(2026, 3, 2, 5, tzinfo=UTC))
+
+    assert select("count(*) from tracking.trace_reply") == [(1,)]
+    assert select("fingerprint, traces_seen_at from tracking.tracked_order") == before
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"next_poll_at": datetime(2026, 3, 2, 4, 1, tzinfo=UTC)},
+        {"last_polled_at": datetime(2026, 3, 2, 3, 50, tzinfo=UTC)},
+        {"closed_at": datetime(2026, 3, 1, tzinfo=UTC)},
+        {"parcels_asked_at": None},
+        {"lease_owner": "other", "lease_until": datetime(2999, 1, 1, tzinfo=UTC)},
+    ],
+    ids=["not due yet", "polled just now", "closed", "without parcels", "leased to another"],
+)
+def test_an_order_is_not_polled_when_it_is(track: Any, gather: Any, columns: Any) -> None:
+    track("1", **columns)
+    platform = Platform()
+
+    gather(platform)
+
+    assert platform.asked == []
+
+
+def test_a_lease_that_ran_out_and_an_own_lease_are_taken_over(track: Any, gather: Any) -> None:
+    track("1", lease_owner="other", lease_until=datetime(2026, 1, 1, tzinfo=UTC))
+    track("2", lease_owner="me", lease_until=datetime(2999, 1, 1, tzinfo=UTC))
+    platform = Platform()
+
+    gather(platform)
+
+    assert sorted(platform.asked) == ["1", "2"]
+
+
+def test_the_urgent_are_polled_first(track: Any, gather: Any, now: datetime) -> None:
+    track("late", next_poll_at=now - 90 * MINUTE)
+    track("new")
+    track("out", status="out_for_delivery")
+    track("important", priority=1)
+    platform = Platform()
+
+    gather(platform)
+
+    assert platform.asked == ["important", "out", "late", "new"]
+
+
+def test_one_bad_order_is_recorded_on_its_row_and_stops_nobody(
+    track: Any, gather: Any, select: Select, now: datetime
+) -> None:
+    track("1", "2", "3")
+    refused = RejectedError("not yours", code="order.nopermission.buyer")
+
+    found = gather(Platform({"2": refused}))
+
+    assert (found["polled"], found["failed"]) == (3, 1)
+    (order,) = select(
+        "last_error, failures, next_poll_at from tracking.tracked_order"
+        " where platform_order_id = '2'"
+    )
+    assert order == ("not yours (code order.nopermission.buyer)", 1, now + 15 * MINUTE)
+    assert select("count(*) from tracking.trace_reply") == [(2,)]
+
+
+def test_an_order_that_keeps_failing_is_asked_ever_more_rarely(
+    track: Any, gather: Any, select: Select, now: datetime
+) -> None:
+    track("1", failures=3)
+
+    gather(Platform({"1": RejectedError("no")}))
+
+    assert select("next_poll_at from tracking.tracked_order") == [(now + 8 * 15 * MINUTE,)]
+
+
+def test_passing_trouble_gets_a_second_chance_in_the_same_run(track: Any, gather: Any) -> None:
+    track("1", "2")
+    platform = Platform({"1": RetryableError("down")})
+
+    def recover(order_id: str) -> None:
+        if platform.asked.count("1") == 2:
+            platform.answers.clear()
+
+    platform.before_answering = recover
+
+    assert gather(platform)["failed"] == 0
+
+
+def test_an_order_too_old_for_the_platform_is_closed(
+    track: Any, gather: Any, select: Select, execute: Execute
+) -> None:
+    track("1")
+    execute(
+        "insert into tracking.erp_row (erp_key, order_id, listed, first_seen_at)"
+        " select 'SO-1', order_id, true, now() from tracking.tracked_order"
+    )
+
+    gather(Platform({"1": RejectedError("a year ago", final=True)}))
+
+    assert select("close_reason from tracking.erp_row") == [("too_old",)]
+    assert select("closed_at is not null from tracking.tracked_order") == [(True,)]
+
+
+def test_an_account_that_is_not_let_in_stops_its_lane_and_keeps_what_was_answered(
+    track: Any, gather: Any, select: Select, new_run: Callable[..., Run], execute: Execute
+) -> None:
+    track("1", priority=1)
+    track("2", "3")
+    run = new_run()
+    execute(
+        "insert into tracking.run (run_id, run_type, started_at) values (:id, 'manual', now())",
+        id=run.run_id,
+    )
+    platform = Platform({order_id: AuthError("expired") for order_id in ("2", "3")})
+    first_answered = threading.Event()
+
+    def wait_for_the_first(order_id: str) -> None:
+        if order_id == "1":
+            first_answered.set()
+        else:
+            first_answered.wait(5)
+
+    platform.before_answering = wait_for_the_first
+
+    with pytest.raises(AuthError, match="expired"):
+        gather(platform, run=run)
+
+    assert select("count(*) from tracking.tracked_order where lease_owner is not null") == [(0,)]
+    polled, left_over = select("polled, left_over from tracking.run")[0]
+    assert polled + left_over == 3
+    assert left_over >= 2
+    assert select("sum(calls) > 0 from tracking.api_usage") == [(True,)]
+
+
+def test_most_orders_failing_alike_make_the_lane_red_after_all_was_done(
+    track: Any, gather: Any, select: Select
+) -> None:
+    track(*"123456789")
+    refused = RejectedError("belongs to another member", code="order.nopermission.buyer")
+    platform = Platform(dict.fromkeys("23456", refused))
+
+    with pytest.raises(LaneStoppedError, match=r"5 of 9 .* platform_1688 .* another member"):
+        gather(platform)
+
+    assert len(platform.asked) == 9
+    assert select("count(*) from tracking.trace_reply") == [(4,)]
+
+
+def test_one_failure_after_the_other_ends_the_lane(track: Any, gather: Any) -> None:
+    track(*(str(number) for number in range(200)))
+    platform = Platform({str(number): RetryableError("down") for number in range(200)})
+
+    with pytest.raises(RetryableError, match="in a row"):
+        gather(platform)
+
+    assert len(platform.asked) < 200
+
+
+def test_when_the_time_is_over_the_rest_is_left_over(
+    track: Any, gather: Any, select: Select
+) -> None:
+    track("1", "2")
+
+    assert gather(Platform(), budget=timedelta())["left_over"] == 2
+    assert select("count(*) from tracking.trace_reply") == [(0,)]
+
+
+def test_a_worker_that_was_thought_dead_writes_nothing(
+    track: Any, gather: Any, select: Select
+) -> None:
+    track("1")
+    newer = Platform({"1": traces("快件正在派送")})
+    slow = Platform({"1": traces("快件已揽收")})
+
+    def lose_the_lease(order_id: str) -> None:
+        # Meanwhile the lease is given up for lost and another worker polls the order.
+        gather(newer, owner="me")
+
+    slow.before_answering = lose_the_lease
+
+    gather(slow, owner="me")
+
+    assert [reply.body for reply in select("body from tracking.trace_reply")] == [
+        traces("快件正在派送")
+    ]
+
+
+def test_a_backfill_polls_what_it_wants_within_its_interval_and_announces_nothing(
+    track: Any,
+    gather: Any,
+    select: Select,
+    execute: Execute,
+    now: datetime,
+    new_run: Callable[..., Run],
+) -> None:
+    track("in", "out", closed_at=now, next_poll_at=None, backfill_at=now - MINUTE)
+    track("live")
+    execute(
+        "insert into tracking.erp_row (erp_key, order_id, shipped_at, listed, first_seen_at)"
+        " select platform_order_id, order_id, case platform_order_id when 'out' then"
+        " timestamptz '2026-02-10 00:00+08' else timestamptz '2026-02-01 00:00+08' end,"
+        " false, now() from tracking.tracked_order"
+    )
+    interval = {
+        "shipped_from": datetime(2026, 1, 31, tzinfo=UTC),
+        "shipped_to": datetime(2026, 2, 2, tzinfo=UTC),
+    }
+    platform = Platform()
+
+    gather(platform, run=new_run(**interval))
+
+    assert platform.asked == ["in"]
+    assert select("announce from tracking.trace_reply") == [(False,)]
+    assert select(
+        "platform_order_id from tracking.tracked_order where backfill_at is not null"
+    ) == [("out",)]
+
+
+def test_nothing_personal_reaches_the_warehouse_from_the_real_gateway(
+    warehouse: Engine,
+    open_client: Callable[..., Any],
+    new_run: Callable[..., Run],
+    execute: Execute,
+    select: Select,
+) -> None:
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    world = World(3, start, {"platform_1688": 30})
+    clock = Clock.standing(start + timedelta(days=3))
+    for order in world.orders():
+        execute(
+            "insert into tracking.tracked_order"
+            " (platform, account, platform_order_id, first_seen_at, ask_parcels_at)"
+            " values ('1688', 'platform_1688', :order_id, now(), :now)",
+            order_id=order.order_id,
+            now=clock.now(),
+        )
+    with Sandbox(world, clock, apps_for(["platform_1688"], None), token_hours=None) as sandbox:
+        client = open_client(sandbox)
+        options = {"owner": "me", "budget": BUDGET, "clock": clock.now}
+        fetch_waybills.run(warehouse, client, new_run(), **options)
+        gather_traces.run(warehouse, client, new_run(), **options)
+
+    stored = "\n".join(str(row) for row in select("body from tracking.trace_reply"))
+    assert len(stored) > 1000
+    assert [word for word in world.phones | world.names if word in stored] == []
