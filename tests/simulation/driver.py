@@ -213,7 +213,7 @@ class Simulation:
     def end(self) -> None:
         """Without faults, in a world that stands still, catch up; then everything must be right."""
         self._renew_tokens()
-        self._wait_for_zombies(self.round)
+        self._wait_for_all_awake(thaw=self.round)
         self.sandbox.freeze(self.clock.now())
         time.sleep(LEASE)
         self.live(Plan(minutes=minutes) for minutes in CALMING)
@@ -252,7 +252,7 @@ class Simulation:
         self._erp.sync(self.world, self.at)
         self._set_faults(plan)
         if plan.erp == "empty" or not plan.live:
-            self._wait_for_zombies(self.round)
+            self._wait_for_all_awake(thaw=self.round)
         self.backfills_alone = not plan.live and invariants.nothing_waits(self.warehouse)
         open_before = invariants.open_rows(self.warehouse)
         jobs = [partial(self._run_dag, plan, run) for run in self._runs(plan)]
@@ -262,7 +262,7 @@ class Simulation:
         self.sandbox.faults.clear()
         if plan.zombie:
             time.sleep(LEASE)  # until their leases are anybody's
-        self._wait_for_zombies(self.round - 1)
+        self._wait_for_all_awake(thaw=self.round - 1)
         if plan.erp == "empty" and open_before:
             self._check_refusal(open_before)
 
@@ -440,12 +440,19 @@ class Simulation:
         if closed := open_before - invariants.open_rows(self.warehouse):
             self.note("an empty list of the ERP closes nothing", f"{len(closed)} rows are closed")
 
-    def _wait_for_zombies(self, last_round: int) -> None:
-        """Wait for the end of all processes begun in a round up to this one."""
-        self.processes.thaw(last_round=last_round)
-        for process in self.processes.all:
-            if process.round > last_round or process.over.is_set():
-                continue
+    def _wait_for_all_awake(self, *, thaw: int) -> None:
+        """
+        Wait for the end of everything that does not stand still, or not since a round up to this.
+
+        Time goes on in leaps here, and nobody may be amidst a call then: real time has no leaps.
+        """
+        self.processes.thaw(last_round=thaw)
+        while awake := [
+            process
+            for process in self.processes.all
+            if process.thaw_at is None and not process.over.is_set()
+        ]:
+            process = awake[0]
             if not self.processes.wait(process, LONGEST):
                 self.note("every process ends", f"{process} does not")
                 self.processes.kill(process)
