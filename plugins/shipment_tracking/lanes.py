@@ -119,6 +119,11 @@ class Lane:
         held = self.held.get(claim.order_id)
         return held is not None and held[0] == claim and time.monotonic() < held[1]
 
+    def is_newest(self, claim: Claim) -> bool:
+        """Whether the order was neither lost nor claimed anew since."""
+        held = self.held.get(claim.order_id)
+        return held is not None and held[0] == claim
+
     def renew(self) -> None:
         """Hold for another lease what is still ours; forget what others took."""
         if not self.held:
@@ -238,6 +243,7 @@ class _Work:
         self.asked_twice: set[int] = set()
         self.to_ask_again: list[Answer] = []
         self.failures_in_a_row = 0
+        self.broken: PlatformError | None = None
         self.record_every = min(RECORD_EVERY, lane.lease.total_seconds() / 4)
         self.recorded_at = time.monotonic()
 
@@ -259,11 +265,20 @@ class _Work:
                 )
                 for future in done:
                     self._take(future.result())
+                if self.broken:
+                    raise self.broken
                 if len(self.answers) >= CHUNK or self._is_time_to_record():
                     self._save()
         finally:
+            self._await_last_answers()
             self.answers += self.to_ask_again
             self._save()
+
+    def _await_last_answers(self) -> None:
+        """Take what is under way; nothing new is asked for."""
+        under_way = [future for future in self.pending if not future.cancel()]
+        for future in under_way:
+            self._take(future.result())
 
     def _may_go_on(self) -> bool:
         if self.tally.stopped is None and time.monotonic() >= self.stop_at:
@@ -289,7 +304,8 @@ class _Work:
             return
         error = answer.error
         if isinstance(error, AuthError | PlatformBugError):
-            raise error
+            self.broken = self.broken or error
+            return
         if isinstance(error, QuotaError) and error.until is not None:
             self.tally.stopped = str(error)
             return
@@ -297,7 +313,7 @@ class _Work:
             self.failures_in_a_row + 1 if isinstance(error, RetryableError) else 0
         )
         if self.failures_in_a_row >= FAILURES_IN_A_ROW:
-            raise RetryableError(
+            self.broken = self.broken or RetryableError(
                 f"{self.failures_in_a_row} orders of connection {self.lane.account} in a row "
                 f"failed, the last with: {error}"
             )
@@ -309,10 +325,11 @@ class _Work:
         self.answers.append(answer)
 
     def _save(self) -> None:
+        self.answers = [answer for answer in self.answers if self.lane.is_newest(answer.claim)]
         if self.answers:
             self.record(self.answers)
             for answer in self.answers:
-                self.lane.held.pop(answer.claim.order_id, None)
+                del self.lane.held[answer.claim.order_id]
             self.answers = []
         self.lane.renew()
         self.recorded_at = time.monotonic()

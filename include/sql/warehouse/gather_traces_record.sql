@@ -18,7 +18,9 @@ with answer as (
 ),
 
 held as (
-    select tracked_order.order_id
+    select
+        tracked_order.order_id,
+        answer.lease_token
     from tracking.tracked_order
     inner join answer
         on
@@ -54,7 +56,10 @@ polled as (
         lease_owner = null,
         lease_until = null
     from answer
-    inner join held on answer.order_id = held.order_id
+    inner join held
+        on
+            answer.order_id = held.order_id
+            and answer.lease_token = held.lease_token
     where tracked_order.order_id = answer.order_id
     returning
         tracked_order.order_id,

@@ -257,10 +257,10 @@ def read_time(value: Any) -> datetime:
             return datetime.fromtimestamp(int(text) / 1000, UTC)
         else:
             naive = datetime.fromisoformat(text.replace("/", "-"))
+        aware = naive if naive.tzinfo else naive.replace(tzinfo=SHANGHAI)
+        return aware.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ReplyError(f"not a time of 1688: {text!r}") from error
-    aware = naive if naive.tzinfo else naive.replace(tzinfo=SHANGHAI)
-    return aware.astimezone(UTC)
 
 
 def _is_same_order(printed: str, order_id: str) -> bool:

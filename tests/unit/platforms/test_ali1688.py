@@ -415,7 +415,9 @@ def test_a_time_is_read_in_every_spelling(printed):
     assert read_time(printed) == datetime(2026, 9, 18, 2, 43, 33, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("printed", ["", None, "yesterday", "2026-13-01 00:00:00", "9" * 30])
+@pytest.mark.parametrize(
+    "printed", ["", None, "soon", "2026-13-01 00:00:00", "0001-01-01 00:00:00", "9" * 30]
+)
 def test_what_is_no_time_is_a_reply_that_cannot_be_read(printed):
     with pytest.raises(ReplyError, match="not a time of 1688"):
         read_time(printed)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -60,6 +61,7 @@ def track(warehouse) -> Callable[..., int]:
             "parcels_asked_at": NOON,
             "ask_parcels_at": NOON + timedelta(days=1),
             "last_polled_at": NOON,
+            "traces_seen_at": NOON,
             "next_poll_at": NOON + timedelta(minutes=15),
             "has_unshipped_lines": False,
         } | changes
@@ -546,6 +548,21 @@ def test_a_sign_that_only_the_platform_knows_is_dated_by_its_detection(
     assert erp_row().signed_at == NOON - timedelta(hours=0.5)
 
 
+def test_a_sign_that_only_the_platform_knows_waits_while_traces_are_still_to_be_loaded(
+    track, lists, reply, load, erp_row
+):
+    order = track()
+    lists(order, LP1="SIGN", hours=-0.5)
+    reply(order, broken("LP1"))
+
+    signed = []
+    for hours in range(3):
+        load(hours)
+        signed.append(erp_row().signed_at is not None)
+
+    assert signed == [False, False, True]
+
+
 def test_a_confirmed_sign_does_not_move(track, lists, reply, load, select):
     order = track()
     lists(order, LP1="SIGN", hours=-1)
@@ -579,7 +596,12 @@ ORDERS = {
     "all are cancelled": ({"LP1": "CANCEL"}, {}, False),
     "a line is not shipped yet": ({"LP1": "SIGN"}, {"has_unshipped_lines": True}, False),
     "nobody asked for unshipped lines": ({"LP1": "SIGN"}, {"has_unshipped_lines": None}, False),
-    "its traces were never polled": ({"LP1": "SIGN"}, {"last_polled_at": None}, False),
+    "its traces were never seen": ({"LP1": "SIGN"}, {"traces_seen_at": None}, False),
+    "its traces were seen before only": (
+        {"LP1": "SIGN"},
+        {"traces_seen_at": NOON - timedelta(hours=2)},
+        False,
+    ),
 }
 
 
@@ -802,19 +824,16 @@ def test_a_reply_of_a_dialect_nobody_speaks_is_set_aside(track, reply, load, erp
 
 
 def test_a_reply_that_the_database_refuses_is_set_aside(track, reply, load, erp_row):
-    impossible = parcel("LP1", (-1, OUT))
-    impossible["logisticsSteps"][0]["acceptTime"] = "0001-01-01 08:00:00"
-    reply(track(1), impossible)
-    reply(track(2), parcel("LP2", (-1, OUT)))
+    for number in (1, 2):
+        reply(track(number), parcel(f"LP{number}", (-1, OUT)))
 
     def read(body: Any) -> Any:
-        # What a future dialect might let through: half of a surrogate pair.
-        traces = read_traces(body)
-        if traces[0].consignment_id == "LP1":
-            object.__setattr__(traces[0].events[0], "description", "\ud83d")
-        return traces
+        (trace,) = read_traces(body)
+        event = replace(trace.events[0], description="\0")  # as a careless dialect might
+        return [replace(trace, events=(event,)) if trace.consignment_id == "LP1" else trace]
 
     assert load(readers={"param2": read})["unreadable"] == 1
+    assert "cannot contain NUL" in erp_row("SO1").last_error
     assert erp_row("SO2").status == "out_for_delivery"
 
 

@@ -1,0 +1,229 @@
+"""A lane asks for each order it surely holds, and what was answered is kept whatever ends it."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from shipment_tracking.errors import (
+    AuthError,
+    PlatformBugError,
+    PlatformError,
+    QuotaError,
+    RejectedError,
+    RetryableError,
+)
+from shipment_tracking.lanes import FAILURES_IN_A_ROW, Answer, Claim, Lane, Tally, work_through
+
+NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def due(warehouse: Engine) -> Callable[[int], None]:
+    """Let so many orders be due: 1, 2, 3 and so on."""
+
+    def insert(count: int) -> None:
+        with warehouse.begin() as connection:
+            connection.execute(
+                text(
+                    "insert into tracking.tracked_order (platform, account, platform_order_id,"
+                    " first_seen_at, parcels_asked_at, next_poll_at)"
+                    " select '1688', 'platform_1688', number, :now, :now, :now"
+                    " from generate_series(1, :count) as number"
+                ),
+                {"now": NOW, "count": count},
+            )
+
+    return insert
+
+
+@pytest.fixture
+def new_lane(warehouse: Engine) -> Callable[..., Lane]:
+    def make(owner: str = "me", lease: timedelta = 3 * MINUTE) -> Lane:
+        binds = {"now": NOW}
+        return Lane(warehouse, "platform_1688", owner, "gather_traces_claim", binds, lease)
+
+    return make
+
+
+class Platform:
+    """Answers a lane, and keeps what the lane would record; errors by order id."""
+
+    def __init__(self, errors: dict[str, PlatformError] | None = None) -> None:
+        self.errors = errors or {}
+        self.asked: list[str] = []
+        self.recorded: dict[str, PlatformError | None] = {}
+        self.before_answering: Callable[[str], Any] = lambda order_id: None
+
+    def ask(self, claim: Claim) -> Answer:
+        self.asked.append(claim.platform_order_id)
+        self.before_answering(claim.platform_order_id)
+        return Answer(claim, NOW, found={}, error=self.errors.get(claim.platform_order_id))
+
+    def record(self, answers: list[Answer]) -> None:
+        self.recorded.update((each.claim.platform_order_id, each.error) for each in answers)
+
+    def work(self, lane: Lane, *, budget: timedelta = MINUTE, threads: int = 4) -> Tally:
+        return work_through(lane, self.ask, self.record, budget=budget, threads=threads)
+
+
+def leases(warehouse: Engine) -> dict[str, str]:
+    """Who holds which order."""
+    held = text(
+        "select platform_order_id, lease_owner from tracking.tracked_order"
+        " where lease_owner is not null"
+    )
+    with warehouse.connect() as connection:
+        return {order_id: owner for order_id, owner in connection.execute(held)}
+
+
+def let_leases_end(warehouse: Engine) -> None:
+    with warehouse.begin() as connection:
+        connection.execute(text("update tracking.tracked_order set lease_until = now()"))
+
+
+def test_a_lane_asks_for_every_due_order_once(due, new_lane):
+    due(250)
+    platform = Platform()
+
+    tally = platform.work(new_lane())
+
+    assert (tally.asked, tally.failed, tally.stopped) == (250, 0, None)
+    assert sorted(platform.asked) == sorted(platform.recorded)
+    assert len(set(platform.asked)) == 250
+
+
+def test_two_lanes_share_the_orders(due, new_lane):
+    due(3)
+    first, second = new_lane("first"), new_lane("second")
+
+    claimed = first.claim(2)
+    rest = second.claim(5)
+
+    assert {claim.platform_order_id for claim in claimed} == {"1", "2"}
+    assert [claim.platform_order_id for claim in rest] == ["3"]
+    assert first.claim(5) == []
+
+
+def test_a_lease_that_ran_out_goes_to_the_next_one_under_another_token(due, new_lane, warehouse):
+    due(1)
+    first, second = new_lane("first"), new_lane("second")
+    (before,) = first.claim(1)
+    let_leases_end(warehouse)
+    (after,) = second.claim(1)
+
+    first.renew()
+
+    assert after.lease_token > before.lease_token
+    assert (first.holds(before), second.holds(after)) == (False, True)
+    first.release()
+    assert leases(warehouse) == {"1": "second"}
+
+
+def test_a_retry_of_the_task_takes_its_own_leases_back_at_once(due, new_lane, warehouse):
+    due(2)
+    new_lane("me").claim(1)
+    new_lane("another").claim(1)
+    platform = Platform()
+
+    platform.work(new_lane("me"))
+
+    assert platform.asked == ["1"]
+    assert leases(warehouse) == {"2": "another"}
+
+
+def test_an_order_whose_lease_is_about_to_end_is_not_asked_for(due, new_lane):
+    due(1)
+    lane = new_lane(lease=timedelta(0))
+    (claim,) = lane.claim(1)
+
+    assert not lane.holds(claim)
+
+
+def test_a_lane_gives_back_what_it_did_not_ask_for(due, new_lane, warehouse):
+    due(5)
+    lane = new_lane()
+    lane.claim(5)
+
+    lane.release()
+
+    assert leases(warehouse) == {}
+
+
+def test_no_order_is_claimed_when_the_time_is_over(due, new_lane):
+    due(5)
+    platform = Platform()
+
+    tally = platform.work(new_lane(), budget=timedelta(0))
+
+    assert platform.asked == []
+    assert tally.stopped == "the time of this run is over"
+
+
+@pytest.mark.parametrize("kind", [AuthError, PlatformBugError])
+def test_an_account_that_is_not_let_in_ends_the_lane_and_what_was_answered_is_kept(
+    kind, due, new_lane, warehouse
+):
+    due(60)
+    platform = Platform({"1": kind("no")})
+    together = threading.Barrier(8)
+    platform.before_answering = lambda order_id: int(order_id) <= 8 and together.wait(10)
+
+    with pytest.raises(kind, match="no"):
+        platform.work(new_lane(), threads=8)
+
+    assert {str(number) for number in range(2, 9)} <= set(platform.recorded)
+    assert "1" not in platform.recorded
+    assert sorted(platform.asked) == sorted({"1", *platform.recorded})
+    assert len(platform.asked) < 60
+    assert set(leases(warehouse)) == {str(n) for n in range(1, 61)} & set(platform.recorded)
+
+
+def test_a_refused_order_stops_nobody(due, new_lane):
+    due(5)
+    error = RejectedError("no")
+    platform = Platform({"3": error})
+
+    tally = platform.work(new_lane())
+
+    assert (tally.asked, tally.failed) == (5, 1)
+    assert {key for key, found in platform.recorded.items() if found} == {"3"}
+
+
+def test_passing_trouble_is_given_a_second_chance_behind_the_others(due, new_lane):
+    due(5)
+    platform = Platform({"1": RetryableError("busy")})
+
+    tally = platform.work(new_lane(), threads=1)
+
+    assert platform.asked == ["1", "2", "3", "4", "5", "1"]
+    assert (tally.asked, tally.failed) == (5, 1)
+
+
+def test_one_failure_after_the_other_ends_the_lane(due, new_lane):
+    due(FAILURES_IN_A_ROW + 40)
+    busy = {str(number): RetryableError("busy") for number in range(FAILURES_IN_A_ROW + 41)}
+    platform = Platform(busy)
+
+    with pytest.raises(RetryableError, match=rf"{FAILURES_IN_A_ROW} orders of connection platform"):
+        platform.work(new_lane(), threads=1)
+
+    assert len(platform.asked) < FAILURES_IN_A_ROW + 40
+    assert set(platform.recorded) == set(platform.asked)
+
+
+def test_a_platform_that_wants_no_calls_for_long_ends_the_lane_quietly(due, new_lane, warehouse):
+    due(5)
+    until = datetime(2026, 3, 2, 5, tzinfo=UTC)
+    pushed_back = QuotaError("not before 13:00", until=until)
+    platform = Platform({str(number): pushed_back for number in range(2, 6)})
+
+    tally = platform.work(new_lane(), threads=1)
+
+    assert "not before 13:00" in str(tally.stopped)
+    assert platform.recorded == {"1": None}
+    assert "2" not in leases(warehouse)
