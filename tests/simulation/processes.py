@@ -24,7 +24,7 @@ class Process:
     :param started, ended: monotonic seconds.
     :param expects: the errors that are no news in the present trouble.
     :param killed: it got SIGKILL, stopped: it got SIGSTOP, some time.
-    :param thaw_at: monotonic seconds at which it is to get SIGCONT.
+    :param thaw_at: monotonic seconds at which it is to get SIGCONT; thawed: when it got it.
     :param judged: its failure, if any, was looked at.
     """
 
@@ -42,6 +42,7 @@ class Process:
     killed: bool = False
     stopped: bool = False
     thaw_at: float | None = None
+    thawed: float | None = None
     judged: bool = False
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -136,7 +137,7 @@ class Processes:
                 and (process.round <= last_round or time.monotonic() >= process.thaw_at)
             ]
             for process in due:
-                process.thaw_at = None
+                process.thaw_at, process.thawed = None, time.monotonic()
         for process in due:
             self._signal(process, signal.SIGCONT)
 

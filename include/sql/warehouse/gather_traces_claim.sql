@@ -23,18 +23,28 @@ with due as (
         tracked_order.order_id asc
     limit :most
     for update skip locked
+),
+
+claimed as (
+    update tracking.tracked_order
+    set
+        lease_owner = :owner,
+        lease_until = clock_timestamp() + :lease,
+        lease_token = tracked_order.lease_token + 1
+    from due
+    where tracked_order.order_id = due.order_id
+    returning tracked_order.*
 )
 
-update tracking.tracked_order
-set
-    lease_owner = :owner,
-    lease_until = clock_timestamp() + :lease,
-    lease_token = tracked_order.lease_token + 1
-from due
-where tracked_order.order_id = due.order_id
-returning
-    tracked_order.order_id,
-    tracked_order.platform_order_id,
-    tracked_order.lease_token,
-    tracked_order.fingerprint,
-    tracked_order.all_signed
+select
+    claimed.order_id,
+    claimed.platform_order_id,
+    claimed.lease_token,
+    claimed.fingerprint,
+    claimed.all_signed
+from claimed
+order by
+    claimed.priority desc,
+    claimed.status = 'out_for_delivery' desc,
+    claimed.next_poll_at asc,
+    claimed.order_id asc

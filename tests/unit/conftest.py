@@ -1,4 +1,4 @@
-"""What the steps' tests share: one warehouse, emptied for each, and ways to look into it."""
+"""What the unit tests share: one warehouse, emptied for each, and ways to look into it."""
 
 import time
 from collections.abc import Callable, Iterator
