@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 
 from shipment_tracking.sql import statement
 
-_STEPS = ("parcels_lock", "parcels_add", "parcels_update", "parcels_link", "parcels_waybills")
+# Added in the order of their keys, then locked in the order of their ids: whoever keeps the same
+# parcels meanwhile waits, and never crosswise.
+_STEPS = ("parcels_add", "parcels_lock", "parcels_update", "parcels_link", "parcels_waybills")
 
 
 def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], int]:

@@ -50,10 +50,12 @@ _MOVING = frozenset(
     }
 )
 
-# A request, a promise or a wish to sign is no evidence of anything; it is not read at all.
+# A request, a promise or a wish to sign is no evidence of anything, nor is what to do "if ...";
+# neither is read at all.
 REQUESTS = (
     r"(?:请|准备|等待|待|即将|注意|提醒您?|方便)"
     r"(?:您|客户|收件人|签收人|准备|及时|尽快|注意|在家|查收|核对|验视|当面|后)*签收(?!人)"
+    r"|(?:如|若)(?:需|要|您|未|有|果)[^，。；！,;!]*"
 )
 
 # The first rule that matches decides (PLATFORM_FACTS E). What denies a sign, or puts the parcel

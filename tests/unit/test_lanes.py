@@ -1,12 +1,14 @@
 """A lane asks for each order it surely holds, and what was answered is kept whatever ends it."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
 
 from shipment_tracking.errors import (
     AuthError,
@@ -95,6 +97,45 @@ def test_a_lane_asks_for_every_due_order_once(due, new_lane):
     assert (tally.asked, tally.failed, tally.stopped) == (250, 0, None)
     assert sorted(platform.asked) == sorted(platform.recorded)
     assert len(set(platform.asked)) == 250
+
+
+def test_the_most_urgent_orders_are_claimed_and_asked_for_first(due, new_lane, warehouse):
+    due(200)
+    with warehouse.begin() as connection:
+        connection.execute(
+            text(
+                "update tracking.tracked_order"
+                " set next_poll_at = next_poll_at - cast(platform_order_id as int) * interval '1 s'"
+            )
+        )
+    lane = new_lane()
+    # A plan that hands the rows out as they lie in the table.
+    lane.engine = create_engine(
+        warehouse.url, poolclass=NullPool, connect_args={"options": "-c enable_nestloop=off"}
+    )
+
+    claimed = [claim.platform_order_id for claim in lane.claim(100)]
+
+    assert claimed == [str(number) for number in range(200, 100, -1)]
+
+
+def test_an_order_that_another_took_over_in_the_meantime_is_not_asked_for(due, new_lane, warehouse):
+    due(2)
+    lane = new_lane(lease=timedelta(seconds=0.4))
+    platform = Platform()
+
+    def lose_the_second(order_id: str) -> None:
+        let_leases_end(warehouse)
+        new_lane("another").claim(2)
+        end = time.monotonic() + 10
+        while len(lane.held) == 2 and time.monotonic() < end:
+            time.sleep(0.01)
+
+    platform.before_answering = lose_the_second
+
+    platform.work(lane, threads=1)
+
+    assert platform.asked == ["1"]
 
 
 def test_two_lanes_share_the_orders(due, new_lane):

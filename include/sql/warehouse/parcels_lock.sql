@@ -1,4 +1,4 @@
--- The parcels that are known already are ours until the transaction ends, locked in id order.
+-- The parcels are ours until the transaction ends, locked in id order.
 select shipment.shipment_id
 from tracking.shipment
 inner join jsonb_to_recordset(cast(:parcels as jsonb)) as parcel (consignment_id text, account text)

@@ -318,6 +318,7 @@ def test_the_run_knows_how_many_orders_are_due(listing, extract, select):
     ],
 )
 def test_a_bad_row_is_told_and_stops_nobody(bad, told, listing, extract, rows, caplog):
+    caplog.set_level("WARNING")
     listing(order(1, **bad), order(2))
 
     assert extract() == ["platform_1688"]
@@ -329,6 +330,7 @@ def test_a_bad_row_is_told_and_stops_nobody(bad, told, listing, extract, rows, c
 
 @pytest.mark.parametrize("key", [None, 1001, "", "SO\x001"])
 def test_a_row_without_a_usable_key_is_told_in_the_log(key, listing, extract, rows, caplog):
+    caplog.set_level("WARNING")
     listing(order(1, erp_key=key), order(2))
 
     extract()
