@@ -247,12 +247,12 @@ class Simulation:
                 self.note(name, detail)
 
     def _live_through(self, plan: Plan) -> None:
+        if plan.erp == "empty" or not plan.live:
+            self._wait_for_all_awake(thaw=self.round)  # for what is looked at is this round's alone
         self.round += 1
         self.at = self.clock.advance(minutes=plan.minutes)
         self._erp.sync(self.world, self.at)
         self._set_faults(plan)
-        if plan.erp == "empty" or not plan.live:
-            self._wait_for_all_awake(thaw=self.round)
         self.backfills_alone = not plan.live and invariants.nothing_waits(self.warehouse)
         open_before = invariants.open_rows(self.warehouse)
         jobs = [partial(self._run_dag, plan, run) for run in self._runs(plan)]
@@ -414,8 +414,8 @@ class Simulation:
         if dice.random() < 0.65:
             self.processes.kill(process)
         else:
-            wakes = time.monotonic() + LEASE + dice.uniform(0.3, 1.5)
-            self.processes.stop(process, thaw_at=wakes)
+            least = LEASE + 0.2
+            self.processes.stop(process, least=least, most=least + dice.uniform(0, 1.5))
 
     def _stop_once_answered(self, process: Process) -> None:
         """Let it stand still while its first answers are on their way."""
@@ -428,7 +428,7 @@ class Simulation:
                 and call.outcome in ANSWERED
                 for call in self.sandbox.calls[first:]
             ):
-                self.processes.stop(process, thaw_at=time.monotonic() + LONGEST / 2)
+                self.processes.stop(process, least=LEASE + 0.2, most=LONGEST / 2)
                 return
 
     def _check_refusal(self, open_before: set[str]) -> None:
@@ -446,17 +446,14 @@ class Simulation:
 
         Time goes on in leaps here, and nobody may be amidst a call then: real time has no leaps.
         """
-        self.processes.thaw(last_round=thaw)
-        while awake := [
-            process
-            for process in self.processes.all
-            if process.thaw_at is None and not process.over.is_set()
-        ]:
-            process = awake[0]
-            if not self.processes.wait(process, LONGEST):
-                self.note("every process ends", f"{process} does not")
-                self.processes.kill(process)
-                self.processes.wait(process, LONGEST)
+        deadline = time.monotonic() + LONGEST
+        while rest := self.processes.at_work(last_round=thaw):
+            self.processes.thaw(last_round=thaw)
+            rest[0].over.wait(0.05)
+            if time.monotonic() > deadline:
+                self.note("every process ends", f"{rest[0]} does not")
+                self.processes.kill(rest[0])
+                rest[0].over.wait(LONGEST)
 
     def _cut_connections(self, after: float) -> None:
         """Drop every connection to the warehouse, as a restart does."""

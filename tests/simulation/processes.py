@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -24,7 +25,8 @@ class Process:
     :param started, ended: monotonic seconds.
     :param expects: the errors that are no news in the present trouble.
     :param killed: it got SIGKILL, stopped: it got SIGSTOP, some time.
-    :param thaw_at: monotonic seconds at which it is to get SIGCONT; thawed: when it got it.
+    :param thaw_from, thaw_at: monotonic seconds from which on it may get SIGCONT, and at which it
+        gets it at the latest; thawed: when it got it.
     :param judged: its failure, if any, was looked at.
     """
 
@@ -41,6 +43,7 @@ class Process:
     text: str = ""
     killed: bool = False
     stopped: bool = False
+    thaw_from: float = 0.0
     thaw_at: float | None = None
     thawed: float | None = None
     judged: bool = False
@@ -121,25 +124,37 @@ class Processes:
         process.killed = True
         self._signal(process, signal.SIGKILL)
 
-    def stop(self, process: Process, *, thaw_at: float) -> None:
-        """Let it stand still, for longer than others believe in it."""
+    def stop(self, process: Process, *, least: float, most: float) -> None:
+        """Let it stand still for some seconds: for longer than others believe in it."""
         process.stopped = True
-        process.thaw_at = thaw_at
+        process.thaw_from = time.monotonic() + least
+        process.thaw_at = time.monotonic() + most
         self._signal(process, signal.SIGSTOP)
 
     def thaw(self, *, last_round: int = 0) -> None:
-        """Let those go on that have stood still for long enough, or since a round up to this."""
+        """Let those go on who stood still long enough; of rounds up to this, as soon as allowed."""
         with self._lock:
             due = [
                 process
                 for process in self.all
                 if process.thaw_at is not None
-                and (process.round <= last_round or time.monotonic() >= process.thaw_at)
+                and time.monotonic()
+                >= (process.thaw_from if process.round <= last_round else process.thaw_at)
             ]
             for process in due:
                 process.thaw_at, process.thawed = None, time.monotonic()
         for process in due:
             self._signal(process, signal.SIGCONT)
+
+    def at_work(self, *, last_round: int) -> list[Process]:
+        """Those that are not over; of those that stand still only the ones up to a round."""
+        with self._lock:
+            return [
+                process
+                for process in self.all
+                if not process.over.is_set()
+                and (process.thaw_at is None or process.round <= last_round)
+            ]
 
     def wait(self, process: Process, seconds: float) -> bool:
         """Whether it is over within some seconds; others thaw meanwhile."""
@@ -152,8 +167,10 @@ class Processes:
 
     def close(self) -> None:
         """Kill the server and everything that it started."""
-        if self._server.poll() is None:
-            os.killpg(self._server.pid, signal.SIGKILL)
+        if self._server.returncode is None:
+            # Also when the server itself is gone: until it is waited for, its group keeps its id.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._server.pid, signal.SIGKILL)
         self._server.wait()
         self._reader.join()
         for pipe in (self._server.stdin, self._server.stdout):
