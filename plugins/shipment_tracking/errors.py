@@ -12,6 +12,7 @@ Errors, named by what to do about them.
     │   ├── AuthError               the platform does not let this account in
     │   └── PlatformBugError        the platform calls our request malformed
     ├── ReplyError              a stored reply cannot be read: it is tried again, then set aside
+    ├── WritebackError          the ERP takes most writes not: they are tried again
     └── PlatformError           a platform answered something else than data
         ├── RetryableError      passing: ask again
         │   └── QuotaError      too fast: ask again after a while, and let everybody wait
@@ -57,6 +58,10 @@ class LaneStoppedError(PersonNeededError):
 
 class ReplyError(ShipmentTrackingError, ValueError):
     """A stored reply cannot be read as its dialect says."""
+
+
+class WritebackError(ShipmentTrackingError):
+    """The ERP refused most of what was to be written; the text gives its first reason."""
 
 
 class PlatformError(ShipmentTrackingError):

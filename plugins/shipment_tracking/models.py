@@ -14,6 +14,7 @@ class Run:
     :param shipped_from, shipped_to: aware; both set for a backfill, which takes every order that
         was shipped in ``[shipped_from, shipped_to)`` and announces nothing.
     :param only_account: connection id; the run then leaves every other account alone.
+    :param dry_run: nothing is written to the ERP or sent; it waits for the next real run.
     """
 
     run_id: str
@@ -23,6 +24,7 @@ class Run:
     shipped_to: datetime | None = None
     only_account: str | None = None
     accept_closures: bool = False
+    dry_run: bool = False
 
     @property
     def is_backfill(self) -> bool:

@@ -1,5 +1,6 @@
 """What the unit tests share: one warehouse, emptied for each, and ways to look into it."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, Row, create_engine, text
+from sqlalchemy import URL, Engine, Row, create_engine, insert, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from sandbox.erp import DemoErp, erp_order
+from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.sql import statement
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/test")
 REFERRED_TO = ("shipment", "tracked_order")
 
 
@@ -89,6 +94,53 @@ def while_another_holds(
             yield working
 
     return hold
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def shop(
+    request: pytest.FixtureRequest, erp: ErpDatabase, new_database: Callable[..., URL]
+) -> Iterator[ErpDatabase]:
+    """The demo ERP on every kind of database."""
+    if request.param == "sqlite":
+        yield erp
+    elif request.param == "postgresql":
+        yield ErpDatabase(create_engine(new_database(), poolclass=NullPool), erp.timezone)
+    else:
+        admin = create_engine(MARIADB, poolclass=NullPool)
+        name = f"shipment_tracking_test_{os.getpid()}"
+        try:
+            with admin.begin() as connection:
+                connection.execute(text(f"create database {name}"))
+        except OperationalError as error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(f"no MariaDB at {MARIADB}: {error.orig}")
+        yield ErpDatabase(
+            create_engine(admin.url.set(database=name), poolclass=NullPool), erp.timezone
+        )
+        with admin.begin() as connection:
+            connection.execute(text(f"drop database {name}"))
+
+
+@pytest.fixture
+def sold(shop: ErpDatabase) -> Callable[..., None]:
+    """Write an order into the demo ERP."""
+    DemoErp(shop.engine).create()
+
+    def write(order_no: str, shipped_at: datetime | None = None, **changes: Any) -> None:
+        values = {
+            "order_no": order_no,
+            "platform": "1688",
+            "shop": "platform_1688",
+            "platform_order_id": "2938624554509662977",
+            "status": "SHIPPED",
+            "shipped_at": shipped_at,
+            "updated_at": datetime(2026, 3, 1, 9, 30, 0, 250_000),  # noqa: DTZ001
+        }
+        with shop.engine.begin() as connection:
+            connection.execute(insert(erp_order), values | changes)
+
+    return write
 
 
 def _somebody_waits(warehouse: Engine) -> bool:

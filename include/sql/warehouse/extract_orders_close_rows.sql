@@ -3,7 +3,10 @@ update tracking.erp_row
 set
     listed = false,
     closed_at = coalesce(erp_row.closed_at, :now),
-    close_reason = coalesce(erp_row.close_reason, 'left_erp')
+    close_reason = coalesce(
+        erp_row.close_reason,
+        case when erp_row.sign_event is null then 'left_erp' else 'signed' end
+    )
 where
     erp_row.listed
     and not exists (

@@ -1,6 +1,16 @@
--- Parcels that serve no open order any more have no open stall and no notice waiting.
+-- Parcels that serve no open order any more have no open stall, and no notice waiting unless an
+-- order was closed because it is signed: that is still told.
 with finished as (
-    select order_shipment.shipment_id
+    select
+        order_shipment.shipment_id,
+        not exists (
+            select 1
+            from tracking.order_shipment as link
+            inner join tracking.erp_row on link.order_id = erp_row.order_id
+            where
+                link.shipment_id = order_shipment.shipment_id
+                and erp_row.close_reason = 'signed'
+        ) as nobody_cares
     from tracking.order_shipment
     inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
     group by order_shipment.shipment_id
@@ -26,3 +36,4 @@ from finished
 where
     notification.shipment_id = finished.shipment_id
     and notification.state = 'pending'
+    and finished.nobody_cares

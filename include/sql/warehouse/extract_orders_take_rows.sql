@@ -1,5 +1,6 @@
 -- Every row of the stage stands in erp_row as the ERP has it; equal ones were not touched. A row
 -- that comes back to the list is open again, and one that only a backfill saw is closed from birth.
+-- A sign that could not be written because somebody had edited the row may be tried again.
 with changed as (
     select
         incoming.*,
@@ -77,6 +78,21 @@ taken as (
             closed_at = case when known.listed or not excluded.listed then known.closed_at end,
             close_reason
             = case when known.listed or not excluded.listed then known.close_reason end,
+            settled_event = case
+                when
+                    excluded.listed
+                    and (not known.listed or excluded.erp_stamp is distinct from known.erp_stamp)
+                    and exists (
+                        select 1
+                        from tracking.erp_writeback
+                        where
+                            erp_writeback.erp_key = known.erp_key
+                            and erp_writeback.source_event = known.settled_event
+                            and erp_writeback.outcome in ('changed', 'gone')
+                    )
+                    then null
+                else known.settled_event
+            end,
             last_error = excluded.last_error
     returning known.order_id
 )

@@ -1,11 +1,17 @@
 -- Every ERP row of the orders says how far its parcels are: all live parcels of the order, or the
 -- one that carries its waybill number. A row is signed when each of them is signed and confirmed,
--- and for a whole order no line is left unshipped.
+-- and for a whole order no line is left unshipped; the last sign is its own. A row whose trace is
+-- another than the ERP was shown says so.
 with live as (
     select
         erp_row.erp_key,
+        shipment.shipment_id,
         shipment.status,
+        shipment.sign_kind,
         shipment.signed_at,
+        shipment.last_event,
+        shipment.last_event_at,
+        shipment.waybill_no,
         shipment.status = 'signed' and shipment.sign_confirmed_at is not null as signed
     from tracking.erp_row
     inner join tracking.order_shipment
@@ -32,30 +38,64 @@ summary as (
         erp_key,
         count(*) filter (where status <> 'cancelled') as parcels,
         count(*) filter (where signed) as parcels_signed,
-        max(signed_at) filter (where signed) as signed_at,
+        (
+            array_agg(shipment_id order by signed_at desc, shipment_id desc) filter (where signed)
+        )[1] as signed_last,
         (array_agg(status order by array_position(cast(:least_advanced as text[]), status)))[1]
-            as status
+            as status,
+        (
+            array_agg(shipment_id order by last_event_at desc nulls last, shipment_id desc)
+        )[1] as moved_last,
+        string_agg(waybill_no, ',' order by shipment_id) as waybill_nos
     from live
     group by erp_key
 ),
 
-found as (
+judged as (
     select
-        erp_row.erp_key,
+        summary.*,
         erp_row.signed_at as signed_before,
-        summary.status,
-        summary.parcels,
-        summary.parcels_signed,
-        case
-            when
-                summary.parcels_signed > 0
-                and summary.parcels_signed = summary.parcels
-                and (erp_row.waybill_no is not null or not tracked_order.has_unshipped_lines)
-                then coalesce(erp_row.signed_at, summary.signed_at)
-        end as signed_at
+        erp_row.sign_kind as kind_before,
+        erp_row.sign_event as event_before,
+        summary.parcels_signed > 0
+        and summary.parcels_signed = summary.parcels
+        and (erp_row.waybill_no is not null or not tracked_order.has_unshipped_lines) as is_signed
     from summary
     inner join tracking.erp_row on summary.erp_key = erp_row.erp_key
     inner join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
+),
+
+found as (
+    select
+        judged.erp_key,
+        judged.signed_before,
+        judged.status,
+        judged.parcels,
+        judged.parcels_signed,
+        judged.waybill_nos,
+        moved_last.last_event as latest_trace,
+        moved_last.last_event_at as latest_trace_at,
+        case
+            when judged.is_signed then coalesce(judged.signed_before, signed_last.signed_at)
+        end as signed_at,
+        case
+            when judged.is_signed then coalesce(judged.kind_before, signed_last.sign_kind)
+        end as sign_kind,
+        case
+            when judged.is_signed then coalesce(judged.event_before, last_sign.event_id)
+        end as sign_event
+    from judged
+    inner join tracking.shipment as moved_last on judged.moved_last = moved_last.shipment_id
+    left join tracking.shipment as signed_last on judged.signed_last = signed_last.shipment_id
+    left join lateral (
+        select status_change.event_id
+        from tracking.status_change
+        where
+            status_change.shipment_id = judged.signed_last
+            and status_change.to_status = 'signed'
+        order by status_change.detected_at desc, status_change.occurred_at desc
+        limit 1
+    ) as last_sign on true
 )
 
 update tracking.erp_row
@@ -63,12 +103,38 @@ set
     status = found.status,
     parcels = found.parcels,
     parcels_signed = found.parcels_signed,
-    signed_at = found.signed_at
+    signed_at = found.signed_at,
+    sign_kind = found.sign_kind,
+    sign_event = found.sign_event,
+    latest_trace = found.latest_trace,
+    latest_trace_at = found.latest_trace_at,
+    waybill_nos = found.waybill_nos,
+    trace_changed
+    = erp_row.trace_changed
+    or (erp_row.status, erp_row.latest_trace, erp_row.latest_trace_at, erp_row.waybill_nos)
+    is distinct from (found.status, found.latest_trace, found.latest_trace_at, found.waybill_nos)
 from found
 where
     erp_row.erp_key = found.erp_key
-    and (erp_row.status, erp_row.parcels, erp_row.parcels_signed, erp_row.signed_at)
-    is distinct from (found.status, found.parcels, found.parcels_signed, found.signed_at)
+    and (
+        erp_row.status,
+        erp_row.parcels,
+        erp_row.parcels_signed,
+        erp_row.signed_at,
+        erp_row.sign_event,
+        erp_row.latest_trace,
+        erp_row.latest_trace_at,
+        erp_row.waybill_nos
+    ) is distinct from (
+        found.status,
+        found.parcels,
+        found.parcels_signed,
+        found.signed_at,
+        found.sign_event,
+        found.latest_trace,
+        found.latest_trace_at,
+        found.waybill_nos
+    )
 returning
     erp_row.erp_key,
     found.signed_before is null and erp_row.signed_at is not null as newly_signed

@@ -1,7 +1,7 @@
 """An ERP's database with its own idea of time."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
@@ -39,3 +39,10 @@ class ErpDatabase:
         """An aware time as the ERP's columns hold it: local, without an offset, whole seconds."""
         local = time.astimezone(self.timezone).replace(tzinfo=None, microsecond=0)
         return local.isoformat(" ") if self.engine.dialect.name == "sqlite" else local
+
+    def is_time(self, value: object, time: datetime) -> bool:
+        """Whether a value of the ERP is an aware time, as far as its column can tell."""
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value == time.astimezone(self.timezone).date()
+        stored = self.read_time(value)
+        return stored is not None and stored == time.replace(microsecond=0)

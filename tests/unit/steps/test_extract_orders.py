@@ -1,17 +1,14 @@
 """The warehouse tracks what the ERP lists; what leaves the list is closed only on good proof."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, create_engine, insert, text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Engine, text
 
-from sandbox.erp import DemoErp, erp_order
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.errors import ClosureRefusedError, StatementError
 from shipment_tracking.sql import OWNER_FOLDER
@@ -85,49 +82,6 @@ def open_keys(rows) -> Callable[[], set[str]]:
 
 
 # What is taken over
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def shop(request, erp, new_database, tmp_path) -> Iterator[ErpDatabase]:
-    """The demo ERP on every kind of database."""
-    if request.param == "sqlite":
-        yield erp
-    elif request.param == "postgresql":
-        yield ErpDatabase(create_engine(new_database(), poolclass=NullPool), SHANGHAI)
-    else:
-        admin = create_engine(MARIADB, poolclass=NullPool)
-        name = f"shipment_tracking_test_{os.getpid()}"
-        try:
-            with admin.begin() as connection:
-                connection.execute(text(f"create database {name}"))
-        except OperationalError as error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(f"no MariaDB at {MARIADB}: {error.orig}")
-        yield ErpDatabase(create_engine(admin.url.set(database=name), poolclass=NullPool), SHANGHAI)
-        with admin.begin() as connection:
-            connection.execute(text(f"drop database {name}"))
-
-
-@pytest.fixture
-def sold(shop) -> Callable[..., None]:
-    """Write an order into the demo ERP."""
-    DemoErp(shop.engine).create()
-
-    def write(order_no: str, shipped_at: datetime | None, **changes: Any) -> None:
-        values = {
-            "order_no": order_no,
-            "platform": "1688",
-            "shop": "platform_1688",
-            "platform_order_id": "2938624554509662977",
-            "status": "SHIPPED",
-            "shipped_at": shipped_at,
-            "updated_at": datetime(2026, 3, 1, 9, 30, 0, 250_000),  # noqa: DTZ001
-        }
-        with shop.engine.begin() as connection:
-            connection.execute(insert(erp_order), values | changes)
-
-    return write
 
 
 def local(day: int, hour: int) -> datetime:
@@ -592,6 +546,53 @@ def test_a_run_for_one_account_closes_nothing_and_leaves_the_others_alone(
 
     assert open_keys() == {"SO1", "SO2", "SO3"}
     assert "SO4" not in rows()
+
+
+def test_rows_whose_parcels_are_signed_may_leave_however_many_they_are(
+    listing, extract, rows, execute
+):
+    listing(*(order(number) for number in range(80)))
+    extract()
+    execute(
+        "update tracking.erp_row set sign_event = gen_random_uuid(), signed_at = now()"
+        " where erp_key <> 'SO0'"
+    )
+    listing(order(0))
+
+    extract()
+
+    closed = {key: row.close_reason for key, row in rows().items() if row.closed_at}
+    assert closed == {f"SO{number}": "signed" for number in range(1, 80)}
+
+
+@pytest.mark.parametrize(
+    ("signed", "state"),
+    [(False, ("suppressed", "closed")), (True, ("pending", "signed"))],
+)
+def test_only_what_closes_unsigned_takes_its_waiting_notices_along(
+    signed, state, listing, extract, execute, select
+):
+    listing(order(1), order(2))
+    extract()
+    execute(
+        "with parcel as ("
+        "    insert into tracking.shipment (account, consignment_id)"
+        "    values ('platform_1688', 'LP1')"
+        "    returning shipment_id"
+        "), link as ("
+        "    insert into tracking.order_shipment (order_id, shipment_id, first_seen_at)"
+        "    select order_id, shipment_id, now() from tracking.erp_row, parcel"
+        "    where erp_key = 'SO1'"
+        ") insert into tracking.notification (event_id, shipment_id, reason, state, created_at)"
+        " select gen_random_uuid(), shipment_id, 'signed', 'pending', now() from parcel"
+    )
+    if signed:
+        execute("update tracking.erp_row set sign_event = gen_random_uuid() where erp_key = 'SO1'")
+    listing(order(2))
+
+    extract()
+
+    assert select("state, reason from tracking.notification") == [state]
 
 
 def test_a_row_that_comes_back_is_open_and_due_at_once(listing, extract, rows, select, at):

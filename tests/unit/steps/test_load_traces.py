@@ -625,6 +625,65 @@ def test_an_order_is_signed_when_its_last_parcel_is(track, lists, load, erp_row)
     assert (erp_row().parcels, erp_row().parcels_signed) == (2, 2)
 
 
+def test_the_sign_of_the_last_parcel_is_the_one_to_write(track, reply, lists, load, select):
+    order = track()
+    reply(
+        order,
+        parcel("LP1", (-4, "快件已签收，签收人：家人")),
+        parcel("LP2", (-3, SIGNED)),
+        hours=-2,
+    )
+    lists(order, LP1="SIGN", LP2="SIGN", hours=-2)
+    load()
+
+    (row,) = select("* from tracking.erp_row")
+    (last,) = select(
+        "event_id from tracking.status_change"
+        " inner join tracking.shipment using (shipment_id)"
+        " where consignment_id = 'LP2' and to_status = 'signed'"
+    )
+
+    assert (row.sign_kind, row.signed_at) == ("self", NOON - timedelta(hours=3))
+    assert row.sign_event == last.event_id
+
+
+def test_a_sign_to_write_stays_the_same_whatever_becomes_known_later(
+    track, reply, lists, load, select
+):
+    order = track()
+    reply(order, parcel("LP1", (-4, SIGNED)), hours=-2)
+    lists(order, LP1="SIGN", hours=-2)
+    load()
+    (before,) = select("sign_event, sign_kind, signed_at from tracking.erp_row")
+
+    reply(order, parcel("LP1", (-4, SIGNED)), parcel("LP2", (-1, "快件已签收，签收人：家人")))
+    lists(order, LP1="SIGN", LP2="SIGN")
+    load()
+
+    assert select("sign_event, sign_kind, signed_at from tracking.erp_row") == [before]
+    assert select("parcels from tracking.erp_row") == [(2,)]
+
+
+def test_an_order_has_a_trace_to_show_when_its_own_has_changed(
+    track, reply, lists, load, select, execute
+):
+    order = track()
+    shown = "latest_trace, latest_trace_at, waybill_nos, trace_changed from tracking.erp_row"
+    reply(order, parcel("LP1", (-4, COLLECTED)), parcel("LP2", (-3, MOVING)), hours=-2)
+    load()
+
+    assert select(shown) == [(MOVING, NOON - timedelta(hours=3), "YT1,YT2", True)]
+
+    execute("update tracking.erp_row set trace_changed = false")
+    reply(order, parcel("LP1", (-4, COLLECTED)), parcel("LP2", (-3, MOVING)), hours=-1)
+    load()
+    assert select(shown) == [(MOVING, NOON - timedelta(hours=3), "YT1,YT2", False)]
+
+    reply(order, parcel("LP1", (-4, COLLECTED), (-1, OUT)), parcel("LP2", (-3, MOVING)))
+    load()
+    assert select(shown) == [(OUT, NOON - timedelta(hours=1), "YT1,YT2", True)]
+
+
 def test_a_superseded_parcel_is_waited_for_by_nobody(track, lists, load, execute, erp_row):
     order = track()
     lists(order, LP1="SIGN", LP2="TRANSPORT", hours=-1)

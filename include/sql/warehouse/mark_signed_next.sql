@@ -1,0 +1,19 @@
+-- A batch of ERP rows that are signed and not yet written, or not yet known to be.
+select
+    erp_key,
+    account,
+    platform_order_id,
+    waybill_no,
+    sign_event,
+    signed_at,
+    sign_kind,
+    erp_stamp,
+    shipped_at
+from tracking.erp_row
+where
+    sign_event is not null
+    and sign_event is distinct from settled_event
+    and erp_key > :after
+    and (cast(:only_account as text) is null or account = :only_account)
+order by erp_key
+limit :most

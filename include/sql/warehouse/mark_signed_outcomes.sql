@@ -1,0 +1,21 @@
+-- The audit says what came of every write.
+update tracking.erp_writeback
+set
+    outcome = found.outcome,
+    detail = found.detail,
+    run_id = :run_id,
+    written_at = case when found.outcome = 'signed' then :now end
+from
+    jsonb_to_recordset(cast(:outcomes as jsonb))
+        as found (
+            erp_key text,
+            waybill_no text,
+            source_event uuid,
+            outcome text,
+            detail text
+        )
+where
+    erp_writeback.erp_key = found.erp_key
+    and erp_writeback.waybill_no = found.waybill_no
+    and erp_writeback.source_event = found.source_event
+    and coalesce(erp_writeback.outcome, 'failed') = 'failed'

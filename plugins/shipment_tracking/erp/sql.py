@@ -1,0 +1,187 @@
+"""Writes to an ERP through its owner's statements under ``include/sql/erp``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.errors import StatementError
+from shipment_tracking.sql import statement, statement_path
+
+SIGN_BINDS = {"erp_key", "signed_at", "sign_kind", "waybill_no", "erp_stamp", "now"}
+TRACE_BINDS = {"erp_key", "status", "latest_trace", "latest_trace_at", "waybill_nos"}
+STATE_COLUMNS = ("status", "signed_at", "erp_stamp")
+
+LOCK_WAIT = 5  # seconds
+SET_LOCK_WAIT = {
+    "postgresql": "set local lock_timeout = '{seconds}s'",
+    "mysql": "set innodb_lock_wait_timeout = {seconds}",
+    "mariadb": "set innodb_lock_wait_timeout = {seconds}",
+    "mssql": "set lock_timeout {seconds}000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """
+    What ``mark_signed.sql`` writes.
+
+    :param signed_at: aware.
+    :param waybill_no: of the ERP's row; null when it stands for all parcels of the order.
+    :param erp_stamp: the row's as it was read.
+    """
+
+    erp_key: str
+    signed_at: datetime
+    sign_kind: str | None
+    waybill_no: str | None
+    erp_stamp: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What ``show_trace.sql`` writes; ``latest_trace_at`` is aware."""
+
+    erp_key: str
+    status: str
+    latest_trace: str | None
+    latest_trace_at: datetime | None
+    waybill_nos: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """A row as the ERP has it now; ``signed_at`` as it is stored there."""
+
+    status: str | None
+    signed_at: datetime | date | str | None
+    erp_stamp: str | None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether somebody signed it."""
+        return self.signed_at not in (None, "")
+
+
+class SqlWriter:
+    """
+    One ERP, written to row by row: each in a savepoint, so that a bad one stops no other.
+
+    Every method is a transaction of its own.
+
+    :param lock_wait: whole seconds to wait for a row that somebody else holds.
+    """
+
+    def __init__(self, erp: ErpDatabase, *, lock_wait: int = LOCK_WAIT) -> None:
+        self.erp = erp
+        self.lock_wait = lock_wait
+
+    def states(self, erp_keys: Iterable[str]) -> dict[str, OrderState]:
+        """
+        The present rows of some keys; a key that is gone has none.
+
+        :raises StatementError: ``order_state.sql`` lacks a column or finds several rows of a key.
+        """
+        order_state = statement("erp/order_state", binds={"erp_key"})
+        states: dict[str, OrderState] = {}
+        with self.erp.engine.connect() as connection:
+            for erp_key in erp_keys:
+                result = connection.execute(order_state, {"erp_key": erp_key})
+                missing = [name for name in STATE_COLUMNS if name not in result.keys()]  # noqa: SIM118
+                if missing:
+                    raise StatementError(
+                        f"{statement_path('erp/order_state')} does not return {', '.join(missing)}"
+                    )
+                rows = result.mappings().all()
+                if len(rows) > 1:
+                    raise StatementError(
+                        f"{statement_path('erp/order_state')} finds {len(rows)} rows of erp_key "
+                        f"{erp_key}; it must find one or none"
+                    )
+                for row in rows:
+                    status, stamp = row["status"], row["erp_stamp"]
+                    states[erp_key] = OrderState(
+                        None if status is None else str(status),
+                        row["signed_at"],
+                        None if stamp is None else str(stamp),
+                    )
+        return states
+
+    def mark_signed(self, signs: Sequence[Sign], *, now: datetime) -> dict[str, bool | str]:
+        """
+        Sign rows that are still as they were read.
+
+        :param now: aware; bound for the row's own stamp.
+        :returns: by key, whether a row was written, or why it could not be.
+        :raises StatementError: ``mark_signed.sql`` binds something else or writes several rows.
+        """
+        present = self.erp.bind_time(now)
+        return self._write(
+            "mark_signed",
+            SIGN_BINDS,
+            [
+                {
+                    "erp_key": sign.erp_key,
+                    "signed_at": self.erp.bind_time(sign.signed_at),
+                    "sign_kind": sign.sign_kind,
+                    "waybill_no": sign.waybill_no,
+                    "erp_stamp": sign.erp_stamp,
+                    "now": present,
+                }
+                for sign in signs
+            ],
+        )
+
+    def show_trace(self, traces: Sequence[Trace]) -> dict[str, bool | str]:
+        """
+        Let rows show where their parcels are.
+
+        :returns: by key, whether a row was written, or why it could not be.
+        :raises StatementError: ``show_trace.sql`` binds something else or writes several rows.
+        """
+        return self._write(
+            "show_trace",
+            TRACE_BINDS,
+            [
+                {
+                    "erp_key": trace.erp_key,
+                    "status": trace.status,
+                    "latest_trace": trace.latest_trace,
+                    "latest_trace_at": trace.latest_trace_at
+                    and self.erp.bind_time(trace.latest_trace_at),
+                    "waybill_nos": trace.waybill_nos,
+                }
+                for trace in traces
+            ],
+        )
+
+    def _write(
+        self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]]
+    ) -> dict[str, bool | str]:
+        write = statement(f"erp/{name}", binds=binds)
+        written: dict[str, bool | str] = {}
+        with self.erp.engine.begin() as connection:
+            if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
+                connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
+            for row in rows:
+                savepoint = connection.begin_nested()
+                try:
+                    count = connection.execute(write, row).rowcount
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        raise
+                    # Where this fails (MySQL drops savepoints after a deadlock), all is undone.
+                    savepoint.rollback()
+                    written[row["erp_key"]] = str(error.orig).splitlines()[0]
+                    continue
+                if count > 1:
+                    raise StatementError(
+                        f"{statement_path(f'erp/{name}')} would write {count} rows for erp_key "
+                        f"{row['erp_key']}; it must write one at most, so nothing was written"
+                    )
+                savepoint.commit()
+                written[row["erp_key"]] = count == 1
+        return written

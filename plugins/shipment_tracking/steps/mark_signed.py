@@ -1,0 +1,231 @@
+"""Writes signed orders to the ERP, once each, and keeps what came of it."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, Row
+
+from shipment_tracking.erp.sql import OrderState, Sign, SqlWriter
+from shipment_tracking.errors import WritebackError
+from shipment_tracking.models import Run
+from shipment_tracking.sql import statement
+
+log = logging.getLogger(__name__)
+
+CHUNK = 200
+OUTCOMES = ("signed", "already", "changed", "gone", "refused", "failed")
+BEFORE_SHIPPING = timedelta(hours=48)
+"""A sign this long before shipping is somebody else's parcel."""
+AFTER_NOW = timedelta(minutes=5)
+EXAMPLES = 20
+
+_Settled = dict[str, tuple[str, str | None]]
+
+
+def run(
+    warehouse: Engine, writer: SqlWriter, this_run: Run, *, now: datetime, chunk: int = CHUNK
+) -> dict[str, int]:
+    """
+    Sign every ERP row whose parcels are all signed, and settle what an earlier run left half done.
+
+    Each write is announced in ``erp_writeback`` first, so that after a crash the row's state at the
+    ERP tells whether it arrived. A row is written only while it is as it was read: a sign that is
+    set is never moved, and one that a person took back stays so.
+
+    :param now: aware; a sign more than 5 minutes later than this, or more than 48 hours before
+        shipping, is refused.
+    :returns: how many rows came to each outcome; in a dry run, how many would be written.
+    :raises StatementError: a statement of the ERP's owner breaks its contract.
+    :raises WritebackError: half of the rows or more could not be written.
+    """
+    total: Counter[str] = Counter()
+    reasons: list[str] = []
+    after = ""
+    while rows := _next(warehouse, this_run, after, chunk):
+        after = rows[-1].erp_key
+        if this_run.dry_run:
+            for row in rows[: max(0, EXAMPLES - total["would_sign"])]:
+                log.info("dry run: order %s would be signed at %s", row.erp_key, row.signed_at)
+            total["would_sign"] += len(rows)
+            continue
+        settled = _settle(warehouse, writer, this_run, rows, now)
+        total.update(outcome for outcome, _ in settled.values())
+        for erp_key, (outcome, detail) in settled.items():
+            if outcome in ("refused", "failed"):
+                log.warning("order %s was not signed at the ERP: %s", erp_key, detail)
+                reasons.append(f"order {erp_key}: {detail}")
+    if this_run.dry_run:
+        log.info("dry run: %d orders would be signed at the ERP", total["would_sign"])
+        return {"would_sign": total["would_sign"]}
+    if total["failed"] and total["failed"] * 2 >= total.total():
+        raise WritebackError(
+            f"{total['failed']} of {total.total()} signed orders could not be written to the ERP "
+            f"(they are tried again in the next run); the first: {reasons[0]}"
+        )
+    return {outcome: total[outcome] for outcome in OUTCOMES}
+
+
+def _next(warehouse: Engine, this_run: Run, after: str, most: int) -> Sequence[Row[Any]]:
+    with warehouse.begin() as connection:
+        return connection.execute(
+            statement("warehouse/mark_signed_next"),
+            {"after": after, "most": most, "only_account": this_run.only_account},
+        ).all()
+
+
+def _settle(
+    warehouse: Engine, writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime
+) -> _Settled:
+    """Write what may be written; returns outcome and detail by key."""
+    settled: _Settled = {}
+    for row in rows:
+        if reason := _refusal(row, now):
+            settled[row.erp_key] = "refused", reason
+    before = writer.states(row.erp_key for row in rows if row.erp_key not in settled)
+    begun = _begin(warehouse, this_run, rows, before, now)
+    unwritten: list[Row[Any]] = []
+    for row in rows:
+        audit, state = begun[row.erp_key], before.get(row.erp_key)
+        if audit.outcome:
+            settled[row.erp_key] = audit.outcome, audit.detail
+        elif row.erp_key in settled:
+            continue
+        elif state is None:
+            settled[row.erp_key] = "gone", "the ERP has no such row"
+        elif state.is_signed:
+            settled[row.erp_key] = _whose_sign(writer, row, audit.before, state)
+        else:
+            unwritten.append(row)
+    settled |= _write(writer, unwritten, begun, now)
+    _keep(warehouse, this_run, rows, settled, now)
+    return settled
+
+
+def _refusal(row: Row[Any], now: datetime) -> str | None:
+    if row.signed_at > now + AFTER_NOW:
+        return f"its sign of {row.signed_at.isoformat()} lies in the future"
+    if row.shipped_at and row.signed_at < row.shipped_at - BEFORE_SHIPPING:
+        return (
+            f"its sign of {row.signed_at.isoformat()} is more than 48 hours older than its "
+            f"shipping at {row.shipped_at.isoformat()}"
+        )
+    return None
+
+
+def _begin(
+    warehouse: Engine,
+    this_run: Run,
+    rows: Sequence[Row[Any]],
+    before: dict[str, OrderState],
+    now: datetime,
+) -> dict[str, Row[Any]]:
+    """Announce the writes; returns the audit row of each key, an earlier one where there is one."""
+    writes = [
+        {
+            "erp_key": row.erp_key,
+            "account": row.account,
+            "platform_order_id": row.platform_order_id,
+            "waybill_no": row.waybill_no or "",
+            "source_event": row.sign_event,
+            "signed_at": row.signed_at,
+            "sign_kind": row.sign_kind,
+            "before": _as_read(before.get(row.erp_key)),
+        }
+        for row in rows
+    ]
+    with warehouse.begin() as connection:
+        begun = connection.execute(
+            statement("warehouse/mark_signed_begin"),
+            {
+                "writes": json.dumps(writes, default=str),
+                "run_id": this_run.run_id,
+                "now": now,
+            },
+        ).all()
+    return {row.erp_key: row for row in begun}
+
+
+def _as_read(state: OrderState | None) -> dict[str, str | None]:
+    if state is None:
+        return {}
+    return {
+        "status": state.status,
+        "signed_at": str(state.signed_at) if state.is_signed else None,
+        "erp_stamp": state.erp_stamp,
+    }
+
+
+def _write(
+    writer: SqlWriter,
+    rows: Sequence[Row[Any]],
+    begun: dict[str, Row[Any]],
+    now: datetime,
+) -> _Settled:
+    if not rows:
+        return {}
+    written = writer.mark_signed(
+        [
+            Sign(row.erp_key, row.signed_at, row.sign_kind, row.waybill_no, row.erp_stamp)
+            for row in rows
+        ],
+        now=now,
+    )
+    # Read in a new transaction: in the one that wrote, MySQL would still show what it saw first.
+    states = writer.states(erp_key for erp_key, result in written.items() if result is False)
+    settled: _Settled = {}
+    for row in rows:
+        result = written[row.erp_key]
+        if result is True:
+            settled[row.erp_key] = "signed", None
+        elif result is False:
+            audit, state = begun[row.erp_key], states.get(row.erp_key)
+            settled[row.erp_key] = _why_not(writer, row, audit.before, state)
+        else:
+            settled[row.erp_key] = "failed", result
+    return settled
+
+
+def _why_not(
+    writer: SqlWriter, row: Row[Any], before: dict[str, str | None], state: OrderState | None
+) -> tuple[str, str | None]:
+    """What the ERP's row is like that was not written."""
+    if state is None:
+        return "gone", "the ERP has no such row any more"
+    if state.is_signed:
+        return _whose_sign(writer, row, before, state)
+    if state.erp_stamp != row.erp_stamp:
+        return "changed", f"edited since it was read; its status is {state.status}"
+    return "changed", f"its status is {state.status}"
+
+
+def _whose_sign(
+    writer: SqlWriter, row: Row[Any], before: dict[str, str | None], state: OrderState
+) -> tuple[str, str | None]:
+    """A sign at our time on a row that had none when we announced ours arrived before a crash."""
+    ours = not before.get("signed_at") and writer.erp.is_time(state.signed_at, row.signed_at)
+    return ("signed", None) if ours else ("already", f"signed at {state.signed_at}")
+
+
+def _keep(
+    warehouse: Engine, this_run: Run, rows: Sequence[Row[Any]], settled: _Settled, now: datetime
+) -> None:
+    outcomes = [
+        {
+            "erp_key": row.erp_key,
+            "waybill_no": row.waybill_no or "",
+            "source_event": row.sign_event,
+            "outcome": settled[row.erp_key][0],
+            "detail": settled[row.erp_key][1],
+        }
+        for row in rows
+    ]
+    binds = {"outcomes": json.dumps(outcomes, default=str), "now": now}
+    with warehouse.begin() as connection:
+        connection.execute(
+            statement("warehouse/mark_signed_outcomes"), binds | {"run_id": this_run.run_id}
+        )
+        connection.execute(statement("warehouse/mark_signed_settle"), binds)

@@ -1,0 +1,83 @@
+"""Shows in the ERP where the parcels of its orders are."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Engine, Row
+
+from shipment_tracking.erp.sql import SqlWriter, Trace
+from shipment_tracking.errors import WritebackError
+from shipment_tracking.models import Run
+from shipment_tracking.sql import statement
+
+log = logging.getLogger(__name__)
+
+CHUNK = 200
+EXAMPLES = 20
+
+
+def run(
+    warehouse: Engine, writer: SqlWriter, this_run: Run, *, chunk: int = CHUNK
+) -> dict[str, int]:
+    """
+    Write status, latest trace and waybill numbers of every ERP row that shows others.
+
+    Runs after ``mark_signed``. A row that could not be written is tried again in the next run.
+
+    :returns: ``shown``; ``skipped``, rows that are no longer ours or not there; ``failed``. Of a
+        dry run ``would_show``.
+    :raises StatementError: ``show_trace.sql`` breaks its contract.
+    :raises WritebackError: half of the rows or more could not be written.
+    """
+    total: Counter[str] = Counter()
+    reasons: list[str] = []
+    after = ""
+    while rows := _next(warehouse, this_run, after, chunk):
+        after = rows[-1].erp_key
+        traces = [_trace(row) for row in rows if row.is_ours]
+        if this_run.dry_run:
+            for trace in traces[: max(0, EXAMPLES - total["would_show"])]:
+                log.info("dry run: order %s would show %s", trace.erp_key, trace.status)
+            total["would_show"] += len(traces)
+            continue
+        written = writer.show_trace(traces) if traces else {}
+        failed = {key: result for key, result in written.items() if isinstance(result, str)}
+        _done(warehouse, [_trace(row) for row in rows if row.erp_key not in failed])
+        shown = sum(result is True for result in written.values())
+        total.update(shown=shown, failed=len(failed), skipped=len(rows) - shown - len(failed))
+        for erp_key, reason in failed.items():
+            log.warning("order %s does not show its trace: %s", erp_key, reason)
+            reasons.append(f"order {erp_key}: {reason}")
+    if this_run.dry_run:
+        log.info("dry run: %d orders would show another trace", total["would_show"])
+        return {"would_show": total["would_show"]}
+    if total["failed"] and total["failed"] >= total["shown"]:
+        raise WritebackError(
+            f"{total['failed']} of {total['failed'] + total['shown']} traces could not be written "
+            f"to the ERP (they are tried again in the next run); the first: {reasons[0]}"
+        )
+    return {name: total[name] for name in ("shown", "skipped", "failed")}
+
+
+def _next(warehouse: Engine, this_run: Run, after: str, most: int) -> Sequence[Row[Any]]:
+    with warehouse.begin() as connection:
+        return connection.execute(
+            statement("warehouse/show_trace_next"),
+            {"after": after, "most": most, "only_account": this_run.only_account},
+        ).all()
+
+
+def _trace(row: Row[Any]) -> Trace:
+    return Trace(row.erp_key, row.status, row.latest_trace, row.latest_trace_at, row.waybill_nos)
+
+
+def _done(warehouse: Engine, traces: Sequence[Trace]) -> None:
+    with warehouse.begin() as connection:
+        connection.execute(
+            statement("warehouse/show_trace_done"),
+            {"shown": json.dumps([asdict(trace) for trace in traces], default=str)},
+        )
