@@ -14,7 +14,7 @@ shipped in that time, signed orders too, and announce nothing; a backfill does t
 intervals.
 """
 
-from airflow.sdk import Asset, Context, Param, dag, get_current_context, task, task_group
+from airflow.sdk import Asset, Context, dag, get_current_context, task, task_group
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -37,37 +37,6 @@ FAIL_AT_ONCE = ExceptionRetryPolicy(
     ]
 )
 
-PARAMS = {
-    "only_account": Param(
-        None,
-        type=["null", "string"],
-        description="Connection id of one account: the run leaves every other account alone.",
-    ),
-    "shipped_from": Param(
-        None,
-        type=["null", "string"],
-        format="date-time",
-        description="With shipped_to: read again all that was shipped since then, signed orders "
-        "too, and announce nothing.",
-    ),
-    "shipped_to": Param(
-        None,
-        type=["null", "string"],
-        format="date-time",
-        description="With shipped_from: the end of that time, itself not included.",
-    ),
-    "accept_closures": Param(
-        False,
-        type=["null", "boolean"],
-        description="Close the orders that left the ERP's list, however many they are.",
-    ),
-    "dry_run": Param(
-        False,
-        type=["null", "boolean"],
-        description="Write nothing to the ERP and send nothing (no step does either yet).",
-    ),
-}
-
 
 def warehouse_was_refused(context: Context) -> bool:
     """Whether ``create_tables`` failed: then nothing may be loaded or sent, whatever is done."""
@@ -87,7 +56,7 @@ def warehouse_was_refused(context: Context) -> bool:
         "retry_policy": FAIL_AT_ONCE,
         "execution_timeout": duration(minutes=30),
     },
-    params=PARAMS,
+    params=hooks.PARAMS,
     description="From the ERP's shipped orders to trace events in the warehouse",
     doc_md=__doc__,
     tags=["erp", "logistics", "shipments"],
@@ -142,12 +111,27 @@ def sync_shipments() -> None:
         get_current_context()["outlet_events"][TRACE_EVENTS].extra = counts
         return counts
 
+    @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
+    @task(trigger_rule="all_done", multiple_outputs=False)
+    def mark_signed() -> dict[str, int]:
+        """Every signed order is signed at the ERP, unless a person decided otherwise."""
+        return steps.mark_signed.run(
+            hooks.warehouse(), hooks.erp_writer(), hooks.this_run(), now=hooks.now()
+        )
+
+    @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
+    @task(trigger_rule="all_done", multiple_outputs=False)
+    def show_trace() -> dict[str, int]:
+        """The ERP shows where every open order is."""
+        return steps.show_trace.run(hooks.warehouse(), hooks.erp_writer(), hooks.this_run())
+
     tables = create_tables()
     accounts = extract_orders()
     loaded = load_traces()
-    tables >> accounts >> lane.expand(account=accounts) >> loaded
+    signed, shown = mark_signed(), show_trace()
+    tables >> accounts >> lane.expand(account=accounts) >> loaded >> signed >> shown
     # Trigger rules look no further up than one task, so the alarm hangs below each of them.
-    [tables, accounts, loaded] >> alarm
+    [tables, accounts, loaded, signed, shown] >> alarm
 
 
 sync_shipments()

@@ -4,7 +4,9 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "PARAMS": "run_params",
     "erp": "erp_hook",
+    "erp_writer": "erp_hook",
     "is_account": "platform_hook",
     "lane": "run_hook",
     "now": "clock_hook",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from shipment_tracking.erp.database import ErpDatabase
+    from shipment_tracking.erp.sql import SqlWriter
 
 DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -85,3 +86,10 @@ class ErpHook(BaseHook):
 def erp() -> "ErpDatabase":
     """The database of ``erp_db``."""
     return ErpHook().get_conn()
+
+
+def erp_writer() -> "SqlWriter":
+    """What writes to the database of ``erp_db``."""
+    from shipment_tracking.erp.sql import SqlWriter
+
+    return SqlWriter(erp())

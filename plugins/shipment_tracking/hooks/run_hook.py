@@ -36,6 +36,7 @@ def this_run() -> Run:
         shipped_to=shipped_to,
         only_account=params.get("only_account") or None,
         accept_closures=bool(params.get("accept_closures")),
+        dry_run=bool(params.get("dry_run")),
     )
 
 

@@ -1,0 +1,35 @@
+"""The params of a run, as the trigger form shows them."""
+
+from airflow.sdk import Param
+
+PARAMS = {
+    "only_account": Param(
+        None,
+        type=["null", "string"],
+        description="Connection id of one account: the run leaves every other account alone.",
+    ),
+    "shipped_from": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="With shipped_to: read again all that was shipped since then, signed orders "
+        "too, and announce nothing.",
+    ),
+    "shipped_to": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="With shipped_from: the end of that time, itself not included.",
+    ),
+    "accept_closures": Param(
+        False,
+        type=["null", "boolean"],
+        description="Close the orders that left the ERP's list, however many they are.",
+    ),
+    "dry_run": Param(
+        False,
+        type=["null", "boolean"],
+        description="Gather and load as usual, but write nothing to the ERP and send nothing: what "
+        "would be is logged and waits for the next real run.",
+    ),
+}
