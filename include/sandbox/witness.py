@@ -1,4 +1,4 @@
-"""Compares what a warehouse's ``analytics`` views say with what the world knows to be true."""
+"""Compares what the warehouse and the ERP say with what the world knows to be true."""
 
 import re
 from collections import Counter, defaultdict
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Engine, Row, select, text
 
-from sandbox.erp import rows
+from sandbox.erp import Row as ErpRow
+from sandbox.erp import erp_order, rows
+from sandbox.parcels import FUTURE, SHANGHAI
 from sandbox.world import OrderTruth, ParcelTruth, World
 
 _OrderKey = tuple[str, str]
@@ -18,7 +20,7 @@ _ParcelKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that the warehouse has otherwise than the world; ``what`` groups alike ones."""
+    """One thing that is stored otherwise than the world has it; ``what`` groups alike ones."""
 
     what: str
     where: str
@@ -69,6 +71,18 @@ def differences(engine: Engine, world: World, at: datetime) -> list[Difference]:
     return list(_differences(found, world, at))
 
 
+def erp_differences(erp: Engine, world: World, at: datetime) -> list[Difference]:
+    """
+    What the ERP has otherwise than the truth as of ``at``: signs, and the traces of open orders.
+
+    Fair when ``differences`` is, and the pipeline has written back since. What a person closed may
+    have been signed before.
+    """
+    with erp.connect() as connection:
+        stored = {row.order_no: row for row in connection.execute(select(erp_order))}
+    return list(_erp_differences(stored, world, at))
+
+
 def leaks(engine: Engine, world: World) -> list[str]:
     """Phone numbers and names of the world's people that stand in the warehouse."""
     stored = text(
@@ -95,6 +109,79 @@ def _differences(found: Warehouse, world: World, at: datetime) -> Iterator[Diffe
             for row in erp_rows:
                 if row.signed_at is not None:
                     yield Difference("order wrongly signed", "/".join(key), None, row.signed_at)
+
+
+def _erp_differences(
+    stored: dict[str, Row[Any]], world: World, at: datetime
+) -> Iterator[Difference]:
+    as_of = world.as_of(at)
+    truth = world.truth(at)
+    for row in rows(world):
+        if row.created_at > as_of:
+            continue
+        found = stored.get(row.order_no)
+        if found is None:
+            yield Difference("ERP row missing", row.order_no, row.state(as_of)[0], None)
+            continue
+        true = truth.get((row.account, row.order_id))
+        if row.state(as_of)[0] == "SHIPPED" and true is not None and true.signed:
+            yield from _sign_differences(found, true)
+        elif found.status != row.state(as_of)[0] and not _may_be_signed(row, true, at):
+            yield Difference("ERP status", row.order_no, row.state(as_of)[0], found.status)
+        if row.state(as_of)[0] == "SHIPPED" and true is not None and true.parcels:
+            yield from _trace_differences(found, true)
+
+
+def _may_be_signed(row: ErpRow, true: OrderTruth | None, at: datetime) -> bool:
+    """Whether the order was signed before a person closed it, or by its texts alone."""
+    if true is None:
+        return False
+    closed_later = (
+        row.closed_at is not None and true.signed_at is not None and true.signed_at <= row.closed_at
+    )
+    return closed_later or _signed_by_text(true, at)
+
+
+def _sign_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]:
+    last = max(
+        (parcel for parcel in true.parcels if parcel.signed_at),
+        key=lambda parcel: (parcel.signed_at, parcel.consignment_id),
+    )
+    for what, expected, actual in (
+        ("ERP status", "SIGNED", found.status),
+        ("ERP sign time", _local(true.signed_at), found.signed_at),
+        ("ERP sign kind", last.sign_kind or None, found.sign_kind),
+    ):
+        if expected != actual:
+            yield Difference(what, found.order_no, expected, actual)
+
+
+def _trace_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]:
+    times = [
+        event.occurred_at
+        for parcel in true.parcels
+        for event in parcel.events
+        if event.occurred_at < FUTURE
+    ]
+    for what, expected, actual in (
+        ("ERP trace time", _local(max(times, default=None)), found.latest_trace_at),
+        (
+            "ERP waybill numbers",
+            {parcel.waybill_no for parcel in true.parcels},
+            set((found.waybill_nos or "").split(",")),
+        ),
+        (
+            "ERP trace status",
+            found.logistics_status if len(true.parcels) > 1 else true.parcels[0].status,
+            found.logistics_status,
+        ),
+    ):
+        if expected != actual:
+            yield Difference(what, found.order_no, expected, actual)
+
+
+def _local(at: datetime | None) -> datetime | None:
+    return at.astimezone(SHANGHAI).replace(tzinfo=None) if at else None
 
 
 def _signed_by_text(true: OrderTruth, at: datetime) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from sandbox.witness import differences, leaks
+from sandbox.witness import differences, erp_differences, leaks
 
 if TYPE_CHECKING:
     from airflow.models.dagbag import DagBag
@@ -74,6 +74,7 @@ def test_a_world_that_moved_is_followed_until_the_warehouse_is_its_truth(
         assert pipeline.run(after=timedelta(hours=after))["run"] == "success"
     now = pipeline.clock.now()
     assert differences(pipeline.warehouse, pipeline.world, now) == []
+    assert erp_differences(pipeline.erp.engine, pipeline.world, now) == []
     assert leaks(pipeline.warehouse, pipeline.world) == []
     events = count("tracking.trace_event")
     replies = count("tracking.trace_reply")
