@@ -35,6 +35,7 @@ from shipment_tracking.models import Run
 
 from . import invariants
 from .invariants import ANSWERED, Violation
+from .people import People
 from .processes import Process, Processes
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -55,6 +56,7 @@ DAY = 24 * 60
 CALMING = (HALF_HOUR, HALF_HOUR, DAY + 1, HALF_HOUR, DAY + 1, HALF_HOUR)
 """Minutes between the rounds in which the warehouse catches up with a world that stands still."""
 
+WRITES = ("mark_signed", "show_trace")
 ASKS = {"fetch_waybills": INFOS, "gather_traces": TRACES}
 FAIL_AT_ONCE = {"AuthError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
 PUSH_BACKS = ("http_429", "qos_200", "qos_400")
@@ -70,7 +72,9 @@ class Plan:
     :param disturb: share of processes that are killed or stopped.
     :param zombie: the step whose processes stand still from their first answer on, until the next
         round is over.
-    :param erp: what the ERP's list is: ``whole``, ``empty``, or ``short`` of some rows.
+    :param erp: what the ERP's list is: ``whole``, ``empty``, or ``short`` of some rows; or the
+        whole ERP is ``away``.
+    :param edits: of rows by people at the ERP, while the runs are at work.
     :param second: another live run at the same time, of one account or of all.
     :param backfill: hours of shipping to read again.
     :param live: whether there is a live run of the schedule, and perhaps a second one.
@@ -84,6 +88,7 @@ class Plan:
     disturb: float = 0.0
     zombie: str = ""
     erp: str = "whole"
+    edits: int = 0
     second: str = ""
     backfill: float = 0.0
     live: bool = True
@@ -108,7 +113,8 @@ def draw_plan(dice: random.Random) -> Plan:
         latency=Latency(dice.choice((0, 5, 30)), 250, dice.choice((0, 0.02))),
         disturb=dice.choice((0.0, 0.2, 0.4)),
         zombie=dice.choice((*["" for _ in range(10)], "fetch_waybills", "gather_traces")),
-        erp=dice.choice((*["whole" for _ in range(14)], "short", "empty")),
+        erp=dice.choice((*["whole" for _ in range(14)], "short", "empty", "away")),
+        edits=dice.choice((0, 0, 1, 3)),
         second=dice.choice(("", "", "", "", "all", "one")),
         backfill=dice.uniform(6, 40) if dice.random() < 0.25 else 0,
         live=dice.random() < 0.9,
@@ -162,7 +168,9 @@ class Simulation:
         self.backfills_alone = False
         self._folder = folder
         self._erp_path = folder / "erp.db"
-        self._erp = DemoErp(create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool))
+        self.erp = DemoErp(create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool))
+        self.people = People(self.erp.engine)
+        self.signs: dict[str, datetime | None] = {}
         self._owner_folder = owner_folder
         self._tokens: dict[str, str] = {}
         self._expired: set[str] = set()
@@ -170,7 +178,7 @@ class Simulation:
         self._processes: Processes | None = None
 
     def __enter__(self) -> Self:
-        self._erp.create()
+        self.erp.create()
         with self.warehouse.begin() as connection:
             connection.exec_driver_sql(WATCH.read_text(encoding="utf-8"))
         self.sandbox.start()
@@ -251,13 +259,15 @@ class Simulation:
             self._wait_for_all_awake(thaw=self.round)  # for what is looked at is this round's alone
         self.round += 1
         self.at = self.clock.advance(minutes=plan.minutes)
-        self._erp.sync(self.world, self.at)
+        self.erp.sync(self.world, self.at)
         self._set_faults(plan)
         self.backfills_alone = not plan.live and invariants.nothing_waits(self.warehouse)
         open_before = invariants.open_rows(self.warehouse)
         jobs = [partial(self._run_dag, plan, run) for run in self._runs(plan)]
         if plan.cut is not None:
             jobs.append(partial(self._cut_connections, plan.cut))
+        if plan.edits:
+            jobs.append(partial(self.people.edit, plan.edits, self.at, self._dice("edits")))
         self._side_by_side(jobs)
         self.sandbox.faults.clear()
         if plan.zombie:
@@ -315,7 +325,8 @@ class Simulation:
         accounts = self._run_task(plan, run, "extract_orders")
         if accounts:
             self._side_by_side([partial(self._run_lane, plan, run, name) for name in accounts])
-        self._run_task(plan, run, "load_traces")
+        for step in ("load_traces", *WRITES):
+            self._run_task(plan, run, step)
 
     def _run_lane(self, plan: Plan, run: Run, account: str) -> None:
         if self._run_task(plan, run, "fetch_waybills", account) is not None:
@@ -325,7 +336,10 @@ class Simulation:
         """Try a task as Airflow would; returns its result, None when it failed or was lost."""
         for number in range(TRIES):
             dice = self._dice(run.run_id, step, account, number)
-            process = self._start(plan, run, step, account)
+            dies = step in WRITES and dice.random() < plan.disturb
+            process = self._start(
+                plan, run, step, account, dies_at_commit=dice.randint(1, 12) if dies else 0
+            )
             if plan.zombie == step and not number and not run.is_backfill:
                 self._stop_once_answered(process)
             elif dice.random() < plan.disturb:
@@ -342,7 +356,16 @@ class Simulation:
                 return None
         return None
 
-    def _start(self, plan: Plan, run: Run, step: str, account: str) -> Process:
+    def _path_of_erp(self, plan: Plan, run: Run, step: str) -> Path:
+        if plan.erp == "away":
+            return self._folder / "away" / "erp.db"
+        if plan.erp == "whole" or step in WRITES or not run.run_id.startswith("live"):
+            return self._erp_path
+        return self._wrong_erp(plan.erp)
+
+    def _start(
+        self, plan: Plan, run: Run, step: str, account: str, *, dies_at_commit: int = 0
+    ) -> Process:
         fields = {name: value for name, value in asdict(run).items() if value is not None}
         order: dict[str, Any] = {
             "step": step,
@@ -351,11 +374,12 @@ class Simulation:
                 for name, value in fields.items()
             },
             "warehouse": self.warehouse.url.render_as_string(hide_password=False),
+            "dies_at_commit": dies_at_commit,
         }
+        if step in WRITES or step == "extract_orders":
+            order |= {"erp": f"sqlite:///{self._path_of_erp(plan, run, step)}"}
         if step == "extract_orders":
-            whole = plan.erp == "whole" or not run.run_id.startswith("live")
-            path = self._erp_path if whole else self._wrong_erp(plan.erp)
-            order |= {"erp": f"sqlite:///{path}", "accounts": ACCOUNTS}
+            order |= {"accounts": ACCOUNTS}
         elif account:
             order |= {
                 "lane": account,
@@ -378,6 +402,8 @@ class Simulation:
                 expected.add("AuthError")
         if step == "extract_orders" and plan.erp == "empty":
             expected.add("ClosureRefusedError")
+        if plan.erp == "away" and (step in WRITES or step == "extract_orders"):
+            expected.add("OperationalError")
         return frozenset(expected)
 
     def _account(self, name: str) -> dict[str, Any]:

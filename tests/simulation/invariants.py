@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Engine, Row, select, text
 
 from sandbox import witness
+from sandbox.erp import erp_order, rows
 from sandbox.platform_1688 import TRACES
 from sandbox.world import Order, order_truth
 from shipment_tracking.lanes import MIN_SPACING
@@ -79,7 +80,7 @@ def nothing_waits(warehouse: Engine) -> bool:
 
 
 def no_order_is_wrongly_signed(life: "Simulation") -> Iterator[str]:
-    withdrawn = _withdrawn(life)
+    withdrawn = _excused(life)
     for difference in witness.differences(life.warehouse, life.world, life.at):
         if difference.what == "order wrongly signed" and difference.where not in withdrawn:
             yield str(difference)
@@ -101,10 +102,58 @@ def a_step_fails_only_with_a_reason(life: "Simulation") -> Iterator[str]:
 
 
 def the_warehouse_equals_the_truth(life: "Simulation") -> Iterator[str]:
-    withdrawn = _withdrawn(life)
+    excused = tuple(_excused(life))
     for difference in witness.differences(life.warehouse, life.world, life.at):
-        if not difference.where.startswith(tuple(withdrawn)):
+        if not difference.where.startswith(excused):
             yield str(difference)
+
+
+def the_erp_equals_the_truth(life: "Simulation") -> Iterator[str]:
+    excused = _excused_rows(life)
+    for difference in witness.erp_differences(life.erp.engine, life.world, life.at):
+        if difference.where not in excused:
+            yield str(difference)
+
+
+def no_order_is_wrongly_signed_at_the_erp(life: "Simulation") -> Iterator[str]:
+    excused = _excused_rows(life)
+    for difference in witness.erp_differences(life.erp.engine, life.world, life.at):
+        signed = (difference.what, difference.found) == ("ERP status", "SIGNED")
+        if signed and difference.where not in excused:
+            yield str(difference)
+
+
+def what_people_decided_stands(life: "Simulation") -> Iterator[str]:
+    for row in _erp_rows(life):
+        if row.order_no in life.people.took_back and row.status == "SIGNED":
+            yield f"{row.order_no} is signed again"
+        if row.signed_at != life.people.signed.get(row.order_no, row.signed_at):
+            yield f"{row.order_no} was signed at {row.signed_at}"
+
+
+def a_sign_at_the_erp_never_moves(life: "Simulation") -> Iterator[str]:
+    for row in _erp_rows(life):
+        before = life.signs.setdefault(row.order_no, row.signed_at)
+        if row.order_no in life.people.took_back or before is None:
+            life.signs[row.order_no] = row.signed_at
+        elif row.signed_at != before:
+            yield f"{row.order_no} was signed at {before}, now at {row.signed_at}"
+
+
+def every_write_to_the_erp_is_accounted_for(life: "Simulation") -> Iterator[str]:
+    """Each row that we signed says so once, and nothing stays begun."""
+    outcomes = defaultdict(list)
+    for row in _rows(life, "select erp_key, outcome from tracking.erp_writeback"):
+        outcomes[row.erp_key].append(row.outcome)
+    for erp_key, found in outcomes.items():
+        if None in found:
+            yield f"what was begun for {erp_key} is not settled"
+    for row in _erp_rows(life):
+        ours = row.status == "SIGNED" and row.sign_kind and row.order_no not in life.people.signed
+        if (ours or row.order_no in life.people.took_back) != (
+            outcomes[row.order_no].count("signed") == 1
+        ):
+            yield f"{row.order_no} is {row.status}; outcomes: {outcomes[row.order_no]}"
 
 
 def no_personal_data_is_stored(life: "Simulation") -> Iterator[str]:
@@ -224,9 +273,14 @@ AT_ROUND_END: tuple[Invariant, ...] = (
     no_order_is_wrongly_signed,
     nothing_stored_goes_back_in_time,
     a_backfill_announces_nothing,
+    no_order_is_wrongly_signed_at_the_erp,
+    what_people_decided_stands,
+    a_sign_at_the_erp_never_moves,
 )
 AT_THE_END: tuple[Invariant, ...] = (
     the_warehouse_equals_the_truth,
+    the_erp_equals_the_truth,
+    every_write_to_the_erp_is_accounted_for,
     no_personal_data_is_stored,
     no_second_holds_more_calls_than_promised,
     an_order_is_not_polled_too_often,
@@ -242,6 +296,27 @@ AT_THE_END: tuple[Invariant, ...] = (
 def _rows(life: "Simulation", statement: str, **binds: object) -> list[Row[Any]]:
     with life.warehouse.begin() as connection:
         return list(connection.execute(text(statement), binds))
+
+
+def _erp_rows(life: "Simulation") -> list[Row[Any]]:
+    """The ERP's rows that the world knows, without those that ended before it."""
+    decoys = {row.order_no for row in rows(life.world) if row.signed_at}
+    with life.erp.engine.connect() as connection:
+        found = connection.execute(select(erp_order)).all()
+    return [row for row in found if row.order_no not in decoys]
+
+
+def _excused(life: "Simulation") -> set[str]:
+    """Orders that follow people, or whose sign was withdrawn."""
+    numbers = life.people.decided
+    return _withdrawn(life) | {
+        f"{row.account}/{row.order_id}" for row in rows(life.world) if row.order_no in numbers
+    }
+
+
+def _excused_rows(life: "Simulation") -> set[str]:
+    excused = _excused(life)
+    return {row.order_no for row in rows(life.world) if f"{row.account}/{row.order_id}" in excused}
 
 
 def _withdrawn(life: "Simulation") -> set[str]:

@@ -24,6 +24,7 @@ class Process:
 
     :param started, ended: monotonic seconds.
     :param expects: the errors that are no news in the present trouble.
+    :param may_die: it was told to kill itself at some commit, should it come that far.
     :param killed: it got SIGKILL, stopped: it got SIGSTOP, some time.
     :param thaw_from, thaw_at: monotonic seconds from which on it may get SIGCONT, and at which it
         gets it at the latest; thawed: when it got it.
@@ -37,6 +38,7 @@ class Process:
     account: str
     started: float
     expects: frozenset[str] = frozenset()
+    may_die: bool = False
     ended: float | None = None
     result: Any = None
     error: str = ""
@@ -114,6 +116,7 @@ class Processes:
                 order.get("lane", ""),
                 time.monotonic(),
                 expects,
+                bool(order["dies_at_commit"]),
             )
             self.all.append(process)
             self._send(order | {"number": process.number})
@@ -199,6 +202,8 @@ class Processes:
             process.result = said.get("result")
             process.error = said.get("error", "")
             process.text = said.get("text", "")
+            if said["signal"] == signal.SIGKILL and process.may_die:
+                process.killed = True
             if said["signal"] and not process.killed:
                 process.error = f"signal {said['signal']}"
             process.ended = time.monotonic()

@@ -15,21 +15,31 @@ import time
 import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.hooks.clock_hook import now
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import Account, Gateway
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.quota import Quota
-from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
+from shipment_tracking.steps import (
+    extract_orders,
+    fetch_waybills,
+    gather_traces,
+    load_traces,
+    mark_signed,
+    show_trace,
+)
 
 LANE_STEPS = {"fetch_waybills": fetch_waybills.run, "gather_traces": gather_traces.run}
+CHUNK = 4  # rows that are written to the ERP in one commit
 PATIENCE = 0.2  # how much of its waits between two tries a client keeps
 
 
@@ -49,17 +59,34 @@ def run_step(order: dict[str, Any]) -> Any:
     )
     this_run = _read_run(order["run"])
     step = order["step"]
-    if step == "extract_orders":
+    if order["dies_at_commit"]:
+        _die_at_commit(order["dies_at_commit"])
+    if "erp" in order:
         erp = ErpDatabase(
             create_engine(order["erp"], poolclass=NullPool), ZoneInfo("Asia/Shanghai")
         )
+    if step == "extract_orders":
         accounts = order["accounts"]
         return extract_orders.run(
             erp, warehouse, this_run, knows_account=accounts.__contains__, now=now()
         )
     if step == "load_traces":
         return load_traces.run(warehouse, this_run, now=now())
+    if step == "mark_signed":
+        return mark_signed.run(warehouse, SqlWriter(erp), this_run, now=now(), chunk=CHUNK)
+    if step == "show_trace":
+        return show_trace.run(warehouse, SqlWriter(erp), this_run, chunk=CHUNK)
     return _work_in_lane(order, warehouse, this_run)
+
+
+def _die_at_commit(number: int) -> None:
+    """Be killed between two commits, of whatever database."""
+    commits = count(1)
+
+    @event.listens_for(Engine, "commit")
+    def die(_: Any) -> None:
+        if next(commits) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> Any:

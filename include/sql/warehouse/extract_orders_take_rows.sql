@@ -1,6 +1,6 @@
 -- Every row of the stage stands in erp_row as the ERP has it; equal ones were not touched. A row
 -- that comes back to the list is open again, and one that only a backfill saw is closed from birth.
--- A sign that could not be written because somebody had edited the row may be tried again.
+-- What could not be written because somebody had edited or closed the row may be tried again.
 with changed as (
     select
         incoming.*,
@@ -93,6 +93,12 @@ taken as (
                     then null
                 else known.settled_event
             end,
+            trace_changed
+            = known.trace_changed
+            or (
+                excluded.listed
+                and (not known.listed or excluded.erp_stamp is distinct from known.erp_stamp)
+            ),
             last_error = excluded.last_error
     returning known.order_id
 )

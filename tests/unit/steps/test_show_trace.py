@@ -139,6 +139,21 @@ def test_an_order_that_was_closed_just_now_is_left_alone(tracked, moves, show, e
     assert order().latest_trace is None
 
 
+def test_an_order_that_comes_back_to_the_list_shows_its_trace(
+    tracked, moves, show, edit, take_over, order
+):
+    tracked("SO1", "SO2")
+    moves()
+    edit(status="CLOSED")
+    take_over()
+    show()
+    edit(status="SHIPPED")
+    take_over()
+
+    assert show() == {"shown": 1}
+    assert order().latest_trace == ARRIVED
+
+
 def test_more_orders_than_a_commit_holds_are_all_shown(tracked, moves, show, order):
     names = [f"SO{number}" for number in range(5)]
     tracked(*names)
