@@ -14,6 +14,8 @@ class Run:
     :param shipped_from, shipped_to: aware; both set for a backfill, which takes every order that
         was shipped in ``[shipped_from, shipped_to)`` and announces nothing.
     :param only_account: connection id; the run then leaves every other account alone.
+    :param dry_run: nothing is written to the ERP or sent; what would be is logged and waits.
+    :param stalled_after_hours: by stage, instead of the defaults; see ``stages``.
     """
 
     run_id: str
@@ -23,6 +25,8 @@ class Run:
     shipped_to: datetime | None = None
     only_account: str | None = None
     accept_closures: bool = False
+    dry_run: bool = False
+    stalled_after_hours: dict[str, float] | None = None
 
     @property
     def is_backfill(self) -> bool:

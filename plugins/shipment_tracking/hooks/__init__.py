@@ -4,9 +4,11 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "channels": "channel_hook",
     "erp": "erp_hook",
     "is_account": "platform_hook",
     "lane": "run_hook",
+    "lease_owner": "run_hook",
     "now": "clock_hook",
     "this_run": "run_hook",
     "warehouse": "warehouse_hook",
