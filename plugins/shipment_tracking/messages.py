@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,10 @@ _MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
+_EXAMPLES = dict.fromkeys(map(str, Status), NOTICE) | {STALLED: ALARM, CLEARED: ALARM}
+_ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False)
+
+
 class Messages:
     """
     All texts of one language.
@@ -67,10 +72,9 @@ class Messages:
     """
 
     def __init__(self, language: str) -> None:
-        self._environment = Environment(undefined=StrictUndefined, autoescape=False)
+        self._paths = {word: include_path(f"messages/{language}/{word}.txt") for word in _EXAMPLES}
         self._templates = {
-            word: self._load(include_path(f"messages/{language}/{word}.txt"), example)
-            for word, example in _examples().items()
+            word: _load(path, path.stat().st_mtime_ns, word) for word, path in self._paths.items()
         }
 
     def text(self, word: str, facts: Mapping[str, Any]) -> str:
@@ -79,34 +83,31 @@ class Messages:
 
         :raises MessageError: it cannot be rendered with these facts.
         """
-        path, template = self._templates[word]
-        return _render(path, template, facts)
-
-    def _load(self, path: Path, example: Mapping[str, Any]) -> tuple[Path, Template]:
-        try:
-            source = path.read_text(encoding="utf-8")
-            tree = self._environment.parse(source)
-            template = self._environment.from_string(source)
-        except TemplateSyntaxError as error:
-            raise MessageError(f"{path}, line {error.lineno}: {error.message}") from error
-        except ValueError as error:
-            raise MessageError(f"{path} is no UTF-8 text") from error
-        unknown = (
-            find_undeclared_variables(tree) - example.keys() - self._environment.globals.keys()
-        )
-        for name in tree.find_all(Name):
-            if name.name in unknown:
-                raise MessageError(
-                    f"{path}, line {name.lineno}: {name.name} is unknown; known are "
-                    f"{', '.join(example)}"
-                )
-        for facts in (example, _sparse(example)):
-            _render(path, template, facts)
-        return path, template
+        return _render(self._paths[word], self._templates[word], facts)
 
 
-def _examples() -> dict[str, dict[str, Any]]:
-    return dict.fromkeys(map(str, Status), NOTICE) | {STALLED: ALARM, CLEARED: ALARM}
+@cache
+def _load(path: Path, changed: int, word: str) -> Template:
+    """The template of a file, checked with examples of all it may be given."""
+    example = _EXAMPLES[word]
+    try:
+        source = path.read_text(encoding="utf-8")
+        tree = _ENVIRONMENT.parse(source)
+        template = _ENVIRONMENT.from_string(source)
+    except TemplateSyntaxError as error:
+        raise MessageError(f"{path}, line {error.lineno}: {error.message}") from error
+    except ValueError as error:
+        raise MessageError(f"{path} is no UTF-8 text") from error
+    unknown = find_undeclared_variables(tree) - example.keys() - _ENVIRONMENT.globals.keys()
+    for name in tree.find_all(Name):
+        if name.name in unknown:
+            raise MessageError(
+                f"{path}, line {name.lineno}: {name.name} is unknown; known are "
+                f"{', '.join(example)}"
+            )
+    for facts in (example, _sparse(example)):
+        _render(path, template, facts)
+    return template
 
 
 def _sparse(example: Mapping[str, Any]) -> dict[str, Any]:
