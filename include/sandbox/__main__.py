@@ -1,4 +1,7 @@
-"""`python -m sandbox`: serve the stand-in platform, fill the demo ERP, run a private PostgreSQL."""
+"""
+`python -m sandbox`: serve the stand-in platform, fill the demo ERP, receive notices, run a private
+PostgreSQL.
+"""
 
 import argparse
 import json
@@ -11,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sandbox.receiver import Delivery
     from sandbox.world import World
 
 ACCOUNTS = "platform_1688,platform_1688_east,platform_1688_south"
@@ -112,6 +116,37 @@ def _run_platform(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_receiver_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=8690, help="default: %(default)s; 0 is any")
+    parser.add_argument(
+        "--audiences",
+        default="ops,customers",
+        help="each has an endpoint and a connection notify_<audience> (default: %(default)s)",
+    )
+
+
+def _run_receiver(arguments: argparse.Namespace) -> int:
+    from sandbox.receiver import Receiver, connections
+
+    names = arguments.audiences.split(",")
+    stopped = threading.Event()
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wanted, lambda *_: stopped.set())
+    with Receiver(*names, port=arguments.port, told=_print_delivery) as receiver:
+        print(f"receiver  {receiver.base_url}")
+        print(f"control   {receiver.base_url}/control/mood (POST; and deliveries, refusals, clear)")
+        for name, connection in connections(receiver, names).items():
+            print(f"{name}  {json.dumps(connection)}")
+        print("stop with Ctrl-C", flush=True)
+        stopped.wait()
+    return 0
+
+
+def _print_delivery(delivery: "Delivery") -> None:
+    said = delivery.body.get("text", "")
+    print(f"{delivery.at:%T}  {delivery.channel}  {delivery.event_id}  {said}", flush=True)
+
+
 def _add_erp_arguments(parser: argparse.ArgumentParser) -> None:
     add_world_arguments(parser)
     parser.add_argument(
@@ -190,6 +225,9 @@ COMMANDS = {
         "create the demo ERP's table and fill it as of a world time",
         _add_erp_arguments,
         _run_erp,
+    ),
+    "receiver": Command(
+        "receive notices on 127.0.0.1 and print them", _add_receiver_arguments, _run_receiver
     ),
     "postgres": Command(
         "start, stop or remove a private PostgreSQL in a folder",

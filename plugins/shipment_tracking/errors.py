@@ -5,12 +5,15 @@ Errors, named by what to do about them.
     ├── PersonNeededError       trying again is useless: a person must act, the text says how
     │   ├── ConnectionFieldError    an Airflow connection lacks something
     │   ├── StatementError          an ERP statement or its folder breaks the contract
+    │   ├── MessageError            a notice's text cannot be written
     │   ├── ParamError              the params of a run contradict each other
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
     │   ├── LaneStoppedError        most of an account's orders fail alike
     │   ├── AuthError               the platform does not let this account in
     │   └── PlatformBugError        the platform calls our request malformed
+    ├── DeliveryError           a receiver did not take a message: it is sent again later
+    ├── ChannelDownError        channels failed in this run; the others got everything
     ├── ReplyError              a stored reply cannot be read: it is tried again, then set aside
     ├── WritebackError          the ERP takes most writes not: they are tried again
     └── PlatformError           a platform answered something else than data
@@ -36,6 +39,10 @@ class ConnectionFieldError(PersonNeededError, ValueError):
     """A field of an Airflow connection is missing, unknown or unusable; the text names both."""
 
 
+class MessageError(PersonNeededError, ValueError):
+    """A text under ``include/messages`` cannot be used; the text names the file and the line."""
+
+
 class ParamError(PersonNeededError, ValueError):
     """The params of a run contradict each other."""
 
@@ -54,6 +61,22 @@ class ClosureRefusedError(PersonNeededError):
 
 class LaneStoppedError(PersonNeededError):
     """Most orders of one account fail for the same reason; the text names the account."""
+
+
+class DeliveryError(ShipmentTrackingError):
+    """
+    A receiver did not take a message; neither its address nor a secret is in the text.
+
+    :param retry_after: seconds the receiver asked us to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ChannelDownError(ShipmentTrackingError):
+    """A channel failed in this run; what waits for it is kept, and all else was sent."""
 
 
 class ReplyError(ShipmentTrackingError, ValueError):

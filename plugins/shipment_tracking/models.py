@@ -15,6 +15,7 @@ class Run:
         was shipped in ``[shipped_from, shipped_to)`` and announces nothing.
     :param only_account: connection id; the run then leaves every other account alone.
     :param dry_run: nothing is written to the ERP or sent; it waits for the next real run.
+    :param stalled_after_hours: by stage, instead of the defaults; see ``stages``.
     """
 
     run_id: str
@@ -25,6 +26,7 @@ class Run:
     only_account: str | None = None
     accept_closures: bool = False
     dry_run: bool = False
+    stalled_after_hours: dict[str, float] | None = None
 
     @property
     def is_backfill(self) -> bool:

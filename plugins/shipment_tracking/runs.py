@@ -18,6 +18,7 @@ NUMBERS = (
     "events_duplicate",
     "changes",
     "signed",
+    "notices_sent",
     "failed_orders",
 )
 

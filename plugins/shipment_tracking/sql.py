@@ -1,4 +1,4 @@
-"""Reads the statements under ``include/sql``; a file in the owner's own folder wins."""
+"""Reads the statements under ``include/sql``; an owner's own file of any place there wins."""
 
 import os
 import re
@@ -22,20 +22,30 @@ def include_folder() -> Path:
     return installed if installed.is_dir() else package.parents[1] / "include"
 
 
-def statement_path(name: str) -> Path:
+def include_path(place: str) -> Path:
     """
-    The file that holds a statement.
+    A file of ``include``: the owner's when there is one, else the project's.
 
-    :param name: path below ``sql`` without its ending, such as ``erp/extract_orders``.
+    :param place: path below ``include``, such as ``messages/zh/signed.txt``.
     :raises StatementError: the owner's folder is missing or holds a file that replaces nothing.
     """
     owner = os.environ.get(OWNER_FOLDER)
     if owner:
         _refuse_unknown_files(Path(owner))
-        own = Path(owner) / "sql" / f"{name}.sql"
+        own = Path(owner) / place
         if own.is_file():
             return own
-    return include_folder() / "sql" / f"{name}.sql"
+    return include_folder() / place
+
+
+def statement_path(name: str) -> Path:
+    """
+    The file that holds a statement.
+
+    :param name: path below ``sql`` without its ending, such as ``erp/extract_orders``.
+    :raises StatementError: as ``include_path``.
+    """
+    return include_path(f"sql/{name}.sql")
 
 
 def statement(name: str, *, binds: set[str] | None = None) -> TextClause:

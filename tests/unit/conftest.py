@@ -7,13 +7,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import URL, Engine, Row, create_engine, insert, text
+from sqlalchemy import URL, Connection, Engine, Row, create_engine, insert, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from sandbox.erp import DemoErp, erp_order
+from sandbox.receiver import Receiver
+from shipment_tracking.channels.destination import Channels, Destination
+from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.sql import statement
 
@@ -150,3 +154,142 @@ def _somebody_waits(warehouse: Engine) -> bool:
             " where datname = current_database() and wait_event_type = 'Lock'"
         )
         return bool(connection.scalar(waiting))
+
+
+def _insert(connection: Connection, table: str, **values: Any) -> Any:
+    names, binds = ", ".join(values), ", ".join(f":{name}" for name in values)
+    row = connection.execute(
+        text(f"insert into tracking.{table} ({names}) values ({binds}) returning *"),  # noqa: S608
+        values,
+    )
+    return row.one()[0]
+
+
+@pytest.fixture
+def insert(warehouse: Engine) -> Callable[..., Any]:
+    """Insert a row by hand; returns the value of its first column."""
+
+    def add(table: str, **values: Any) -> Any:
+        with warehouse.begin() as connection:
+            return _insert(connection, table, **values)
+
+    return add
+
+
+@pytest.fixture
+def ship(warehouse: Engine) -> Callable[..., int]:
+    """A parcel of an open order, SO1 and YT1 for number 1; returns its id."""
+
+    def add(
+        number: int = 1,
+        *,
+        account: str = "platform_1688",
+        shipped_at: datetime | None = NOW - timedelta(days=1),
+        **changes: Any,
+    ) -> int:
+        first_seen_at = NOW - timedelta(days=1)
+        shipment: dict[str, Any] = {
+            "account": account,
+            "consignment_id": f"LP{number}",
+            "waybill_no": f"YT{number}",
+            "carrier_name": "圆通速递",
+            "last_event": "快件已到达测试转运中心",
+        }
+        with warehouse.begin() as connection:
+            order_id = _insert(
+                connection,
+                "tracked_order",
+                platform="1688",
+                account=account,
+                platform_order_id=f"29{number}",
+                first_seen_at=first_seen_at,
+            )
+            _insert(
+                connection,
+                "erp_row",
+                erp_key=f"SO{number}",
+                order_id=order_id,
+                account=account,
+                shipped_at=shipped_at,
+                listed=True,
+                first_seen_at=first_seen_at,
+            )
+            shipment_id = _insert(connection, "shipment", **shipment | changes)
+            _insert(
+                connection,
+                "order_shipment",
+                order_id=order_id,
+                shipment_id=shipment_id,
+                first_seen_at=first_seen_at,
+            )
+        return int(shipment_id)
+
+    return add
+
+
+@pytest.fixture
+def change(warehouse: Engine) -> Callable[..., UUID]:
+    """A change of a parcel's status with its notice, as loading writes both; returns its id."""
+
+    def add(
+        shipment_id: int, to_status: str, *, hours: float = 0, held: bool = False, was: str = ""
+    ) -> UUID:
+        event_id = uuid4()
+        at = NOW + timedelta(hours=hours)
+        with warehouse.begin() as connection:
+            _insert(
+                connection,
+                "status_change",
+                event_id=event_id,
+                shipment_id=shipment_id,
+                from_status=was or "pending",
+                to_status=to_status,
+                occurred_at=at - timedelta(minutes=20),
+                detected_at=at,
+                run_id="run",
+            )
+            _insert(
+                connection,
+                "notification",
+                event_id=event_id,
+                shipment_id=shipment_id,
+                reason=to_status,
+                state="pending",
+                created_at=at,
+                due_at=None if held else at,
+            )
+        return event_id
+
+    return add
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver with an endpoint for each of some audiences, and a second one for ops."""
+    with Receiver("ops", "phone", "customers", "platform_1688", "platform_1688_east") as running:
+        yield running
+
+
+@pytest.fixture
+def destination(receiver: Receiver) -> Callable[..., Destination]:
+    """A channel of an audience: its own endpoint of the receiver, or another one."""
+
+    def make(audience: str = "ops", name: str = "", **options: Any) -> Destination:
+        name = name or audience
+        channel = Webhook(receiver.url(name), receiver.secret(name))
+        return Destination(audience, name, channel, **options)
+
+    return make
+
+
+@pytest.fixture
+def to(destination: Callable[..., Destination]) -> Callable[..., Any]:
+    """Gives a step these destinations and no others; ``ops/phone`` is channel phone of ops."""
+
+    def channels(*wanted: str | Destination, **broken: Exception) -> Any:
+        found = [
+            destination(*each.split("/")) if isinstance(each, str) else each for each in wanted
+        ]
+        return lambda accounts: Channels(found, broken)  # type: ignore[arg-type]
+
+    return channels

@@ -26,14 +26,24 @@ cleared as (
     where
         stall.shipment_id = finished.shipment_id
         and stall.cleared_at is null
+),
+
+waiting as (
+    select notification.notification_id
+    from tracking.notification
+    inner join finished on notification.shipment_id = finished.shipment_id
+    where
+        notification.state = 'pending'
+        and finished.nobody_cares
+    order by notification.notification_id
+    for update of notification
 )
 
 update tracking.notification
 set
     state = 'suppressed',
     reason = 'closed'
-from finished
+from waiting
 where
-    notification.shipment_id = finished.shipment_id
+    notification.notification_id = waiting.notification_id
     and notification.state = 'pending'
-    and finished.nobody_cares

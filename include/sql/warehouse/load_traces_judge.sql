@@ -6,6 +6,10 @@ set
     signed_at = verdict.signed_at,
     sign_seen_at = verdict.sign_seen_at,
     sign_confirmed_at = verdict.sign_confirmed_at,
+    sign_was_confirmed
+    = shipment.sign_was_confirmed
+    or shipment.sign_confirmed_at is not null
+    or verdict.sign_confirmed_at is not null,
     unsettled = false,
     event_count = coalesce(summary.event_count, 0),
     first_event_at = summary.first_event_at,

@@ -9,5 +9,6 @@ set
     events_duplicate = events_duplicate + :events_duplicate,
     changes = changes + :changes,
     signed = signed + :signed,
+    notices_sent = notices_sent + :notices_sent,
     failed_orders = failed_orders + :failed_orders
 where run_id = :run_id

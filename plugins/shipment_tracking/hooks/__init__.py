@@ -5,10 +5,12 @@ from typing import Any
 
 _HOMES = {
     "PARAMS": "run_params",
+    "channels": "channel_hook",
     "erp": "erp_hook",
     "erp_writer": "erp_hook",
     "is_account": "platform_hook",
     "lane": "run_hook",
+    "lease_owner": "run_hook",
     "now": "clock_hook",
     "this_run": "run_hook",
     "warehouse": "warehouse_hook",

@@ -29,14 +29,15 @@ def refuse_simulated_clock(gateway: str) -> None:
 
     :raises ConnectionFieldError: a simulated clock is set and the gateway is not on loopback.
     """
-    if os.environ.get(CLOCK_URL) and not _is_loopback(urlsplit(gateway).hostname or ""):
+    if os.environ.get(CLOCK_URL) and not is_loopback(urlsplit(gateway).hostname or ""):
         raise ConnectionFieldError(
             f"{CLOCK_URL} is set, so time is simulated, but {gateway} is not on this machine: "
             f"unset {CLOCK_URL} to work with a real platform"
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
     if host == "localhost":
         return True
     try:

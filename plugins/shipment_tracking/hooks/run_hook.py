@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import get_current_context
 
+from shipment_tracking import stages
 from shipment_tracking.errors import ParamError
 from shipment_tracking.hooks import clock_hook, platform_hook, warehouse_hook
 from shipment_tracking.models import Run
@@ -23,11 +24,14 @@ def this_run() -> Run:
 
     A backfill takes its interval from Airflow, a manual run from its params.
 
-    :raises ParamError: only one of ``shipped_from`` and ``shipped_to`` is given.
+    :raises ParamError: only one of ``shipped_from`` and ``shipped_to`` is given, or
+        ``stalled_after_hours`` makes no sense.
     """
     context = get_current_context()
     dag_run, params = context["dag_run"], context["params"]
     shipped_from, shipped_to = _interval(context, params)
+    stalled_after_hours = params.get("stalled_after_hours") or None
+    stages.thresholds(stalled_after_hours)
     return Run(
         run_id=dag_run.run_id,
         run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
@@ -37,6 +41,7 @@ def this_run() -> Run:
         only_account=params.get("only_account") or None,
         accept_closures=bool(params.get("accept_closures")),
         dry_run=bool(params.get("dry_run")),
+        stalled_after_hours=stalled_after_hours,
     )
 
 

@@ -32,15 +32,30 @@ alter table tracking.notification
 comment on column tracking.notification.digest is
     'An alarm, sent together with others; else a notice of its own.';
 drop index tracking.notification_pending;
+drop index tracking.notification_shipment;
+create index notification_shipment on tracking.notification (shipment_id, audience, channel);
 create index notification_unaddressed on tracking.notification (notification_id)
     where state = 'pending' and channel = '';
 create index notification_due on tracking.notification (audience, channel, due_at)
     where state = 'pending';
+create index notification_leased on tracking.notification (lease_owner)
+    where lease_owner is not null;
 
-alter table tracking.stall add column event_id uuid;
-comment on column tracking.stall.event_id is 'Of the alarm that tells of it.';
+alter table tracking.stall
+    add column event_id uuid,
+    add column cleared_event_id uuid;
+comment on column tracking.stall.event_id is
+    'Of the alarm that tells of it; cleared_event_id: of the notice that it is over.';
 create unique index stall_event on tracking.stall (event_id);
+create unique index stall_cleared_event on tracking.stall (cleared_event_id);
 create index stall_open on tracking.stall (shipment_id) where cleared_at is null;
+
+alter table tracking.shipment
+    add column sign_was_confirmed boolean not null default false;
+comment on column tracking.shipment.sign_was_confirmed is
+    'Whether its sign was ever confirmed, even if it was withdrawn since.';
+create index shipment_sign_withdrawn on tracking.shipment (shipment_id)
+    where sign_was_confirmed and status <> 'signed';
 
 update tracking.shipment set unsettled = true;
 """

@@ -1,0 +1,70 @@
+"""Who is told of what, and by which channel."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from shipment_tracking.errors import ConnectionFieldError
+
+OPS = "ops"
+CUSTOMERS = "customers"
+LANGUAGES = ("zh", "en")
+
+
+class Channel(Protocol):
+    """What every kind of channel can do."""
+
+    def send(self, event_id: UUID, body: Mapping[str, Any]) -> None:
+        """
+        Send one message; when this returns, the receiver has it.
+
+        :raises DeliveryError: it may not have it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """
+    One channel of one audience.
+
+    :param audience: ``ops``, ``customers``, or an account, which is told of its own parcels only.
+    :param channel_name: unique within the audience.
+    :param statuses: the statuses it wants to hear of, and ``stalled`` for alarms; None: all.
+    """
+
+    audience: str
+    channel_name: str
+    channel: Channel
+    language: str = LANGUAGES[0]
+    statuses: tuple[str, ...] | None = None
+
+    @property
+    def account(self) -> str | None:
+        """The only account it is told of, if it is not told of all."""
+        return account_of(self.audience)
+
+    def __str__(self) -> str:
+        return f"connection {connection_id(self.audience)}, channel {self.channel_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """
+    Every destination there is.
+
+    :param broken: by audience, why its connection cannot be used; its notices wait.
+    """
+
+    destinations: Sequence[Destination]
+    broken: Mapping[str, ConnectionFieldError]
+
+
+def connection_id(audience: str) -> str:
+    """The Airflow connection that names an audience's channels."""
+    return f"notify_{audience}"
+
+
+def account_of(audience: str) -> str | None:
+    """The account that an audience is; None for those who are told of every account."""
+    return None if audience in (OPS, CUSTOMERS) else audience

@@ -1,0 +1,137 @@
+"""The texts of notices: ``include/messages/<language>/<word>.txt``, checked before any is sent."""
+
+import traceback
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
+from jinja2.nodes import Name
+
+from shipment_tracking.errors import MessageError
+from shipment_tracking.sql import include_path
+from shipment_tracking.statuses import Status
+
+STALLED = "stalled"
+CLEARED = "cleared"
+
+_ORDER = {"erp_key": "SO1", "platform_order_id": "290000000000000001"}
+_PARCEL: dict[str, Any] = {
+    "platform": "1688",
+    "account": "platform_1688",
+    "orders": [_ORDER],
+    "consignment_id": "LP1",
+    "waybill_no": "YT1",
+    "carrier_name": "圆通速递",
+    "latest_trace": "快件已到达测试转运中心",
+}
+NOTICE: dict[str, Any] = _PARCEL | {
+    "event_id": "6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11",
+    "reason": "signed",
+    "from_status": "out_for_delivery",
+    "to_status": "signed",
+    "occurred_at": "2026-03-02T12:00:00+08:00",
+    "detected_at": "2026-03-02T12:30:00+08:00",
+    "sign_kind": "self",
+    "contacts": [{"erp_key": "SO1", "phone": "19900000000", "name": "测试", "language": "zh"}],
+}
+"""What a status' text may name, with an example of each; times are ISO 8601 in Shanghai."""
+
+ALARM: dict[str, Any] = {
+    "items": [
+        _PARCEL
+        | {
+            "event_id": "6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11",
+            "reason": "stalled",
+            "stage": "in_transit",
+            "status": "in_transit",
+            "since": "2026-02-27T12:00:00+08:00",
+            "hours": 72.5,
+            "threshold_hours": 72.0,
+        }
+    ]
+}
+"""What an alarm's text may name, with an example of each."""
+
+_MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_kind")
+# What a template's expressions can raise when they are given something that does not fit.
+_FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+_EXAMPLES = dict.fromkeys(map(str, Status), NOTICE) | {STALLED: ALARM, CLEARED: ALARM}
+_ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False)
+
+
+class Messages:
+    """
+    All texts of one language.
+
+    :raises MessageError: one of them has a mistake; the text names the file and the line.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._paths = {word: include_path(f"messages/{language}/{word}.txt") for word in _EXAMPLES}
+        self._templates = {
+            word: _load(path, path.stat().st_mtime_ns, word) for word, path in self._paths.items()
+        }
+
+    def text(self, word: str, facts: Mapping[str, Any]) -> str:
+        """
+        The text for a status, ``stalled`` or ``cleared``.
+
+        :raises MessageError: it cannot be rendered with these facts.
+        """
+        return _render(self._paths[word], self._templates[word], facts)
+
+
+@cache
+def _load(path: Path, changed: int, word: str) -> Template:
+    """The template of a file, checked with examples of all it may be given."""
+    example = _EXAMPLES[word]
+    try:
+        source = path.read_text(encoding="utf-8")
+        tree = _ENVIRONMENT.parse(source)
+        template = _ENVIRONMENT.from_string(source)
+    except TemplateSyntaxError as error:
+        raise MessageError(f"{path}, line {error.lineno}: {error.message}") from error
+    except ValueError as error:
+        raise MessageError(f"{path} is no UTF-8 text") from error
+    unknown = find_undeclared_variables(tree) - example.keys() - _ENVIRONMENT.globals.keys()
+    for name in tree.find_all(Name):
+        if name.name in unknown:
+            raise MessageError(
+                f"{path}, line {name.lineno}: {name.name} is unknown; known are "
+                f"{', '.join(example)}"
+            )
+    for facts in (example, _sparse(example)):
+        _render(path, template, facts)
+    return template
+
+
+def _sparse(example: Mapping[str, Any]) -> dict[str, Any]:
+    """The same facts when little is known."""
+    return {
+        name: None
+        if name in _MAY_BE_NULL
+        else [_sparse(each) for each in value]
+        if name == "items"
+        else []
+        if isinstance(value, list)
+        else value
+        for name, value in example.items()
+    }
+
+
+def _render(path: Path, template: Template, facts: Mapping[str, Any]) -> str:
+    try:
+        return template.render(facts).strip()
+    except _FAILURES as error:
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == "<template>"
+        ]
+        line = f", line {lines[-1]}" if lines else ""
+        raise MessageError(f"{path}{line}: {error}; known are {', '.join(facts)}") from error

@@ -1,0 +1,161 @@
+"""Raises one alarm for each parcel that stands still, and says when it moves again."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import Connection, Engine, Row
+
+from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
+from shipment_tracking.messages import CLEARED, STALLED, Messages
+from shipment_tracking.models import Run
+from shipment_tracking.outbox import BUDGET, LEASE, Claim, Letter, Outbox, counts, shanghai
+from shipment_tracking.sql import statement
+from shipment_tracking.stages import thresholds
+from shipment_tracking.statuses import CONTRADICTS_SIGN
+
+EVENT_IDS = UUID("c1f1b1c4-3d0a-5f0e-8f44-5b6d3a9f2e70")
+MOST_ITEMS = 1000
+"""Alarms in one message; further ones go into the next."""
+
+
+def run(
+    warehouse: Engine,
+    this_run: Run,
+    *,
+    channels: Callable[[Sequence[str]], Channels],
+    owner: str,
+    now: datetime,
+    budget: timedelta = BUDGET,
+    lease: timedelta = LEASE,
+) -> dict[str, int]:
+    """
+    Open a stall for each parcel that stands still for too long, clear those that moved, and tell
+    ops and accounts of both, one message a channel.
+
+    A dry run opens, clears and sends nothing; it logs what would be sent.
+
+    :param channels: by accounts, every destination that their alarms may have.
+    :param owner: who holds the leases; the same for every try of the task.
+    :param budget: wall-clock time after which nothing new is claimed.
+    :returns: stalls ``opened`` and ``cleared``, and how many alarms were ``sent``, ``failed``, are
+        ``dead`` or ``suppressed``.
+    :raises ParamError: ``stalled_after_hours`` makes no sense.
+    :raises ChannelDownError: a channel failed in this run; everything else was sent.
+    :raises PersonNeededError: a connection or a text cannot be used; everything else was sent.
+    """
+    hours = thresholds(this_run.stalled_after_hours)
+    outbox = Outbox(warehouse, this_run, owner, now, digest=True, lease=lease)
+    with warehouse.connect() as connection:
+        stalls = _keep_stalls(connection, this_run, hours, now)
+        accounts = outbox.accounts(connection)
+        if this_run.dry_run:
+            outbox.address(connection, _for_staff(channels(accounts)), accounts)
+            outbox.preview(connection, accounts)
+            connection.rollback()
+            return stalls | counts({})
+        connection.commit()
+    if not accounts:
+        return stalls | counts({})
+    found = _for_staff(channels(accounts))
+    with warehouse.begin() as connection:
+        addressed = outbox.address(connection, found, accounts)
+    compose = partial(_write, outbox)
+    sent = outbox.deliver(found, accounts, compose, batch=MOST_ITEMS, budget=budget)
+    return stalls | counts(addressed + sent)
+
+
+def _keep_stalls(
+    connection: Connection, this_run: Run, hours: dict[str, float], now: datetime
+) -> dict[str, int]:
+    """Clear and open stalls with their notices, within the caller's transaction."""
+
+    def execute(name: str, **binds: Any) -> Any:
+        return connection.execute(statement(f"warehouse/{name}"), binds)
+
+    execute("outbox_one_at_a_time")
+    execute("report_stalled_stage")
+    execute(
+        "report_stalled_standing",
+        only_account=this_run.only_account,
+        stages=list(hours),
+        hours=list(hours.values()),
+        withdrawing=[str(status) for status in CONTRADICTS_SIGN],
+    )
+    cleared = [
+        {
+            "stall_id": row.stall_id,
+            "event_id": row.event_id,
+            "cleared_event_id": uuid5(EVENT_IDS, f"{row.event_id}/{CLEARED}"),
+        }
+        for row in execute("report_stalled_clear", now=now, only_account=this_run.only_account)
+    ]
+    if cleared:
+        execute("report_stalled_tell_cleared", cleared=json.dumps(cleared, default=str), now=now)
+    found = [_stall(row) for row in execute("report_stalled_new", now=now)]
+    if found:
+        execute("report_stalled_open", stalls=json.dumps(found, default=str), now=now)
+    return {"opened": len(found), "cleared": len(cleared)}
+
+
+def _stall(row: Row[Any]) -> dict[str, Any]:
+    since = row.since.astimezone(UTC).isoformat()
+    name = f"{row.account}/{row.consignment_id}/{row.stage}/{since}"
+    return {
+        "shipment_id": row.shipment_id,
+        "stage": row.stage,
+        "since": row.since,
+        "threshold_hours": row.threshold_hours,
+        "event_id": uuid5(EVENT_IDS, name),
+    }
+
+
+def _for_staff(found: Channels) -> Channels:
+    """The same without customers: an alarm is nothing for them."""
+    return Channels(
+        [each for each in found.destinations if each.audience != CUSTOMERS],
+        {audience: error for audience, error in found.broken.items() if audience != CUSTOMERS},
+    )
+
+
+def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
+    """All claimed alarms as one letter."""
+    messages = Messages(destination.language)
+    rows = outbox.contents(claims)
+    items = [_item(claim, rows[claim.notification_id]) for claim in claims]
+    event_id = uuid5(EVENT_IDS, " ".join(sorted(item["event_id"] for item in items)))
+    texts = [
+        messages.text(word, {"items": told})
+        for word in (STALLED, CLEARED)
+        if (told := [item for item in items if item["reason"] == word])
+    ]
+    body = {
+        "event_id": str(event_id),
+        "reason": STALLED,
+        "items": items,
+        "text": "\n\n".join(texts),
+    }
+    return [Letter(claims, event_id, body)]
+
+
+def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:
+    stood = row.stalled_until - row.since
+    return {
+        "event_id": str(claim.event_id),
+        "reason": claim.reason.partition(":")[0],
+        "stage": row.stage,
+        "status": row.status,
+        "since": shanghai(row.since),
+        "hours": round(stood / timedelta(hours=1), 1),
+        "threshold_hours": float(row.threshold_hours),
+        "platform": row.platform,
+        "account": row.account,
+        "orders": row.orders,
+        "consignment_id": row.consignment_id,
+        "waybill_no": row.waybill_no,
+        "carrier_name": row.carrier_name,
+        "latest_trace": row.latest_trace,
+    }

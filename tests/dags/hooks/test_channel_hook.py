@@ -1,0 +1,167 @@
+"""Channels come from Airflow connections; a broken field is named and stops no other audience."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from shipment_tracking.errors import ConnectionFieldError
+
+CHANNEL = {"type": "webhook", "url": "https://hooks.example/HIDDEN-token", "secret": "HIDDEN"}
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch, airflow_database: URL) -> Callable[..., None]:
+    """Defines the connection of an audience with these channels."""
+
+    def define(audience: str, *channels: Any, conn_type: str = "generic", **extra: Any) -> None:
+        found = {"conn_type": conn_type, "extra": {"channels": list(channels)} | extra}
+        monkeypatch.setenv(f"AIRFLOW_CONN_NOTIFY_{audience.upper()}", json.dumps(found))
+
+    return define
+
+
+def test_each_channel_of_an_audience_becomes_a_destination(connect: Callable[..., None]) -> None:
+    from shipment_tracking.hooks.channel_hook import ChannelHook
+
+    connect(
+        "ops",
+        CHANNEL,
+        CHANNEL | {"name": "night", "language": "en", "statuses": ["signed", "stalled"]},
+    )
+
+    usual, night = ChannelHook("ops").get_conn()
+
+    assert (usual.audience, usual.channel_name, usual.language) == ("ops", "webhook", "zh")
+    assert (usual.account, usual.statuses) == (None, None)
+    assert (night.channel_name, night.language) == ("night", "en")
+    assert night.statuses == ("signed", "stalled")
+    assert "HIDDEN" not in repr(usual)
+
+
+def test_an_accounts_audience_is_told_of_that_account_only(connect: Callable[..., None]) -> None:
+    from shipment_tracking.hooks.channel_hook import channels
+
+    connect("platform_1688", CHANNEL)
+
+    (destination,) = channels(["platform_1688", "platform_1688_east"]).destinations
+
+    assert destination.account == destination.audience == "platform_1688"
+    assert str(destination) == "connection notify_platform_1688, channel webhook"
+
+
+def test_no_connection_is_no_channel(airflow_database: URL) -> None:
+    from shipment_tracking.hooks.channel_hook import channels
+
+    found = channels(["platform_1688"])
+
+    assert (found.destinations, found.broken) == ([], {})
+
+
+def test_a_broken_audience_stops_no_other(connect: Callable[..., None]) -> None:
+    from shipment_tracking.hooks.channel_hook import channels
+
+    connect("ops", CHANNEL)
+    connect("customers", CHANNEL | {"secret": ""})
+
+    found = channels([])
+
+    assert [each.audience for each in found.destinations] == ["ops"]
+    assert str(found.broken["customers"]).startswith("connection notify_customers: ")
+
+
+@pytest.mark.parametrize(
+    ("channel", "named"),
+    [
+        (CHANNEL | {"type": "pigeon"}, "channel 1: type is 'pigeon'; it must be one of webhook"),
+        (CHANNEL | {"type": None}, "type is None"),
+        (CHANNEL | {"sekret": "HIDDEN"}, "unknown fields sekret; known are type, url, secret"),
+        (CHANNEL | {"url": ""}, "channel webhook: url is missing"),
+        (CHANNEL | {"url": "hooks.example/HIDDEN"}, "url is no http or https address"),
+        (CHANNEL | {"url": "http://[HIDDEN"}, "url is no http or https address"),
+        (CHANNEL | {"url": "http://h:99999/HIDDEN"}, "url is no http or https address"),
+        (CHANNEL | {"secret": None}, "channel webhook: secret is missing"),
+        (CHANNEL | {"name": ""}, "name is ''"),
+        (CHANNEL | {"language": "de"}, "language is 'de'; it must be one of zh, en"),
+        (CHANNEL | {"statuses": ["delivered"]}, "some of pending, info_received"),
+        (CHANNEL | {"statuses": []}, "statuses is []"),
+        (CHANNEL | {"statuses": "signed"}, "statuses is 'signed'"),
+        ("webhook", "channel 1 is no object"),
+    ],
+)
+def test_a_broken_field_is_named_with_its_connection(
+    connect: Callable[..., None], channel: Any, named: str
+) -> None:
+    from shipment_tracking.hooks.channel_hook import ChannelHook
+
+    connect("ops", channel)
+
+    with pytest.raises(ConnectionFieldError, match="connection notify_ops: ") as caught:
+        ChannelHook("ops").get_conn()
+
+    assert named in str(caught.value)
+    assert "HIDDEN" not in str(caught.value)
+
+
+def test_two_channels_need_two_names(connect: Callable[..., None]) -> None:
+    from shipment_tracking.hooks.channel_hook import ChannelHook
+
+    connect("ops", CHANNEL, CHANNEL)
+
+    with pytest.raises(ConnectionFieldError, match="two channels are named webhook"):
+        ChannelHook("ops").get_conn()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"conn_type": "http"}, {"channels": None}, {"channel": [CHANNEL]}, {"channels": {}}]
+)
+def test_a_connection_of_another_shape_says_how_it_must_be(
+    connect: Callable[..., None], changes: dict[str, Any]
+) -> None:
+    from shipment_tracking.hooks.channel_hook import ChannelHook
+
+    connect("ops", CHANNEL, **changes)
+
+    with pytest.raises(ConnectionFieldError, match=r"generic|extra must be"):
+        ChannelHook("ops").get_conn()
+
+
+@pytest.mark.parametrize(
+    ("audience", "url", "allowed"),
+    [
+        ("customers", "http://hooks.example/x", False),
+        ("customers", "https://hooks.example/x", True),
+        ("customers", "http://127.0.0.1:8690/x", True),
+        ("customers", "http://localhost/x", True),
+        ("ops", "http://hooks.example/x", True),
+    ],
+)
+def test_customers_contacts_travel_encrypted_or_not_at_all(
+    connect: Callable[..., None], audience: str, url: str, allowed: bool
+) -> None:
+    from shipment_tracking.hooks.channel_hook import channels
+
+    connect(audience, CHANNEL | {"url": url})
+
+    found = channels([])
+
+    assert bool(found.destinations) is allowed
+    if not allowed:
+        assert "url must be https" in str(found.broken[audience])
+
+
+def test_what_the_sandbox_receiver_gives_is_a_good_connection(
+    monkeypatch: pytest.MonkeyPatch, airflow_database: URL
+) -> None:
+    from sandbox.receiver import Receiver
+    from shipment_tracking.hooks.channel_hook import channels
+
+    with Receiver("ops", "night") as receiver:
+        connection = receiver.connection("ops", "night")
+        monkeypatch.setenv("AIRFLOW_CONN_NOTIFY_OPS", json.dumps(connection))
+
+        found = channels([])
+
+    assert [each.channel_name for each in found.destinations] == ["ops", "night"]

@@ -1,0 +1,390 @@
+"""People are told of each change, with what they need to know and nothing that is not theirs."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert as insert_into
+
+from sandbox.erp import DemoErp, erp_order
+from shipment_tracking import runs
+from shipment_tracking.errors import (
+    ChannelDownError,
+    ConnectionFieldError,
+    MessageError,
+    StatementError,
+)
+from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.steps import notify_changes
+
+NONE = {"sent": 0, "failed": 0, "dead": 0, "suppressed": 0}
+
+
+@pytest.fixture
+def buyer(erp) -> Callable[..., None]:
+    """Let the ERP know who waits for an order."""
+    DemoErp(erp.engine).create()
+
+    def add(number: int = 1, **changes: Any) -> None:
+        row = {
+            "order_no": f"SO{number}",
+            "platform": "1688",
+            "shop": "platform_1688",
+            "platform_order_id": f"29{number}",
+            "status": "SHIPPED",
+            "buyer_name": "赵小满",
+            "buyer_phone": f"1990000000{number}",
+            "buyer_opted_out": 0,
+            "updated_at": datetime(2026, 3, 2),  # noqa: DTZ001
+        }
+        with erp.engine.begin() as connection:
+            connection.execute(insert_into(erp_order).values(**row | changes))
+
+    return add
+
+
+@pytest.fixture
+def notify(warehouse, erp, to, new_run, now) -> Callable[..., dict[str, int]]:
+    """Tell these destinations what changed, so many hours from noon."""
+
+    def run(
+        *wanted: Any, hours: float = 0, broken: dict[str, Any] | None = None, **of_run: Any
+    ) -> dict[str, int]:
+        this_run = new_run(now, **of_run)
+        with warehouse.begin() as connection:
+            runs.begin(connection, this_run)
+        return notify_changes.run(
+            warehouse,
+            this_run,
+            open_erp=lambda: erp,
+            channels=to(*wanted, **broken or {}),
+            owner="run",
+            now=now + timedelta(hours=hours),
+        )
+
+    return run
+
+
+@pytest.fixture
+def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Put a file into an owner's folder."""
+
+    def put(place: str, text: str) -> None:
+        file = tmp_path / "owner" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        monkeypatch.setenv(OWNER_FOLDER, str(tmp_path / "owner"))
+
+    return put
+
+
+def test_a_message_says_all_about_the_change(ship, change, notify, receiver):
+    event = change(ship(sign_kind="family", status="signed"), "signed", was="out_for_delivery")
+
+    assert notify("ops") == NONE | {"sent": 1}
+
+    (delivery,) = receiver.deliveries("ops")
+    text = delivery.body.pop("text")
+    assert delivery.body == {
+        "event_id": str(event),
+        "reason": "signed",
+        "platform": "1688",
+        "account": "platform_1688",
+        "orders": [{"erp_key": "SO1", "platform_order_id": "291"}],
+        "consignment_id": "LP1",
+        "waybill_no": "YT1",
+        "carrier_name": "圆通速递",
+        "from_status": "out_for_delivery",
+        "to_status": "signed",
+        "occurred_at": "2026-03-02T11:40:00+08:00",
+        "detected_at": "2026-03-02T12:00:00+08:00",
+        "latest_trace": "快件已到达测试转运中心",
+        "sign_kind": "family",
+    }
+    assert text.startswith("订单 SO1 的包裹（圆通速递 YT1）已签收（家人）。")
+
+
+def test_each_channel_reads_its_own_language(ship, change, notify, receiver, destination):
+    change(ship(), "out_for_delivery")
+
+    notify("ops", replace(destination("ops", "phone"), language="en"))
+
+    assert "正在派送" in receiver.deliveries("ops")[0].body["text"]
+    assert "is out for delivery" in receiver.deliveries("phone")[0].body["text"]
+
+
+def test_a_parcel_of_two_orders_names_both_but_no_row_that_waits_for_another_parcel(
+    ship, change, notify, receiver, insert, select
+):
+    first, second = ship(1), ship(2)
+    ((other_order,),) = select(
+        "order_id from tracking.tracked_order where platform_order_id = '292'"
+    )
+    insert(
+        "order_shipment", order_id=other_order, shipment_id=first, first_seen_at=datetime.now(UTC)
+    )
+    insert(
+        "erp_row",
+        erp_key="SO3",
+        order_id=other_order,
+        waybill_no="YT2",
+        listed=True,
+        first_seen_at=datetime.now(UTC),
+    )
+    insert(
+        "shipment_waybill", shipment_id=second, waybill_no="YT2", first_seen_at=datetime.now(UTC)
+    )
+    change(first, "in_transit")
+
+    notify("ops")
+
+    assert [order["erp_key"] for order in receiver.deliveries()[0].body["orders"]] == ["SO1", "SO2"]
+
+
+def test_nothing_to_tell_asks_no_connection(notify, warehouse, new_run, now):
+    def refuse(accounts: Any) -> Any:
+        raise AssertionError("asked for")
+
+    found = notify_changes.run(
+        warehouse, new_run(), open_erp=lambda: None, channels=refuse, owner="run", now=now
+    )
+
+    assert found == NONE
+
+
+def test_the_accounts_with_something_to_tell_are_asked_for(
+    ship, change, warehouse, new_run, now, to
+):
+    change(ship(1), "signed")
+    change(ship(2, account="platform_1688_east"), "signed")
+    asked: list[Any] = []
+
+    def channels(accounts: Any) -> Any:
+        asked.append(accounts)
+        return to()(accounts)
+
+    for only in (None, "platform_1688"):
+        notify_changes.run(
+            warehouse,
+            new_run(only_account=only, dry_run=True),
+            open_erp=lambda: None,
+            channels=channels,
+            owner="run",
+            now=now,
+        )
+
+    assert asked == [["platform_1688", "platform_1688_east"], ["platform_1688"]]
+
+
+def test_a_run_for_one_account_tells_of_no_other(ship, change, notify, receiver, select):
+    event = change(ship(1), "signed")
+    change(ship(2, account="platform_1688_east"), "signed")
+
+    assert notify("ops", only_account="platform_1688")["sent"] == 1
+
+    assert [each.event_id for each in receiver.deliveries()] == [str(event)]
+    assert select("account from analytics.notifications where state = 'pending'") == [
+        ("platform_1688_east",)
+    ]
+
+
+# Customers
+
+
+def test_a_customers_message_holds_the_contact_that_the_erp_names_right_now(
+    ship, change, notify, receiver, buyer, select
+):
+    buyer()
+    change(ship(), "signed")
+
+    notify("customers", "ops")
+
+    assert receiver.deliveries("customers")[0].body["contacts"] == [
+        {"erp_key": "SO1", "phone": "19900000001", "name": "赵小满", "language": "zh"}
+    ]
+    assert "contacts" not in receiver.deliveries("ops")[0].body
+    assert select("count(*) from tracking.notification as n where n::text like '%1990%'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"buyer_opted_out": 1}, {"buyer_phone": None}, {"order_no": "SO9"}]
+)
+def test_who_opted_out_or_has_no_phone_is_not_told(
+    changes, ship, change, notify, receiver, buyer, select
+):
+    buyer(**changes)
+    change(ship(), "signed")
+
+    assert notify("customers", "ops") == NONE | {"sent": 1, "suppressed": 1}
+
+    assert receiver.deliveries("customers") == []
+    assert select("state, reason from analytics.notifications where audience = 'customers'") == [
+        ("suppressed", "opted out")
+    ]
+
+
+def test_of_two_buyers_of_one_parcel_only_the_willing_one_is_told(
+    ship, change, notify, receiver, buyer, insert, select
+):
+    buyer(1, buyer_opted_out=1)
+    buyer(2)
+    parcel, _ = ship(1), ship(2)
+    ((order,),) = select("order_id from tracking.tracked_order where platform_order_id = '292'")
+    insert("order_shipment", order_id=order, shipment_id=parcel, first_seen_at=datetime.now(UTC))
+    change(parcel, "signed")
+
+    notify("customers")
+
+    body = receiver.deliveries("customers")[0].body
+    assert [each["erp_key"] for each in body["orders"]] == ["SO2"]
+    assert [each["erp_key"] for each in body["contacts"]] == ["SO2"]
+    assert "SO1" not in body["text"]
+
+
+def test_phones_never_reach_the_log(ship, change, notify, receiver, buyer, caplog):
+    caplog.set_level(logging.DEBUG)
+    buyer()
+    change(ship(), "signed")
+    receiver.go_down("customers")
+
+    with pytest.raises(ChannelDownError):
+        notify("customers")
+
+    assert "19900000001" not in caplog.text
+    assert receiver.secret("customers") not in caplog.text
+    assert "/hooks/" not in "".join(
+        record.getMessage() for record in caplog.records if "shipment_tracking" in record.name
+    )
+
+
+def test_a_contacts_statement_that_lacks_a_column_is_named_after_the_others_were_told(
+    ship, change, notify, receiver, buyer, owner, select
+):
+    buyer()
+    owner("sql/erp/find_contact.sql", "-- Mine.\nselect buyer_phone as phone from erp_order")
+    change(ship(), "signed")
+
+    with pytest.raises(StatementError, match=r"find_contact\.sql does not return name, language"):
+        notify("customers", "ops")
+
+    assert len(receiver.deliveries("ops")) == 1
+    assert select("state, attempts from analytics.notifications where channel = 'customers'") == [
+        ("pending", 0)
+    ]
+
+
+# Texts
+
+
+def test_an_owners_text_is_sent(ship, change, notify, receiver, owner):
+    owner("messages/zh/signed.txt", "您的快件 {{ waybill_no }} 到了")
+    change(ship(), "signed")
+
+    notify("ops")
+
+    assert receiver.deliveries()[0].body["text"] == "您的快件 YT1 到了"
+
+
+def test_a_mistake_in_a_text_names_file_and_line_and_stops_no_other_language(
+    ship, change, notify, receiver, owner, destination, select
+):
+    owner("messages/zh/returned.txt", "好\n{{ oder }}")
+    change(ship(), "signed")
+
+    with pytest.raises(MessageError, match=r"zh/returned\.txt, line 2: oder is unknown"):
+        notify("ops", replace(destination("ops", "phone"), language="en"))
+
+    assert len(receiver.deliveries("phone")) == 1
+    assert select("state, attempts from analytics.notifications where channel = 'ops'") == [
+        ("pending", 0)
+    ]
+
+
+# Trouble
+
+
+def test_a_broken_connection_of_one_audience_does_not_stop_the_others(
+    ship, change, notify, receiver
+):
+    change(ship(), "signed")
+    broken = {"customers": ConnectionFieldError("connection notify_customers: url is missing")}
+
+    with pytest.raises(ConnectionFieldError, match="notify_customers: url is missing"):
+        notify("ops", broken=broken)
+
+    assert len(receiver.deliveries("ops")) == 1
+
+
+def test_a_channel_that_is_down_and_a_broken_connection_are_both_named(
+    ship, change, notify, receiver
+):
+    change(ship(), "signed")
+    receiver.go_down("ops")
+    broken = {"customers": ConnectionFieldError("connection notify_customers: url is missing")}
+
+    with pytest.raises(ChannelDownError) as caught:
+        notify("ops", broken=broken)
+
+    assert "url is missing" in str(caught.value)
+    assert "connection notify_ops, channel ops: 1 notices wait: HTTP 503" in str(caught.value)
+
+
+def test_sixty_hours_of_a_dead_receiver_lose_and_double_nothing(
+    ship, change, notify, receiver, select
+):
+    receiver.go_down("ops")
+    parcels = [ship(number) for number in range(4)]
+    events: dict[int, list[str]] = {parcel: [] for parcel in parcels}
+    statuses = ["picked_up", "in_transit", "out_for_delivery", "signed"]
+    for hours in range(0, 100, 4):
+        for number, parcel in enumerate(parcels):
+            # The first parcels change early only, the last until shortly before the end.
+            if hours % 16 == 4 * number and hours < 16 * (number + 1):
+                told = len(events[parcel])
+                events[parcel].append(str(change(parcel, statuses[told], hours=hours)))
+        if hours == 60:
+            receiver.come_back("ops")
+        try:
+            notify("ops", "ops/phone", hours=hours)
+        except ChannelDownError:
+            assert hours < 60
+
+    every = sorted(event for listed in events.values() for event in listed)
+    assert sorted(each.event_id for each in receiver.deliveries("phone")) == every
+    told_late = [each.event_id for each in receiver.deliveries("ops")]
+    assert len(told_late) == len(set(told_late))
+    assert set(told_late) == {listed[-1] for listed in events.values()}
+    overtaken = select(
+        "cast(event_id as text) from tracking.notification"
+        " where channel = 'ops' and state = 'suppressed' and reason = 'overtaken'"
+    )
+    assert sorted([*told_late, *(event for (event,) in overtaken)]) == every
+
+
+# Dry run
+
+
+def test_a_dry_run_changes_nothing_and_says_what_would_be_sent(
+    ship, change, notify, receiver, select, caplog
+):
+    caplog.set_level(logging.INFO, "shipment_tracking.outbox")
+    parcel = ship(1, waybill_no="19900000007")
+    change(parcel, "picked_up", hours=-1)
+    change(parcel, "signed")
+    for number in range(2, 15):
+        change(ship(number), "in_transit")
+    before = select("* from tracking.notification order by notification_id")
+
+    assert notify("ops", "ops/phone", dry_run=True) == NONE
+
+    assert select("* from tracking.notification order by notification_id") == before
+    assert receiver.deliveries() == []
+    assert caplog.messages[0] == "dry run: 28 notices would be sent"
+    assert len(caplog.messages) == 21
+    assert "dry run: signed: parcel * of platform_1688 to ops/ops" in caplog.messages
+    assert "19900000007" not in caplog.text
+    assert notify("ops", "ops/phone") == NONE | {"sent": 28, "suppressed": 2}

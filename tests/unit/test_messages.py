@@ -1,0 +1,96 @@
+"""Every status has its text in every language; a text that cannot work is found before sending."""
+
+from pathlib import Path
+
+import pytest
+
+from shipment_tracking.channels.destination import LANGUAGES
+from shipment_tracking.errors import MessageError, StatementError
+from shipment_tracking.messages import ALARM, CLEARED, NOTICE, STALLED, Messages
+from shipment_tracking.sql import OWNER_FOLDER, include_folder
+from shipment_tracking.statuses import Status
+
+
+@pytest.fixture
+def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where an owner keeps texts in Chinese."""
+    monkeypatch.setenv(OWNER_FOLDER, str(tmp_path))
+    folder = tmp_path / "messages" / "zh"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("status", Status)
+def test_every_status_has_a_text_that_names_the_order_and_the_parcel(status, language):
+    text = Messages(language).text(status, NOTICE)
+
+    assert "SO1" in text
+    assert "YT1" in text
+    assert NOTICE["latest_trace"] in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("word", [STALLED, CLEARED])
+def test_every_alarm_has_a_text_that_names_each_parcel(word, language):
+    items = [ALARM["items"][0], ALARM["items"][0] | {"waybill_no": "YT2"}]
+
+    text = Messages(language).text(word, {"items": items})
+
+    assert "YT1" in text
+    assert "YT2" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_there_that_nobody_sends(language):
+    folder = include_folder() / "messages" / language
+
+    assert {file.stem for file in folder.iterdir()} == {*map(str, Status), STALLED, CLEARED}
+
+
+def test_an_owners_text_wins(owner):
+    (owner / "signed.txt").write_text("您的 {{ waybill_no }} 到了", encoding="utf-8")
+
+    assert Messages("zh").text("signed", NOTICE) == "您的 YT1 到了"
+    assert "正在派送" in Messages("zh").text("out_for_delivery", NOTICE)
+
+
+def test_an_owners_text_of_no_known_status_is_refused_by_name(owner):
+    (owner / "delivered.txt").write_text("x")
+
+    with pytest.raises(StatementError, match=r"delivered\.txt replaces nothing"):
+        Messages("zh")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("好\n{{ waybill_no", 2, "unexpected end"),
+        ("好\n{% if waybill_no %}x", 2, "endif"),
+        ("好\n\n{{ waybil_no }}", 3, "waybil_no is unknown; known are platform"),
+        ("好\n{{ waybill_no | shout }}", 2, "shout"),
+        ("好\n{{ orders[0].erp_kye }}", 2, "erp_kye"),
+        ("好\n{{ carrier_name + 'x' }}", 2, "NoneType"),
+        ("好\n{{ 1 / 0 }}", 2, "division"),
+    ],
+)
+def test_a_mistake_in_a_text_is_told_with_file_and_line(owner, text, line, said):
+    (owner / "signed.txt").write_text(text, encoding="utf-8")
+
+    with pytest.raises(MessageError, match=rf"signed\.txt, line {line}: ") as caught:
+        Messages("zh")
+
+    assert said in str(caught.value)
+
+
+def test_a_text_in_another_encoding_is_refused_by_name(owner):
+    (owner / "signed.txt").write_text("签收", encoding="gbk")
+
+    with pytest.raises(MessageError, match=r"signed\.txt is no UTF-8 text"):
+        Messages("zh")
+
+
+def test_a_mistake_in_one_language_leaves_the_other_alone(owner):
+    (owner / "signed.txt").write_text("{{ nothing }}")
+
+    assert Messages("en").text("signed", NOTICE)
