@@ -1,9 +1,11 @@
 """
-Every 30 minutes: from the ERP's shipped orders to trace events in the warehouse.
+Every 30 minutes: where the parcels of the ERP's shipped orders are, and who is told of it.
 
-**What it promises.** Every shipped and unsigned order of the ERP is polled once per half hour,
-every scan of its parcels is stored once, and every change of status is kept. Nothing is lost when
-a task dies: what is due is state in the warehouse, so the next run takes up the rest.
+**What it promises.** Every shipped and unsigned order of the ERP is polled once per half hour, and
+every scan of its parcels is stored once. A signed order is written back to the ERP once, and what
+people decide there stands. Every change of status is announced once to each channel that wants it,
+and a parcel that stands still gives one alarm. Nothing is lost when a task dies: what is due is
+state in the warehouse, so the next run takes up the rest.
 
 **A red run.** The ERROR line in the red task's log says which connection, statement or order is
 meant and what to do. One dead lane stops no other. Clear the red task after mending, or wait for
@@ -43,6 +45,11 @@ def warehouse_was_refused(context: Context) -> bool:
     return context["ti"].xcom_pull(task_ids="create_tables") is None
 
 
+def tells_nobody(context: Context) -> bool:
+    """Whether nothing may be sent: a backfill announces nothing."""
+    return warehouse_was_refused(context) or hooks.this_run().is_backfill
+
+
 @dag(
     schedule=CronDataIntervalTimetable("*/30 * * * *", timezone="Asia/Shanghai"),
     start_date=datetime(2026, 1, 1, tz="Asia/Shanghai"),
@@ -57,7 +64,7 @@ def warehouse_was_refused(context: Context) -> bool:
         "execution_timeout": duration(minutes=30),
     },
     params=hooks.PARAMS,
-    description="From the ERP's shipped orders to trace events in the warehouse",
+    description="Follows the parcels of shipped orders, signs them at the ERP and tells people",
     doc_md=__doc__,
     tags=["erp", "logistics", "shipments"],
 )
@@ -125,13 +132,40 @@ def sync_shipments() -> None:
         """The ERP shows where every open order is."""
         return steps.show_trace.run(hooks.warehouse(), hooks.erp_writer(), hooks.this_run())
 
+    @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
+    @task(trigger_rule="all_done", multiple_outputs=False)
+    def notify_changes() -> dict[str, int]:
+        """Everybody who wants to know has heard what changed, once."""
+        return steps.notify_changes.run(
+            hooks.warehouse(),
+            hooks.this_run(),
+            open_erp=hooks.erp,
+            channels=hooks.channels,
+            owner=hooks.lease_owner(),
+            now=hooks.now(),
+        )
+
+    @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
+    @task(trigger_rule="all_done", multiple_outputs=False)
+    def report_stalled() -> dict[str, int]:
+        """Every parcel that stands still has given one alarm."""
+        return steps.report_stalled.run(
+            hooks.warehouse(),
+            hooks.this_run(),
+            channels=hooks.channels,
+            owner=hooks.lease_owner(),
+            now=hooks.now(),
+        )
+
     tables = create_tables()
     accounts = extract_orders()
     loaded = load_traces()
     signed, shown = mark_signed(), show_trace()
-    tables >> accounts >> lane.expand(account=accounts) >> loaded >> signed >> shown
+    notified, reported = notify_changes(), report_stalled()
+    tables >> accounts >> lane.expand(account=accounts) >> loaded >> [signed, notified, reported]
+    signed >> shown
     # Trigger rules look no further up than one task, so the alarm hangs below each of them.
-    [tables, accounts, loaded, signed, shown] >> alarm
+    [tables, accounts, loaded, signed, shown, notified, reported] >> alarm
 
 
 sync_shipments()

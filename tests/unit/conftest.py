@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import URL, Connection, Engine, Row, create_engine, insert, text
+from sqlalchemy import URL, Connection, Engine, Row, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -142,7 +142,7 @@ def sold(shop: ErpDatabase) -> Callable[..., None]:
             "updated_at": datetime(2026, 3, 1, 9, 30, 0, 250_000),  # noqa: DTZ001
         }
         with shop.engine.begin() as connection:
-            connection.execute(insert(erp_order), values | changes)
+            connection.execute(erp_order.insert(), values | changes)
 
     return write
 
