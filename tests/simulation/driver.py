@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -28,12 +28,13 @@ from sandbox.defaults import apps_for
 from sandbox.erp import DemoErp
 from sandbox.faults import HTTP_FAULTS, KINDS, Latency
 from sandbox.platform_1688 import INFOS, TRACES
+from sandbox.receiver import Receiver
 from sandbox.server import Sandbox
 from sandbox.stories import STORIES
 from sandbox.world import World
 from shipment_tracking.models import Run
 
-from . import invariants
+from . import announcements, invariants
 from .invariants import ANSWERED, Violation
 from .people import People
 from .processes import Process, Processes
@@ -57,6 +58,10 @@ CALMING = (HALF_HOUR, HALF_HOUR, DAY + 1, HALF_HOUR, DAY + 1, HALF_HOUR)
 """Minutes between the rounds in which the warehouse catches up with a world that stands still."""
 
 WRITES = ("mark_signed", "show_trace")
+SENDS = ("notify_changes", "report_stalled")
+CHANNELS = {"ops": "ops", "backup": "ops", "south": "platform_1688_south"}
+"""The audience of each channel."""
+
 ASKS = {"fetch_waybills": INFOS, "gather_traces": TRACES}
 FAIL_AT_ONCE = {"AuthError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
 PUSH_BACKS = ("http_429", "qos_200", "qos_400")
@@ -74,6 +79,8 @@ class Plan:
         round is over.
     :param erp: what the ERP's list is: ``whole``, ``empty``, or ``short`` of some rows; or the
         whole ERP is ``away``.
+    :param dies: the commit at which each process that writes or sends is killed on its first try.
+    :param deaf: channels that are down, and how.
     :param edits: of rows by people at the ERP, while the runs are at work.
     :param second: another live run at the same time, of one account or of all.
     :param backfill: hours of shipping to read again.
@@ -88,6 +95,8 @@ class Plan:
     disturb: float = 0.0
     zombie: str = ""
     erp: str = "whole"
+    dies: int = 0
+    deaf: Mapping[str, str] = field(default_factory=dict)
     edits: int = 0
     second: str = ""
     backfill: float = 0.0
@@ -114,6 +123,11 @@ def draw_plan(dice: random.Random) -> Plan:
         disturb=dice.choice((0.0, 0.2, 0.4)),
         zombie=dice.choice((*["" for _ in range(10)], "fetch_waybills", "gather_traces")),
         erp=dice.choice((*["whole" for _ in range(14)], "short", "empty", "away")),
+        deaf={
+            channel: dice.choice(("status", "status", "reset", "lost"))
+            for channel in ("ops", "south")
+            if dice.random() < 0.25
+        },
         edits=dice.choice((0, 0, 1, 3)),
         second=dice.choice(("", "", "", "", "all", "one")),
         backfill=dice.uniform(6, 40) if dice.random() < 0.25 else 0,
@@ -169,7 +183,9 @@ class Simulation:
         self._folder = folder
         self._erp_path = folder / "erp.db"
         self.erp = DemoErp(create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool))
+        self.receiver = Receiver(*CHANNELS)
         self.people = People(self.erp.engine)
+        self.unsure: set[str] = set()
         self.signs: dict[str, datetime | None] = {}
         self._owner_folder = owner_folder
         self._tokens: dict[str, str] = {}
@@ -182,6 +198,7 @@ class Simulation:
         with self.warehouse.begin() as connection:
             connection.exec_driver_sql(WATCH.read_text(encoding="utf-8"))
         self.sandbox.start()
+        self.receiver.start()
         try:
             self._processes = Processes(
                 {
@@ -192,6 +209,7 @@ class Simulation:
             )
         except BaseException:
             self.sandbox.stop()
+            self.receiver.stop()
             raise
         return self
 
@@ -203,6 +221,7 @@ class Simulation:
     ) -> None:
         self.processes.close()
         self.sandbox.stop()
+        self.receiver.stop()
 
     @property
     def processes(self) -> Processes:
@@ -229,7 +248,7 @@ class Simulation:
         self.live([Plan()])
         if (after := invariants.stored(self.warehouse)) != before:
             self.note("a quiet run writes nothing", f"{before} became {after}")
-        self._check(invariants.AT_THE_END)
+        self._check(invariants.AT_THE_END + announcements.AT_THE_END)
 
     def note(self, invariant: str, detail: str) -> None:
         """Keep a violation."""
@@ -241,7 +260,8 @@ class Simulation:
         return (
             f"seed {self.seed}: {sum(self.world.accounts.values())} orders, "
             f"{invariants.stored(self.warehouse)['events']} events, "
-            f"{len(self.sandbox.calls)} calls, {len(everything)} processes, "
+            f"{len(self.sandbox.calls)} calls, {len(self.receiver.deliveries())} messages, "
+            f"{len(everything)} processes, "
             f"{sum(process.killed for process in everything)} killed, "
             f"{sum(process.stopped for process in everything)} stopped, "
             f"{sum(bool(process.error) for process in everything)} failed, "
@@ -282,6 +302,9 @@ class Simulation:
         faults.latency = Latency(150) if plan.zombie else plan.latency
         for fault in plan.faults:
             faults.add(**fault)
+        for channel in CHANNELS:
+            self.receiver.set_mood(channel, plan.deaf.get(channel, "up"))
+        self.unsure |= {channel for channel, mood in plan.deaf.items() if mood == "lost"}
         if plan.renew:
             self._renew_tokens()
         if plan.expire and plan.expire not in self._expired:
@@ -325,20 +348,26 @@ class Simulation:
         accounts = self._run_task(plan, run, "extract_orders")
         if accounts:
             self._side_by_side([partial(self._run_lane, plan, run, name) for name in accounts])
-        for step in ("load_traces", *WRITES):
-            self._run_task(plan, run, step)
+        self._run_task(plan, run, "load_traces")
+        after = [partial(self._run_tasks, plan, run, WRITES)]
+        if not run.is_backfill:
+            after += [partial(self._run_task, plan, run, step) for step in SENDS]
+        self._side_by_side(after)
 
     def _run_lane(self, plan: Plan, run: Run, account: str) -> None:
         if self._run_task(plan, run, "fetch_waybills", account) is not None:
             self._run_task(plan, run, "gather_traces", account)
 
+    def _run_tasks(self, plan: Plan, run: Run, steps: Sequence[str]) -> None:
+        for step in steps:
+            self._run_task(plan, run, step)
+
     def _run_task(self, plan: Plan, run: Run, step: str, account: str = "") -> Any | None:
         """Try a task as Airflow would; returns its result, None when it failed or was lost."""
         for number in range(TRIES):
             dice = self._dice(run.run_id, step, account, number)
-            dies = step in WRITES and dice.random() < plan.disturb
             process = self._start(
-                plan, run, step, account, dies_at_commit=dice.randint(1, 12) if dies else 0
+                plan, run, step, account, dies_at_commit=self._dies(plan, step, number, dice)
             )
             if plan.zombie == step and not number and not run.is_backfill:
                 self._stop_once_answered(process)
@@ -356,10 +385,18 @@ class Simulation:
                 return None
         return None
 
+    def _dies(self, plan: Plan, step: str, number: int, dice: random.Random) -> int:
+        """The commit at which a try dies; 0 for none."""
+        if step not in (*WRITES, *SENDS):
+            return 0
+        if plan.dies and not number:
+            return plan.dies
+        return dice.randint(1, 12) if dice.random() < plan.disturb else 0
+
     def _path_of_erp(self, plan: Plan, run: Run, step: str) -> Path:
         if plan.erp == "away":
             return self._folder / "away" / "erp.db"
-        if plan.erp == "whole" or step in WRITES or not run.run_id.startswith("live"):
+        if plan.erp == "whole" or step != "extract_orders" or not run.run_id.startswith("live"):
             return self._erp_path
         return self._wrong_erp(plan.erp)
 
@@ -376,10 +413,24 @@ class Simulation:
             "warehouse": self.warehouse.url.render_as_string(hide_password=False),
             "dies_at_commit": dies_at_commit,
         }
-        if step in WRITES or step == "extract_orders":
+        if step in (*WRITES, *SENDS, "extract_orders"):
             order |= {"erp": f"sqlite:///{self._path_of_erp(plan, run, step)}"}
         if step == "extract_orders":
             order |= {"accounts": ACCOUNTS}
+        elif step in SENDS:
+            order |= {
+                "channels": [
+                    {
+                        "audience": audience,
+                        "name": name,
+                        "url": self.receiver.url(name),
+                        "secret": self.receiver.secret(name),
+                    }
+                    for name, audience in CHANNELS.items()
+                ],
+                "owner": f"sync_shipments/{run.run_id}/{step}",
+                "lease": LEASE,
+            }
         elif account:
             order |= {
                 "lane": account,
@@ -402,6 +453,8 @@ class Simulation:
                 expected.add("AuthError")
         if step == "extract_orders" and plan.erp == "empty":
             expected.add("ClosureRefusedError")
+        if step in SENDS and plan.deaf:
+            expected.add("ChannelDownError")
         if plan.erp == "away" and (step in WRITES or step == "extract_orders"):
             expected.add("OperationalError")
         return frozenset(expected)

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -22,6 +23,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from shipment_tracking.channels.destination import Channels, Destination
+from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.hooks.clock_hook import now
@@ -35,6 +38,8 @@ from shipment_tracking.steps import (
     gather_traces,
     load_traces,
     mark_signed,
+    notify_changes,
+    report_stalled,
     show_trace,
 )
 
@@ -76,7 +81,28 @@ def run_step(order: dict[str, Any]) -> Any:
         return mark_signed.run(warehouse, SqlWriter(erp), this_run, now=now(), chunk=CHUNK)
     if step == "show_trace":
         return show_trace.run(warehouse, SqlWriter(erp), this_run, chunk=CHUNK)
+    if "channels" in order:
+        sending = {
+            "channels": lambda accounts: _channels(order, accounts),
+            "owner": order["owner"],
+            "now": now(),
+            "lease": timedelta(seconds=order["lease"]),
+        }
+        if step == "notify_changes":
+            return notify_changes.run(warehouse, this_run, open_erp=lambda: erp, **sending)
+        return report_stalled.run(warehouse, this_run, **sending)
     return _work_in_lane(order, warehouse, this_run)
+
+
+def _channels(order: dict[str, Any], accounts: Sequence[str]) -> Channels:
+    found = [
+        Destination(
+            channel["audience"], channel["name"], Webhook(channel["url"], channel["secret"])
+        )
+        for channel in order["channels"]
+        if channel["audience"] in ("ops", *accounts)
+    ]
+    return Channels(found, {})
 
 
 def _die_at_commit(number: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from shipment_tracking.sql import include_folder
 
-from .driver import OWNER_FOLDER, Plan, Simulation, draw_plans
+from .driver import OWNER_FOLDER, SENDS, WRITES, Plan, Simulation, draw_plans
 
 ROUNDS = 26
 LEASE_CHECKS = (
@@ -16,6 +16,7 @@ LEASE_CHECKS = (
     "    where\n        tracked_order.lease_owner = :owner\n"
     "        and tracked_order.lease_until >= clock_timestamp()\n",
 )
+DEATHS = [Plan(minutes=480, dies=commit) for commit in range(1, 10)]
 ZOMBIES = [Plan(zombie="fetch_waybills"), Plan(), Plan(zombie="gather_traces"), Plan()]
 
 
@@ -31,19 +32,22 @@ def told(life: Simulation) -> list[str]:
 
 
 @pytest.fixture
-def without_lease_checks(tmp_path: Path) -> Path:
-    """An owner's folder whose statements write whatever a process brings, however late."""
+def plant(tmp_path: Path) -> Callable[..., Path]:
+    """Makes an owner's folder with a statement that has a mistake."""
     folder = tmp_path / "owner"
     shutil.copytree(OWNER_FOLDER, folder)
-    for name in ("fetch_waybills_record.sql", "gather_traces_record.sql"):
-        place = Path("sql", "warehouse", name)
+
+    def replace(name: str, *mistakes: tuple[str, str]) -> Path:
+        place = Path("sql", "warehouse", f"{name}.sql")
         statement = (include_folder() / place).read_text(encoding="utf-8")
-        for check in LEASE_CHECKS:
-            assert check in statement
-            statement = statement.replace(check, "")
+        for right, wrong in mistakes:
+            assert right in statement
+            statement = statement.replace(right, wrong)
         (folder / place).parent.mkdir(exist_ok=True)
         (folder / place).write_text(statement, encoding="utf-8")
-    return folder
+        return folder
+
+    return replace
 
 
 def test_a_world_under_fault_ends_as_if_nothing_had_happened(
@@ -72,9 +76,11 @@ def test_a_process_that_was_thought_dead_writes_nothing(
 
 
 def test_without_its_lease_checks_the_simulation_fails(
-    simulate: Callable[..., Simulation], without_lease_checks: Path
+    simulate: Callable[..., Simulation], plant: Callable[..., Path]
 ) -> None:
-    life = simulate(1, orders=8, owner_folder=without_lease_checks)
+    for name in ("fetch_waybills_record", "gather_traces_record"):
+        folder = plant(name, *((check, "") for check in LEASE_CHECKS))
+    life = simulate(1, orders=8, owner_folder=folder)
 
     life.live(ZOMBIES)
 
@@ -85,6 +91,33 @@ def test_without_its_lease_checks_the_simulation_fails(
     ]
     assert any("parcels_asked_at" in detail for detail in went_back)
     assert any("last_polled_at" in detail for detail in went_back)
+
+
+def test_killed_between_any_two_commits_nothing_is_lost_or_written_twice(
+    simulate: Callable[..., Simulation],
+) -> None:
+    life = simulate(3, orders=8)
+
+    life.live(DEATHS)
+    life.end()
+
+    assert told(life) == []
+    assert {process.step for process in life.processes.all if process.killed} == {*WRITES, *SENDS}
+
+
+def test_mistakes_in_writing_and_sending_make_the_simulation_fail(
+    simulate: Callable[..., Simulation], plant: Callable[..., Path]
+) -> None:
+    """A notice is called sent before it is; our own write is taken for somebody else's."""
+    plant("outbox_claim", ("set\n    lease_owner", "set\n    state = 'sent',\n    lease_owner"))
+    folder = plant("mark_signed_begin", ("else known.before", "else excluded.before"))
+    life = simulate(3, orders=8, owner_folder=folder)
+
+    life.live(DEATHS)
+    life.end()
+
+    assert any("is said to be sent, and never arrived" in found for found in told(life))
+    assert any("outcomes: ['already']" in found for found in told(life))
 
 
 @pytest.mark.soak

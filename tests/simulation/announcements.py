@@ -1,0 +1,197 @@
+"""What holds for notices and alarms whatever happens; see ``invariants``."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sandbox.receiver import Delivery
+
+from .invariants import rows
+
+if TYPE_CHECKING:
+    from .driver import Simulation
+
+Invariant = Callable[["Simulation"], Iterator[str]]
+
+
+def every_change_is_announced_once(life: "Simulation") -> Iterator[str]:
+    """One row that says why not, or one for each channel that wants to know."""
+    unequal = """
+        select
+            coalesce(change.event_id, notice.event_id) as event_id,
+            array_agg(notice.channel || ' ' || notice.state) as notices
+        from tracking.status_change as change
+        inner join tracking.shipment on change.shipment_id = shipment.shipment_id
+        full join
+            (select * from tracking.notification where not digest) as notice
+            on change.event_id = notice.event_id
+        group by change.event_id, notice.event_id, shipment.account
+        having
+            count(change.event_id) = 0
+            or not (
+                (count(*) = 1 and min(notice.channel) = '' and min(notice.state) = 'suppressed')
+                or array_agg(notice.channel order by notice.channel) = case shipment.account
+                    when 'platform_1688_south' then array['backup', 'ops', 'south']
+                    else array['backup', 'ops']
+                end
+            )
+    """
+    for row in rows(life, unequal):
+        yield f"change {row.event_id} has {row.notices}"
+
+
+def nothing_waits_to_be_told(life: "Simulation") -> Iterator[str]:
+    waiting = """
+        select event_id, channel, state, last_error
+        from tracking.notification
+        where state in ('pending', 'dead') and due_at is not null
+    """
+    for row in rows(life, waiting):
+        yield f"{row.event_id} to {row.channel or 'nobody'} is {row.state}: {row.last_error}"
+
+
+def only_what_was_overtaken_was_left_out(life: "Simulation") -> Iterator[str]:
+    """A notice that had a channel was sent, or a newer one of the same parcel was, or it closed."""
+    lost = """
+        select older.event_id, older.channel, older.reason
+        from tracking.notification as older
+        where
+            older.channel <> ''
+            and not older.digest
+            and older.state = 'suppressed'
+            and older.reason <> 'closed'
+            and not exists (
+                select 1
+                from tracking.notification as newer
+                where
+                    newer.shipment_id = older.shipment_id
+                    and newer.channel = older.channel
+                    and not newer.digest
+                    and newer.notification_id > older.notification_id
+                    and (newer.state = 'sent' or newer.reason = 'closed')
+            )
+    """
+    for row in rows(life, lost):
+        yield f"{row.event_id} to {row.channel}: {row.reason}"
+
+
+def what_is_sent_has_arrived_once(life: "Simulation") -> Iterator[str]:
+    """More than once only when a process may have died between sending and writing it down."""
+    arrived = _arrivals(life)
+    known: dict[str, str] = {}
+    every = "select event_id, channel, state from tracking.notification where channel <> ''"
+    for row in rows(life, every):
+        key = f"{row.event_id} at {row.channel}"
+        known[key] = row.state
+        if row.state == "sent" and not arrived[key]:
+            yield f"{key} is said to be sent, and never arrived"
+    for key, deliveries in arrived.items():
+        if key not in known:
+            yield f"{key} arrived, and nobody sent it"
+        if len(deliveries) > 1 and not all(_unsure(life, each) for each in deliveries[:-1]):
+            yield f"{key} arrived {len(deliveries)} times"
+
+
+def what_arrives_is_in_order(life: "Simulation") -> Iterator[str]:
+    """Of one parcel at one channel, by the first arrival of each notice."""
+    every = """
+        select event_id, shipment_id, notification_id
+        from tracking.notification
+        where channel = 'backup' and not digest
+    """
+    number = {str(row.event_id): row for row in rows(life, every)}
+    last: dict[int, int] = defaultdict(int)
+    seen: set[str] = set()
+    for delivery in life.receiver.deliveries("backup"):
+        row = number.get(delivery.event_id)
+        if row is None or delivery.event_id in seen:
+            continue
+        seen.add(delivery.event_id)
+        if row.notification_id < last[row.shipment_id]:
+            yield f"{delivery.event_id} of parcel {row.shipment_id} came late"
+        last[row.shipment_id] = row.notification_id
+
+
+def a_message_says_what_changed(life: "Simulation") -> Iterator[str]:
+    changes = {
+        str(row.event_id): (row.from_status, row.to_status, row.consignment_id)
+        for row in rows(
+            life,
+            "select event_id, from_status, to_status, consignment_id"
+            " from tracking.status_change inner join tracking.shipment using (shipment_id)",
+        )
+    }
+    for delivery in life.receiver.deliveries():
+        body = delivery.body
+        if "items" in body:
+            continue
+        found = (body["from_status"], body["to_status"], body["consignment_id"])
+        if changes.get(delivery.event_id) != found:
+            yield f"{delivery.event_id}: {found} for {changes.get(delivery.event_id)}"
+
+
+def no_person_is_named_in_a_message(life: "Simulation") -> Iterator[str]:
+    said = "\n".join(str(delivery.body) for delivery in life.receiver.deliveries())
+    for word in sorted(life.world.phones | life.world.names):
+        if word in said:
+            yield word
+
+
+def stalls_are_as_the_parcels_are(life: "Simulation") -> Iterator[str]:
+    """An open stall stands where its parcel stands, and each was told before it was cleared."""
+    wrong = """
+        select stall.*, shipment.status
+        from tracking.stall
+        inner join tracking.shipment on stall.shipment_id = shipment.shipment_id
+        where
+            stall.opened_at < stall.since + stall.threshold_hours * interval '1 hour'
+            or stall.cleared_at < stall.opened_at
+            or (
+                stall.cleared_at is null
+                and stall.stage not in ('pickup', 'sign_withdrawn')
+                and shipment.status not in (
+                    stall.stage, case stall.stage when 'in_transit' then 'picked_up' end
+                )
+            )
+            or (stall.cleared_at is null and stall.alerted_at is null)
+    """
+    for row in rows(life, wrong):
+        yield str(dict(row._mapping))
+
+
+AT_THE_END: tuple[Invariant, ...] = (
+    every_change_is_announced_once,
+    nothing_waits_to_be_told,
+    only_what_was_overtaken_was_left_out,
+    what_is_sent_has_arrived_once,
+    what_arrives_is_in_order,
+    a_message_says_what_changed,
+    no_person_is_named_in_a_message,
+    stalls_are_as_the_parcels_are,
+)
+
+
+def _arrivals(life: "Simulation") -> dict[str, list[Delivery]]:
+    """What arrived, by event and channel; of a digest each of its items."""
+    arrived: dict[str, list[Delivery]] = defaultdict(list)
+    for delivery in life.receiver.deliveries():
+        items = delivery.body.get("items", [delivery.body])
+        for item in items:
+            arrived[f"{item['event_id']} at {delivery.channel}"].append(delivery)
+    return arrived
+
+
+def _unsure(life: "Simulation", delivery: Delivery) -> bool:
+    """Whether the sender of a message may have died, or never heard that it had arrived."""
+    if delivery.channel in life.unsure:
+        return True
+    # From the wall clock to the one that never jumps.
+    at = time.monotonic() - (datetime.now(UTC) - delivery.at).total_seconds()
+    return any(
+        process.step in ("notify_changes", "report_stalled")
+        and (process.killed or process.stopped or not process.ended_well)
+        and process.started <= at <= (process.ended or at)
+        for process in life.processes.all
+    )
