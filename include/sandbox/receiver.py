@@ -148,6 +148,14 @@ class Receiver:
         with self._lock:
             return [each for each in self._deliveries if name in (None, each.channel)]
 
+    def notices(self, name: str | None = None) -> list[dict[str, Any]]:
+        """The bodies of what was taken, without alarms."""
+        return [each.body for each in self.deliveries(name) if "items" not in each.body]
+
+    def alarms(self, name: str | None = None) -> list[dict[str, Any]]:
+        """The items of all alarms that were taken."""
+        return [item for each in self.deliveries(name) for item in each.body.get("items", [])]
+
     def refusals(self, name: str | None = None) -> list[Refusal]:
         """What was not taken, in order."""
         with self._lock:

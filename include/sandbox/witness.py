@@ -1,8 +1,8 @@
-"""Compares what the warehouse and the ERP say with what the world knows to be true."""
+"""Compares what the warehouse, the ERP and a receiver say with what the world knows to be true."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,27 @@ from sqlalchemy import Engine, Row, select, text
 from sandbox.erp import Row as ErpRow
 from sandbox.erp import erp_order, rows
 from sandbox.parcels import FUTURE, SHANGHAI
-from sandbox.world import OrderTruth, ParcelTruth, World
+from sandbox.world import OrderTruth, ParcelTruth, World, order_truth
+
+STALLED_AFTER_HOURS = {
+    "pickup": 48,
+    "in_transit": 72,
+    "out_for_delivery": 24,
+    "ready_for_pickup": 72,
+}
+STAGES = {
+    "pending": "pickup",
+    "info_received": "pickup",
+    "picked_up": "in_transit",
+    "in_transit": "in_transit",
+    "out_for_delivery": "out_for_delivery",
+    "ready_for_pickup": "ready_for_pickup",
+    "exception": "exception",
+    "delivery_failed": "delivery_failed",
+    "returning": "returning",
+    "returned": "returned",
+}
+"""The stage of each status that may stand still; the rest gives its alarm at once."""
 
 _OrderKey = tuple[str, str]
 _ParcelKey = tuple[str, str, str]
@@ -83,6 +103,40 @@ def erp_differences(erp: Engine, world: World, at: datetime) -> list[Difference]
     return list(_erp_differences(stored, world, at))
 
 
+def told_differences(
+    messages: Sequence[Mapping[str, Any]], world: World, moments: Sequence[datetime]
+) -> list[Difference]:
+    """
+    What people were told otherwise than it was, by the bodies of the messages they got.
+
+    :param moments: when the pipeline ran (aware); the world must have stood still before the last.
+    """
+    return list(_told_differences(messages, world, moments))
+
+
+def stall_differences(engine: Engine, world: World, at: datetime) -> list[Difference]:
+    """
+    Which parcels stand still otherwise than the warehouse has it as of ``at``.
+
+    Fair when ``differences`` is, and the default hours hold.
+    """
+    open_stalls = text(
+        "select account, platform_order_id, consignment_id, stage"
+        " from analytics.stalls where cleared_at is null"
+    )
+    with engine.connect() as connection:
+        found = {
+            (row.account, row.platform_order_id, row.consignment_id): row.stage
+            for row in connection.execute(open_stalls)
+        }
+    true = dict(_standing(world, at))
+    return [
+        Difference("stall", "/".join(key), true.get(key), found.get(key))
+        for key in sorted(true.keys() | found.keys())
+        if true.get(key) != found.get(key)
+    ]
+
+
 def leaks(engine: Engine, world: World) -> list[str]:
     """Phone numbers and names of the world's people that stand in the warehouse."""
     stored = text(
@@ -96,12 +150,8 @@ def leaks(engine: Engine, world: World) -> list[str]:
 
 
 def _differences(found: Warehouse, world: World, at: datetime) -> Iterator[Difference]:
-    as_of = world.as_of(at)
-    tracked = {
-        (row.account, row.order_id) for row in rows(world) if row.state(as_of)[0] == "SHIPPED"
-    }
     truth = world.truth(at)
-    for key in sorted(tracked & truth.keys()):
+    for key in sorted(_tracked(world, at) & truth.keys()):
         yield from _order_differences(found, key, truth[key])
     for key, erp_rows in found.orders.items():
         true = truth.get(key)
@@ -130,6 +180,61 @@ def _erp_differences(
             yield Difference("ERP status", row.order_no, row.state(as_of)[0], found.status)
         if row.state(as_of)[0] == "SHIPPED" and true is not None and true.parcels:
             yield from _trace_differences(found, true)
+
+
+def _told_differences(
+    messages: Sequence[Mapping[str, Any]], world: World, moments: Sequence[datetime]
+) -> Iterator[Difference]:
+    told: dict[str, list[str]] = defaultdict(list)
+    events = Counter(message["event_id"] for message in messages)
+    for event_id, times in events.items():
+        if times > 1:
+            yield Difference("told more than once", event_id, 1, times)
+    for message in messages:
+        told[message["consignment_id"]].append(message["to_status"])
+    tracked = _tracked(world, moments[-1])
+    for order in world.orders():
+        if (order.account, order.order_id) not in tracked or order.refusal:
+            continue
+        lives = [
+            {parcel.consignment_id: parcel.status for parcel in order_truth(order, at).parcels}
+            for at in map(world.as_of, moments)
+            if order.shipped_at <= world.as_of(at)
+        ]
+        for consignment_id, status in lives[-1].items():
+            where = f"{order.account}/{order.order_id}/{consignment_id}"
+            first = next(life for life in lives if consignment_id in life)
+            last_told = told[consignment_id][-1:]
+            if last_told not in ([status], []) or (
+                not last_told and first[consignment_id] != status
+            ):
+                yield Difference("told last", where, status, "".join(last_told) or None)
+
+
+def _standing(world: World, at: datetime) -> Iterator[tuple[_ParcelKey, str]]:
+    """Every parcel that stands still, and its stage."""
+    tracked = _tracked(world, at)
+    for key, true in world.truth(at).items():
+        if key not in tracked or true.signed or _signed_by_text(true, at):
+            continue
+        shipped_at = min(
+            row.shipped_at for row in rows(world) if (row.account, row.order_id) == key
+        )
+        for parcel in true.parcels:
+            times = [event.occurred_at for event in parcel.events if event.occurred_at < FUTURE]
+            stage = STAGES.get(parcel.status)
+            if stage == "pickup":
+                since = shipped_at
+            elif times:
+                since = max(times)
+            if stage and at - since >= timedelta(hours=STALLED_AFTER_HOURS.get(stage, 0)):
+                yield (*key, parcel.consignment_id), stage
+
+
+def _tracked(world: World, at: datetime) -> set[_OrderKey]:
+    """The orders that the ERP's people call shipped."""
+    as_of = world.as_of(at)
+    return {(row.account, row.order_id) for row in rows(world) if row.state(as_of)[0] == "SHIPPED"}
 
 
 def _may_be_signed(row: ErpRow, true: OrderTruth | None, at: datetime) -> bool:

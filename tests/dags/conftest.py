@@ -15,6 +15,7 @@ from sandbox.airflow_home import PROJECT, environment
 from sandbox.clock import Clock
 from sandbox.defaults import apps_for
 from sandbox.erp import DemoErp
+from sandbox.receiver import Receiver
 from sandbox.server import Sandbox
 from sandbox.world import World
 
@@ -56,6 +57,7 @@ class Pipeline:
     sandbox: Sandbox
     erp: DemoErp
     warehouse: Engine
+    receiver: Receiver
 
     def run(self, *, after: timedelta = timedelta(), **params: Any) -> dict[str, str]:
         """
@@ -85,17 +87,25 @@ def pipeline(
     erp_file = tmp_path / "erp.db"
     erp = DemoErp(create_engine(f"sqlite:///{erp_file}", poolclass=NullPool))
     erp.create()
-    with Sandbox(world, clock, apps_for(list(ACCOUNTS), qps=QPS), token_hours=None) as sandbox:
+    with (
+        Sandbox(world, clock, apps_for(list(ACCOUNTS), qps=QPS), token_hours=None) as sandbox,
+        Receiver("ops", "south") as receiver,
+    ):
         for name, value in environment(
             Path(os.environ["AIRFLOW_HOME"]),
             os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"],
             warehouse.url,
             {"conn_type": "sqlite", "host": str(erp_file)},
-            {account: sandbox.connection(account) for account in ACCOUNTS},
+            {
+                **{account: sandbox.connection(account) for account in ACCOUNTS},
+                "notify_ops": receiver.connection("ops"),
+                "notify_platform_1688_south": receiver.connection("south", language="en"),
+            },
             sandbox.clock_url,
         ).items():
             monkeypatch.setenv(name, value)
-        yield Pipeline(dag_bag.dags["sync_shipments"], world, clock, sandbox, erp, warehouse)
+        dag = dag_bag.dags["sync_shipments"]
+        yield Pipeline(dag, world, clock, sandbox, erp, warehouse, receiver)
 
 
 @pytest.fixture

@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from sandbox.witness import differences, erp_differences, leaks
+from sandbox.witness import (
+    differences,
+    erp_differences,
+    leaks,
+    stall_differences,
+    told_differences,
+)
 
 if TYPE_CHECKING:
     from airflow.models.dagbag import DagBag
 
 HALF_HOUR = timedelta(minutes=30)
 Count = Callable[[str], int]
+
+
+def signed_at_the_erp(pipeline: Any) -> int:
+    with pipeline.erp.engine.connect() as connection:
+        ours = text("select count(*) from erp_order where status = 'SIGNED'")
+        return int(connection.execute(ours).scalar_one())
 
 
 def test_every_dag_file_is_read_without_an_error(dag_bag: "DagBag") -> None:
@@ -58,6 +70,7 @@ def test_watch_hangs_below_every_task(dag_bag: "DagBag") -> None:
 def test_a_world_that_moved_is_followed_until_the_warehouse_is_its_truth(
     pipeline: Any, count: Count
 ) -> None:
+    moments = [pipeline.clock.now()]
     assert pipeline.run()["run"] == "success"
     first = count("tracking.trace_event")
     assert first > 0
@@ -67,14 +80,21 @@ def test_a_world_that_moved_is_followed_until_the_warehouse_is_its_truth(
     assert count("tracking.trace_event") == first
 
     pipeline.run(after=timedelta(hours=12))
+    moments.append(pipeline.clock.now())
     assert count("tracking.trace_event") > first
 
     pipeline.sandbox.freeze(pipeline.clock.now() + timedelta(hours=8))
     for after in (8, 0.5, 24, 0.5, 0.5):
         assert pipeline.run(after=timedelta(hours=after))["run"] == "success"
+        moments.append(pipeline.clock.now())
     now = pipeline.clock.now()
     assert differences(pipeline.warehouse, pipeline.world, now) == []
     assert erp_differences(pipeline.erp.engine, pipeline.world, now) == []
+    assert stall_differences(pipeline.warehouse, pipeline.world, now) == []
+    notices = [
+        each.body for each in pipeline.receiver.deliveries("ops") if "items" not in each.body
+    ]
+    assert told_differences(notices, pipeline.world, moments) == []
     assert leaks(pipeline.warehouse, pipeline.world) == []
     events = count("tracking.trace_event")
     replies = count("tracking.trace_reply")
@@ -156,9 +176,56 @@ def test_a_manual_run_over_past_days_loads_them_and_announces_nothing(
     )
 
     assert states["run"] == "success"
+    assert (states["notify_changes"], states["report_stalled"]) == ("skipped", "skipped")
+    assert pipeline.receiver.deliveries() == []
+    assert count("analytics.erp_writebacks where outcome = 'signed'") > 0
     assert count("tracking.trace_event") > 0
     assert count("analytics.notifications where state <> 'suppressed'") == 0
     assert count("analytics.notifications where reason = 'backfill'") > 0
+
+
+def test_a_dry_run_writes_and_sends_nothing_and_the_next_run_makes_up_for_it(
+    pipeline: Any, count: Count
+) -> None:
+    pipeline.run()
+    pipeline.run(after=timedelta(hours=12))
+    told, signed = len(pipeline.receiver.deliveries()), signed_at_the_erp(pipeline)
+
+    states = pipeline.run(after=HALF_HOUR, dry_run=True)
+
+    assert states["run"] == "success"
+    assert count("tracking.erp_row where sign_event is not null and settled_event is null") > 0
+    assert signed_at_the_erp(pipeline) == signed
+    assert len(pipeline.receiver.deliveries()) == told
+    assert pipeline.run(after=HALF_HOUR)["run"] == "success"
+    assert signed_at_the_erp(pipeline) > signed
+    assert len(pipeline.receiver.deliveries()) > told
+    assert count("tracking.erp_row where sign_event is not null and settled_event is null") == 0
+
+
+def test_a_receiver_that_is_down_is_red_and_named_and_hears_all_once_it_is_back(
+    pipeline: Any, count: Count, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("ERROR")
+    pipeline.run()
+    pipeline.receiver.go_down("south")
+
+    states = pipeline.run(after=timedelta(hours=12))
+
+    assert (states["run"], states["notify_changes"]) == ("failed", "failed")
+    assert "connection notify_platform_1688_south, channel south" in caplog.text
+    waiting = count("analytics.notifications where channel = 'south' and state = 'pending'")
+    assert waiting > 0
+    assert count("analytics.notifications where channel = 'ops' and state = 'pending'") == 0
+
+    pipeline.receiver.come_back("south")
+    assert pipeline.run(after=HALF_HOUR)["run"] == "success"
+    assert count("analytics.notifications where channel = 'south' and state = 'pending'") == 0
+    events = [notice["event_id"] for notice in pipeline.receiver.notices("south")]
+    assert len(events) == len(set(events)) >= waiting
+    assert {notice["account"] for notice in pipeline.receiver.notices("south")} == {
+        "platform_1688_south"
+    }
 
 
 def test_half_an_interval_is_refused(pipeline: Any) -> None:
