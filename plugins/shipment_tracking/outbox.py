@@ -335,15 +335,14 @@ def _tokens(claims: Sequence[Claim]) -> dict[str, list[int]]:
 
 
 def _raise(problems: Sequence[Exception]) -> None:
-    """Raise all problems as one: as unexpected, else worth a retry, else for a person."""
-    for problem in problems:
-        log.error("%s", problem)
-    down = [problem for problem in problems if not isinstance(problem, PersonNeededError)]
-    for problem in down:
-        if not isinstance(problem, ChannelDownError):
-            raise problem
-    if down:
-        raise ChannelDownError("; ".join(map(str, problems)))
-    if len(problems) == 1:
-        raise problems[0]
-    raise type(problems[0])("; ".join(map(str, problems)))
+    """Raise all problems as one: what was not expected, else worth a retry, else for a person."""
+    expected = (ChannelDownError, PersonNeededError)
+    unexpected = [problem for problem in problems if not isinstance(problem, expected)]
+    if unexpected:
+        for problem in problems:
+            log.error("%s", problem)
+        raise unexpected[0]
+    said = "; ".join(map(str, problems))
+    if any(isinstance(problem, ChannelDownError) for problem in problems):
+        raise ChannelDownError(said)
+    raise type(problems[0])(said)

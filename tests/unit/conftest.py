@@ -27,13 +27,16 @@ REFERRED_TO = ("shipment", "tracked_order")
 
 
 @pytest.fixture(scope="session")
-def one_warehouse(new_database: Callable[..., URL], warehouse_template: str) -> Engine:
-    return create_engine(
+def one_warehouse(new_database: Callable[..., URL], warehouse_template: str) -> Iterator[Engine]:
+    """Unlike the hooks' engine it keeps connections: tests would mostly wait for new ones."""
+    engine = create_engine(
         new_database(warehouse_template),
-        poolclass=NullPool,
+        max_overflow=-1,
         hide_parameters=True,
         connect_args={"prepare_threshold": None},
     )
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "airflow": ("dags/", "hooks/", "web/", "shipment_tracking_plugin.py"),
     "requests": ("platforms/", "channels/", "erp/"),
 }
-HEAVY = {"alembic", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}
+HEAVY = {"alembic", "jinja2", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}
 TOO_GENERAL = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 OWNERS_STATEMENTS = "erp"
 VIEWS = "analytics"

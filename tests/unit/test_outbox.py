@@ -197,6 +197,29 @@ def test_what_a_broken_connection_should_get_waits_for_its_mending(
     assert [row[1] for row in states()] == ["sent", "sent"]
 
 
+def test_a_notice_waits_when_only_a_broken_connection_could_want_it(ship, change, post, states):
+    change(ship(), "signed")
+
+    with pytest.raises(ConnectionFieldError):
+        post(ops=ConnectionFieldError("broken"))
+
+    assert states() == [("", "pending", "signed", 0)]
+
+
+def test_what_waits_for_a_channel_waits_on_when_its_connection_breaks(
+    ship, change, post, states, receiver, outbox, at
+):
+    change(ship(), "signed")
+    receiver.go_down("ops")
+    with pytest.raises(ChannelDownError):
+        post("ops")
+
+    with pytest.raises(ConnectionFieldError):
+        post(by=replace(outbox, now=at(hours=1)), ops=ConnectionFieldError("broken"))
+
+    assert ("ops", "pending", "signed", 1) in states()
+
+
 def test_a_broken_connection_of_another_account_holds_nothing_back(ship, change, post, states):
     change(ship(), "signed")
 

@@ -129,6 +129,10 @@ def _contact(connection: Connection, erp_key: str) -> dict[str, Any] | None:
     return {
         "erp_key": erp_key,
         "phone": str(row["phone"]),
-        "name": row["name"],
-        "language": row["language"],
+        "name": _text(row["name"]),
+        "language": _text(row["language"]),
     }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -14,7 +14,7 @@ from shipment_tracking import runs
 from shipment_tracking.errors import ChannelDownError, ConnectionFieldError, ParamError
 from shipment_tracking.outbox import TRIES
 from shipment_tracking.sql import statement
-from shipment_tracking.steps import report_stalled
+from shipment_tracking.steps import notify_changes, report_stalled
 
 NOTHING = {"opened": 0, "cleared": 0, "sent": 0, "failed": 0, "dead": 0, "suppressed": 0}
 
@@ -401,6 +401,30 @@ def test_notices_of_changes_are_none_of_its_business(ship, report, change, recei
     assert report() == NOTHING
     assert receiver.deliveries() == []
     assert select("channel, state from analytics.notifications") == [(None, "pending")]
+
+
+def test_alarms_and_notices_of_one_parcel_do_not_get_in_each_others_way(
+    ship, report, change, receiver, select, warehouse, new_run, to, now, at
+):
+    parcel = ship(status="in_transit", last_event_at=at(hours=-80))
+    receiver.go_down("ops")
+    with pytest.raises(ChannelDownError):
+        report()
+    change(parcel, "in_transit")
+    with pytest.raises(ChannelDownError, match="1 notices wait"):
+        notify_changes.run(
+            warehouse, new_run(), open_erp=lambda: None, channels=to("ops"), owner="x", now=now
+        )
+    receiver.come_back("ops")
+
+    assert report(hours=1) == NOTHING | {"sent": 1}
+
+    assert select(
+        "reason, state from analytics.notifications order by created_at, reason desc"
+    ) == [
+        ("stalled:in_transit", "sent"),
+        ("in_transit", "pending"),
+    ]
 
 
 def test_nobody_to_tell_is_no_alert(ship, warehouse, new_run, to, select, now, at):
