@@ -25,6 +25,14 @@ help: ## list the commands
 demo: $(STAMP) ## run the real pipeline for several half hours against the sandbox
 	@$(PYTHON) -m sandbox demo
 
+.PHONY: up
+up: $(STAMP) ## Airflow and its UI on the sandbox, in the background (UI_PORT=8080 SPEED=30)
+	@$(PYTHON) -m sandbox up $(if $(UI_PORT),--port $(UI_PORT)) $(if $(SPEED),--speed $(SPEED))
+
+.PHONY: down
+down: $(STAMP) ## end everything that make up started
+	@$(PYTHON) -m sandbox down
+
 .PHONY: test
 test: $(STAMP) ## run the tests
 	@$(PYTHON) -m pytest
@@ -52,7 +60,7 @@ lock: ## resolve the newest versions into requirements.txt and requirements-dev.
 	fi; \
 	echo 'resolving $(LOCKS)'; \
 	set -- --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header; \
-	"$$uv" pip compile "$$@" pyproject.toml -o requirements.txt; \
+	"$$uv" pip compile "$$@" pyproject.toml --extra celery --group build -o requirements.txt; \
 	"$$uv" pip compile "$$@" --group dev -c requirements.txt -o requirements-dev.txt
 
 .PHONY: clean
