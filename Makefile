@@ -47,6 +47,7 @@ lint: $(STAMP) ## check style, types and SQL
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m sqlfluff lint include/sql
+	@$(PYTHON) -m check_jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yaml
 
 .PHONY: lock
 lock: ## resolve the newest versions into requirements.txt and requirements-dev.txt
@@ -65,6 +66,7 @@ lock: ## resolve the newest versions into requirements.txt and requirements-dev.
 
 .PHONY: clean
 clean: ## remove .venv, the sandbox's files and all caches
+	@[ ! -d .sandbox/up ] || $(PYTHON) -m sandbox down
 	@rm -rf $(VENV) .sandbox build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="which world (default: %(default)s)")
     parser.add_argument(
-        "--orders", type=int, default=60, help="orders of each account (default: %(default)s)"
+        "--orders", type=int, default=150, help="orders of each account (default: %(default)s)"
     )
 
 
@@ -117,7 +117,7 @@ def run_down(arguments: argparse.Namespace) -> int:
         print(f"{folder} belongs to another user: {error}", file=sys.stderr)
         return 1
     if ended or stopped_up:
-        print(f"Down: {ended} processes ended. Logs and databases stay in {folder} until next up.")
+        print(f"Down: {ended} processes ended. Its logs and databases stay in {folder} until the next up.")
     else:
         print("Nothing is up.")
     return 0
@@ -191,6 +191,8 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     api.unpause(DAG)
     # Unpaused, a DAG without catch-up gets a run of its latest interval at once.
     first = wait_for("the first run", lambda: next(iter(api.runs(DAG)), None))
+    # The pipeline needs no triggerer; the UI would call its absence ill health.
+    programs.start("triggerer", "airflow", "triggerer", "--skip-serve-logs")
     print(f"Up after {time.monotonic() - began:.0f} s.\n")
     _say_where(folder, url, platform_url, arguments.speed)
     print(f"\nThe first run, {first['dag_run_id']}, is under way:\n  {url}/dags/{DAG}/runs")
