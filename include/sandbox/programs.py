@@ -5,9 +5,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -21,7 +22,10 @@ PATIENCE = 8.0
 GIVE_UP = 30.0
 """Seconds until a process that survives SIGKILL is left to its kernel."""
 
+READY_SECONDS = 300.0
 POSTGRES = ("postgres", "setpriv")
+
+Answer = TypeVar("Answer")
 
 
 class ProgramFailedError(RuntimeError):
@@ -45,6 +49,11 @@ def marked_environment(folder: Path) -> dict[str, str]:
     }
 
 
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module with this interpreter."""
+    return [sys.executable, "-m", module, *arguments]
+
+
 class Programs:
     """
     The programs of one folder, each in a session of its own with its log in `logs`.
@@ -64,26 +73,23 @@ class Programs:
         """Where the program writes."""
         return self.folder / "logs" / f"{name}.log"
 
-    def start(
-        self, name: str, *arguments: str, environment: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
-        """Start `python -m` with these arguments."""
+    def start(self, name: str, command: Sequence[str], **environment: str) -> int:
+        """Start a command, with more environment if need be; returns its process id."""
         with self.log(name).open("ab") as log:
-            started = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
+            self._running[name] = subprocess.Popen(
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self.environment | dict(environment or {}),
+                env=self.environment | environment,
                 start_new_session=True,
             )
-        self._running[name] = started
-        return started
+        return self._running[name].pid
 
-    def run(self, name: str, *arguments: str) -> None:
-        """Run `python -m` with these arguments to its end."""
-        status = self.start(name, *arguments).wait()
-        del self._running[name]
+    def run(self, name: str, command: Sequence[str]) -> None:
+        """Run a command to its end."""
+        self.start(name, command)
+        status = self._running.pop(name).wait()
         if status:
             raise self._failed(name, status)
 
@@ -97,8 +103,27 @@ class Programs:
             if (status := running.poll()) is not None:
                 raise self._failed(name, status)
 
+    def wait_for(
+        self, what: str, ask: Callable[[], Answer | None], seconds: float = READY_SECONDS
+    ) -> Answer:
+        """
+        Ask until there is an answer.
+
+        :raises ProgramFailedError: a program ended, or time is up.
+        """
+        deadline = time.monotonic() + seconds
+        while (answer := ask()) is None:
+            self.check()
+            if time.monotonic() > deadline:
+                logs = self.folder / "logs"
+                raise ProgramFailedError(
+                    f"{what}: not after {seconds:.0f} s; the logs are in {logs}"
+                )
+            time.sleep(0.2)
+        return answer
+
     def forget(self, name: str) -> None:
-        """From now on it may end."""
+        """Wait until it has ended; from now on nobody misses it."""
         self._running.pop(name).wait()
 
     def _failed(self, name: str, status: int) -> ProgramFailedError:

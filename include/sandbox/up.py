@@ -15,12 +15,10 @@ import signal
 import sys
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
-
-import psutil
+from typing import Any
 
 from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_home import PROJECT, environment
@@ -33,6 +31,7 @@ from sandbox.programs import (
     free_port,
     is_free,
     marked,
+    python,
 )
 
 FOLDER = PROJECT / ".sandbox" / "up"
@@ -44,10 +43,8 @@ SPEED = 30.0
 """World seconds per second: the pipeline's half hour is a minute."""
 
 SHIPPING_HOURS = 14 * 24
-READY_SECONDS = 300.0
+STOP_SECONDS = 30.0
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
-
-Answer = TypeVar("Answer")
 
 
 class CannotStartError(RuntimeError):
@@ -117,7 +114,7 @@ def run_down(arguments: argparse.Namespace) -> int:
         print(f"{folder} belongs to another user: {error}", file=sys.stderr)
         return 1
     if ended or stopped_up:
-        print(f"Down: {ended} processes ended. Its logs and databases stay in {folder} until the next up.")
+        print(f"Down: {ended} processes ended. Logs and databases stay until the next up: {folder}")
     else:
         print("Nothing is up.")
     return 0
@@ -149,11 +146,13 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     programs = Programs(folder, {})
     programs.start(
         "platform",
-        *("sandbox", "platform", "--port", str(platform_port)),
-        *("--accounts", ",".join(ACCOUNTS), "--qps", str(QPS)),
-        *("--seed", str(arguments.seed), "--orders", str(arguments.orders)),
-        *("--shipping-hours", str(SHIPPING_HOURS), "--speed", str(arguments.speed)),
-        *("--erp", f"sqlite:///{folder / 'erp.db'}"),
+        python(
+            *("sandbox", "platform", "--port", str(platform_port)),
+            *("--accounts", ",".join(ACCOUNTS), "--qps", str(QPS)),
+            *("--seed", str(arguments.seed), "--orders", str(arguments.orders)),
+            *("--shipping-hours", str(SHIPPING_HOURS), "--speed", str(arguments.speed)),
+            *("--erp", f"sqlite:///{folder / 'erp.db'}"),
+        ),
     )
     connections: dict[str, Mapping[str, Any]] = {
         account: connection(account, platform_url, apps_for(ACCOUNTS, QPS)) for account in ACCOUNTS
@@ -169,16 +168,14 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
         connections,
         f"{platform_url}/clock",
     ) | airflow_settings(folder, url)
-    programs.run("migrate", "airflow", "db", "migrate")
+    programs.run("migrate", python("airflow", "db", "migrate"))
     host = ("--host", "127.0.0.1", "--port", str(arguments.port))
-    programs.start("api-server", "airflow", "api-server", "--workers", "1", *host)
-    programs.start("scheduler", "airflow", "scheduler", "--skip-serve-logs")
-    programs.start("dag-processor", "airflow", "dag-processor")
+    programs.start("api-server", python("airflow", "api-server", "--workers", "1", *host))
+    programs.start("scheduler", python("airflow", "scheduler", "--skip-serve-logs"))
+    programs.start("dag-processor", python("airflow", "dag-processor"))
     api = AirflowApi(url, USER, PASSWORD)
 
-    def wait_for(what: str, ask: Callable[[], Answer | None]) -> Answer:
-        return _wait_for(what, ask, programs)
-
+    wait_for = programs.wait_for
     wait_for("the UI", lambda: "metadatabase" in api.health() or None)
     (folder / "address").write_text(url, encoding="utf-8")
     # A task that meets an execution API still loading is lost; the DAG is paused until then.
@@ -192,7 +189,7 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     # Unpaused, a DAG without catch-up gets a run of its latest interval at once.
     first = wait_for("the first run", lambda: next(iter(api.runs(DAG)), None))
     # The pipeline needs no triggerer; the UI would call its absence ill health.
-    programs.start("triggerer", "airflow", "triggerer", "--skip-serve-logs")
+    programs.start("triggerer", python("airflow", "triggerer", "--skip-serve-logs"))
     print(f"Up after {time.monotonic() - began:.0f} s.\n")
     _say_where(folder, url, platform_url, arguments.speed)
     print(f"\nThe first run, {first['dag_run_id']}, is under way:\n  {url}/dags/{DAG}/runs")
@@ -218,26 +215,6 @@ def airflow_settings(folder: Path, url: str) -> dict[str, str]:
     }
 
 
-def _wait_for(what: str, ask: Callable[[], Answer | None], programs: Programs) -> Answer:
-    """
-    Ask until there is an answer.
-
-    :raises ProgramFailedError: a program ended, or time is up.
-    """
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        answer = ask()
-        if answer is not None:
-            return answer
-        programs.check()
-        if time.monotonic() > deadline:
-            raise ProgramFailedError(
-                f"{what} is not there after {READY_SECONDS:.0f} s; the logs are in "
-                f"{programs.folder / 'logs'}"
-            )
-        time.sleep(0.3)
-
-
 def _clear(folder: Path) -> None:
     """Begin anew: the last world's databases and logs go."""
     PrivatePostgres(folder / "postgres").remove()
@@ -258,19 +235,25 @@ def _end_everything(folder: Path) -> int:
 
 def _stop_up(folder: Path) -> bool:
     """Stop a `make up` that is still at work; returns whether there was one."""
-    lock = folder / "lock"
-    stopped = False
+    if _is_unlocked(folder):
+        return False
     for how in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            with _locked(folder, ""):
-                return stopped
-        except CannotStartError:
-            stopped = True
-        with suppress(ValueError, ProcessLookupError, psutil.Error):
-            pid = int(lock.read_text(encoding="utf-8"))
-            os.kill(pid, how)
-            psutil.Process(pid).wait(timeout=30)
-    return stopped
+        with suppress(ValueError, ProcessLookupError):
+            os.kill(int((folder / "lock").read_text(encoding="utf-8")), how)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            if _is_unlocked(folder):
+                return True
+            time.sleep(0.1)
+    return True
+
+
+def _is_unlocked(folder: Path) -> bool:
+    try:
+        with _locked(folder, ""):
+            return True
+    except CannotStartError:
+        return False
 
 
 @contextmanager
