@@ -86,9 +86,9 @@ class Programs:
             )
         return self._running[name].pid
 
-    def run(self, name: str, command: Sequence[str]) -> None:
+    def run(self, name: str, command: Sequence[str], **environment: str) -> None:
         """Run a command to its end."""
-        self.start(name, command)
+        self.start(name, command, **environment)
         status = self._running.pop(name).wait()
         if status:
             raise self._failed(name, status)
@@ -125,6 +125,19 @@ class Programs:
     def forget(self, name: str) -> None:
         """Wait until it has ended; from now on nobody misses it."""
         self._running.pop(name).wait()
+
+    def end(self) -> None:
+        """End all that carry the folder's mark, and those started here that have lost it."""
+        for running in self._running.values():
+            running.terminate()
+        end_all(self.folder)
+        for running in self._running.values():
+            try:
+                running.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                running.wait()
+        self._running.clear()
 
     def _failed(self, name: str, status: int) -> ProgramFailedError:
         log = self.log(name)
