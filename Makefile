@@ -66,7 +66,10 @@ lock: ## resolve the newest versions into requirements.txt and requirements-dev.
 
 .PHONY: clean
 clean: ## remove .venv, the sandbox's files and all caches
-	@[ ! -d .sandbox/up ] || $(PYTHON) -m sandbox down
+	@if [ -d .sandbox/up ] && [ -x $(PYTHON) ]; then \
+	    $(PYTHON) -m sandbox down; \
+	    $(PYTHON) -m sandbox postgres remove --folder .sandbox/up/postgres; \
+	fi
 	@rm -rf $(VENV) .sandbox build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

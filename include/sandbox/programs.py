@@ -107,20 +107,22 @@ class Programs:
         self, what: str, ask: Callable[[], Answer | None], seconds: float = READY_SECONDS
     ) -> Answer:
         """
-        Ask until there is an answer.
+        Ask until there is an answer; to be out of reach is none.
 
         :raises ProgramFailedError: a program ended, or time is up.
         """
         deadline = time.monotonic() + seconds
-        while (answer := ask()) is None:
+        trouble = ""
+        while time.monotonic() < deadline:
+            try:
+                if (answer := ask()) is not None:
+                    return answer
+            except OSError as error:
+                trouble = f" ({error})"
             self.check()
-            if time.monotonic() > deadline:
-                logs = self.folder / "logs"
-                raise ProgramFailedError(
-                    f"{what}: not after {seconds:.0f} s; the logs are in {logs}"
-                )
             time.sleep(0.2)
-        return answer
+        logs = self.folder / "logs"
+        raise ProgramFailedError(f"{what}: not after {seconds:.0f} s{trouble}; logs are in {logs}")
 
     def forget(self, name: str) -> None:
         """Wait until it has ended; from now on nobody misses it."""

@@ -18,7 +18,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_home import PROJECT, environment
@@ -141,58 +140,68 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     print("Starting Airflow on the sandbox, a minute or so ...", flush=True)
     _clear(folder)
     url = f"http://127.0.0.1:{arguments.port}"
-    platform_port = free_port()
-    platform_url = f"http://127.0.0.1:{platform_port}"
     programs = Programs(folder, {})
-    programs.start(
-        "platform",
-        python(
-            *("sandbox", "platform", "--port", str(platform_port)),
-            *("--accounts", ",".join(ACCOUNTS), "--qps", str(QPS)),
-            *("--seed", str(arguments.seed), "--orders", str(arguments.orders)),
-            *("--shipping-hours", str(SHIPPING_HOURS), "--speed", str(arguments.speed)),
-            *("--erp", f"sqlite:///{folder / 'erp.db'}"),
-        ),
-    )
-    connections: dict[str, Mapping[str, Any]] = {
+    platform_url = _start_platform(programs, arguments)
+    connections = {
         account: connection(account, platform_url, apps_for(ACCOUNTS, QPS)) for account in ACCOUNTS
     }
-    with _environment(programs.environment):
-        server = PrivatePostgres(folder / "postgres", fast=True)
-        server.start()
+    metadata, warehouse = _start_postgres(programs)
+    erp = {"conn_type": "sqlite", "host": str(folder / "erp.db")}
+    home = folder / "airflow"
     programs.environment |= environment(
-        folder / "airflow",
-        server.create_database("airflow"),
-        server.create_database("warehouse"),
-        {"conn_type": "sqlite", "host": str(folder / "erp.db")},
-        connections,
-        f"{platform_url}/clock",
-    ) | airflow_settings(folder, url)
+        home, metadata, warehouse, erp, connections, f"{platform_url}/clock"
+    )
+    programs.environment |= airflow_settings(folder, url)
+    run_id = _start_airflow(programs, AirflowApi(url, USER, PASSWORD), arguments.port)
+    print(f"Up after {time.monotonic() - began:.0f} s.\n")
+    _say_where(folder, url, platform_url, arguments.speed)
+    print(f"\nThe first run, {run_id}, is under way:\n  {url}/dags/{DAG}/runs")
+
+
+def _start_platform(programs: Programs, arguments: argparse.Namespace) -> str:
+    """The platform and the ERP, in a world that begins now; returns the platform's address."""
+    port = free_port()
+    command = python(
+        *("sandbox", "platform", "--port", str(port)),
+        *("--accounts", ",".join(ACCOUNTS), "--qps", str(QPS)),
+        *("--seed", str(arguments.seed), "--orders", str(arguments.orders)),
+        *("--shipping-hours", str(SHIPPING_HOURS), "--speed", str(arguments.speed)),
+        *("--erp", f"sqlite:///{programs.folder / 'erp.db'}"),
+    )
+    programs.start("platform", command)
+    return f"http://127.0.0.1:{port}"
+
+
+def _start_postgres(programs: Programs) -> tuple[str, str]:
+    """One server; returns the addresses of Airflow's database and of the warehouse."""
+    server = PrivatePostgres(programs.folder / "postgres", fast=True)
+    with _environment(programs.environment):
+        server.start()
+    return server.create_database("airflow"), server.create_database("warehouse")
+
+
+def _start_airflow(programs: Programs, api: AirflowApi, port: int) -> str:
+    """Airflow's processes; returns the id of the DAG's first run."""
     programs.run("migrate", python("airflow", "db", "migrate"))
-    host = ("--host", "127.0.0.1", "--port", str(arguments.port))
-    programs.start("api-server", python("airflow", "api-server", "--workers", "1", *host))
+    where = ("--host", "127.0.0.1", "--port", str(port))
+    programs.start("api-server", python("airflow", "api-server", "--workers", "1", *where))
     programs.start("scheduler", python("airflow", "scheduler", "--skip-serve-logs"))
     programs.start("dag-processor", python("airflow", "dag-processor"))
-    api = AirflowApi(url, USER, PASSWORD)
-
-    wait_for = programs.wait_for
-    wait_for("the UI", lambda: "metadatabase" in api.health() or None)
-    (folder / "address").write_text(url, encoding="utf-8")
+    programs.wait_for("the UI", lambda: api.health() or None)
+    (programs.folder / "address").write_text(api.url, encoding="utf-8")
     # A task that meets an execution API still loading is lost; the DAG is paused until then.
-    wait_for("the execution API", lambda: api.executes() or None)
-    wait_for("the DAG", lambda: api.dag(DAG))
-    wait_for(
+    programs.wait_for("the execution API", lambda: api.executes() or None)
+    programs.wait_for("the DAG", lambda: api.dag(DAG))
+    programs.wait_for(
         "Airflow's health",
         lambda: {api.health().get(name) for name in COMPONENTS} == {"healthy"} or None,
     )
     api.unpause(DAG)
     # Unpaused, a DAG without catch-up gets a run of its latest interval at once.
-    first = wait_for("the first run", lambda: next(iter(api.runs(DAG)), None))
+    first = programs.wait_for("the first run", lambda: next(iter(api.runs(DAG)), None))
     # The pipeline needs no triggerer; the UI would call its absence ill health.
     programs.start("triggerer", python("airflow", "triggerer", "--skip-serve-logs"))
-    print(f"Up after {time.monotonic() - began:.0f} s.\n")
-    _say_where(folder, url, platform_url, arguments.speed)
-    print(f"\nThe first run, {first['dag_run_id']}, is under way:\n  {url}/dags/{DAG}/runs")
+    return str(first["dag_run_id"])
 
 
 def airflow_settings(folder: Path, url: str) -> dict[str, str]:
@@ -287,8 +296,12 @@ def _say_it_is_up(folder: Path) -> int:
     if not address.exists():
         raise CannotStartError("Parts of an earlier start still run: make down ends them.")
     url = address.read_text(encoding="utf-8")
-    if not AirflowApi(url, USER, PASSWORD).health():
-        raise CannotStartError(f"It is up, but {url} does not answer: make down, then make up.")
+    try:
+        AirflowApi(url, USER, PASSWORD).health()
+    except OSError as error:
+        raise CannotStartError(
+            f"It is up, but {url} does not answer ({error}): make down, then make up."
+        ) from error
     print(f"It is up already: {url}   user {USER}, password {PASSWORD}   (make down ends it)")
     return 0
 
@@ -303,8 +316,8 @@ warehouse  .venv/bin/python -m sandbox postgres start --folder {folder / "postgr
            prints its address
 logs       {folder / "logs"}
 
-A minute here is {speed:g} minutes in the sandbox's world, which tells stories for two weeks; the
-DAG runs each half hour of yours, or when you trigger it. make down ends everything."""
+A minute here is {speed:g} in the sandbox's world, which tells stories for two weeks. The DAG runs
+each half hour of yours, or when you trigger it. make down ends everything."""
     )
 
 

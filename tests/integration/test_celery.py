@@ -298,7 +298,7 @@ def start(stack: Stack) -> None:
         programs.start(service, compose.command(service), **compose.environment(service))
     for name in WORKERS:
         stack.start_worker(name)
-    programs.wait_for("the API", lambda: "metadatabase" in api.health() or None)
+    programs.wait_for("the API", lambda: api.health() or None)
     programs.wait_for("the execution API", lambda: api.executes() or None)
     programs.wait_for("the DAG", lambda: api.dag(DAG))
     for log in map(programs.log, WORKERS):

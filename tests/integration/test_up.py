@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from sandbox.airflow_api import AirflowApi
+from sandbox.postgres import PrivatePostgres
 from sandbox.programs import free_port, is_free, marked
 
 DAG = "sync_shipments"
@@ -56,6 +57,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder for `up`; nothing of it survives the test."""
     yield tmp_path
     said_by(sandbox("down", folder=tmp_path))
+    PrivatePostgres(tmp_path / "postgres").remove()
 
 
 def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> None:
