@@ -16,7 +16,7 @@ MARK = "SHIPMENT_TRACKING_SANDBOX"
 """Environment variable that names the folder a process belongs to; its children inherit it."""
 
 LAST_CHARACTERS = 1500
-PATIENCE = 8.0
+PATIENCE = 5.0
 """Seconds from SIGTERM to SIGKILL."""
 
 GIVE_UP = 30.0
