@@ -25,6 +25,14 @@ help: ## list the commands
 demo: $(STAMP) ## run the real pipeline for several half hours against the sandbox
 	@$(PYTHON) -m sandbox demo
 
+.PHONY: up
+up: $(STAMP) ## Airflow and its UI on the sandbox, in the background (UI_PORT=8080 SPEED=30)
+	@$(PYTHON) -m sandbox up $(if $(UI_PORT),--port $(UI_PORT)) $(if $(SPEED),--speed $(SPEED))
+
+.PHONY: down
+down: $(STAMP) ## end everything that make up started
+	@$(PYTHON) -m sandbox down
+
 .PHONY: test
 test: $(STAMP) ## run the tests
 	@$(PYTHON) -m pytest
@@ -39,6 +47,7 @@ lint: $(STAMP) ## check style, types and SQL
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m sqlfluff lint include/sql
+	@$(PYTHON) -m check_jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yaml
 
 .PHONY: lock
 lock: ## resolve the newest versions into requirements.txt and requirements-dev.txt
@@ -52,11 +61,15 @@ lock: ## resolve the newest versions into requirements.txt and requirements-dev.
 	fi; \
 	echo 'resolving $(LOCKS)'; \
 	set -- --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header; \
-	"$$uv" pip compile "$$@" pyproject.toml -o requirements.txt; \
+	"$$uv" pip compile "$$@" pyproject.toml --extra celery --group build -o requirements.txt; \
 	"$$uv" pip compile "$$@" --group dev -c requirements.txt -o requirements-dev.txt
 
 .PHONY: clean
 clean: ## remove .venv, the sandbox's files and all caches
+	@if [ -d .sandbox/up ] && [ -x $(PYTHON) ]; then \
+	    $(PYTHON) -m sandbox down; \
+	    $(PYTHON) -m sandbox postgres remove --folder .sandbox/up/postgres; \
+	fi
 	@rm -rf $(VENV) .sandbox build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sandbox.clock import Clock
     from sandbox.receiver import Delivery
     from sandbox.world import World
 
 ACCOUNTS = "platform_1688,platform_1688_east,platform_1688_south"
+ERP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ def add_world_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ISO",
         help="when the stories are under way (default: last midnight in Shanghai)",
     )
+    parser.add_argument(
+        "--shipping-hours",
+        type=float,
+        default=48,
+        help="two thirds of the orders ship in so many hours from then (default: %(default)s)",
+    )
 
 
 def make_world(arguments: argparse.Namespace) -> "World":
@@ -56,7 +64,8 @@ def make_world(arguments: argparse.Namespace) -> "World":
 
     midnight = datetime.now(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
     accounts = {name: arguments.orders for name in arguments.accounts.split(",")}
-    return World(arguments.seed, arguments.start or midnight, accounts)
+    start = arguments.start or midnight
+    return World(arguments.seed, start, accounts, shipping_hours=arguments.shipping_hours)
 
 
 def _add_platform_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +95,12 @@ def _add_platform_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="life of an access token on the world's clock; 0 is for ever (default: %(default)s)",
     )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where to listen; another address is for containers (default: %(default)s)",
+    )
+    parser.add_argument("--erp", metavar="URL", help="keep the ERP at this SQLAlchemy URL in step")
 
 
 def _run_platform(arguments: argparse.Namespace) -> int:
@@ -100,8 +115,10 @@ def _run_platform(arguments: argparse.Namespace) -> int:
         Clock(start, arguments.speed),
         apps_for(list(world.accounts), arguments.qps or None),
         token_hours=arguments.token_hours or None,
+        host=arguments.host,
         port=arguments.port,
     )
+    keep_erp_in_step = _erp_of(arguments.erp, world, sandbox.clock)
     stopped = threading.Event()
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, lambda *_: stopped.set())
@@ -112,8 +129,32 @@ def _run_platform(arguments: argparse.Namespace) -> int:
         for account in world.accounts:
             print(f"{account}  {json.dumps(sandbox.connection(account))}")
         print("stop with Ctrl-C", flush=True)
-        stopped.wait()
+        while not stopped.wait(ERP_SECONDS):
+            keep_erp_in_step()
     return 0
+
+
+def _erp_of(url: str | None, world: "World", clock: "Clock") -> Callable[[], None]:
+    """Make the ERP, when there is one to keep, and return what brings it up to the present."""
+    if url is None:
+        return lambda: None
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.pool import NullPool
+
+    from sandbox.erp import DemoErp
+
+    erp = DemoErp(create_engine(url, poolclass=NullPool))
+
+    def keep_in_step() -> None:
+        try:
+            erp.sync(world, clock.now())
+        except OperationalError as error:
+            print(f"the ERP is busy or away, tried again soon: {error.orig}", flush=True)
+
+    erp.create()
+    erp.sync(world, clock.now())
+    return keep_in_step
 
 
 def _add_receiver_arguments(parser: argparse.ArgumentParser) -> None:
@@ -212,12 +253,42 @@ def _run_demo(arguments: argparse.Namespace) -> int:
     return demo.run(arguments)
 
 
+def _add_up_arguments(parser: argparse.ArgumentParser) -> None:
+    from sandbox import up
+
+    up.add_arguments(parser)
+
+
+def _run_up(arguments: argparse.Namespace) -> int:
+    from sandbox import up
+
+    return up.run(arguments)
+
+
+def _add_down_arguments(parser: argparse.ArgumentParser) -> None:
+    from sandbox import up
+
+    up.add_folder_argument(parser)
+
+
+def _run_down(arguments: argparse.Namespace) -> int:
+    from sandbox import up
+
+    return up.run_down(arguments)
+
+
 COMMANDS = {
     "demo": Command(
         "run the real DAG through three days of the sandbox world",
         _add_demo_arguments,
         _run_demo,
     ),
+    "up": Command(
+        "start Airflow with its UI and the pipeline on the sandbox, all in the background",
+        _add_up_arguments,
+        _run_up,
+    ),
+    "down": Command("end whatever `up` started", _add_down_arguments, _run_down),
     "platform": Command(
         "serve the stand-in platform on 127.0.0.1", _add_platform_arguments, _run_platform
     ),

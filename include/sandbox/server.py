@@ -72,6 +72,7 @@ class Sandbox:
     :param latency: how long answers take; more by `faults`.
     :param token_hours: life of an access token on the sandbox's clock; None lives for ever.
     :param qos_status: HTTP status of the quota error, 400 or 200.
+    :param host: where it listens; another address than loopback is for containers.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Sandbox:
         latency: Latency | None = None,
         token_hours: float | None = TOKEN_HOURS,
         qos_status: int = 400,
+        host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.world = world
@@ -96,7 +98,7 @@ class Sandbox:
             world, clock, self.apps, token_hours=token_hours, qos_status=qos_status
         )
         self.calls: list[Call] = []
-        self._port = port
+        self._address = (host, port)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -128,7 +130,7 @@ class Sandbox:
     def start(self) -> str:
         """Serve on a thread; returns the base URL."""
         self._stopping.clear()
-        self._server = _Server(("127.0.0.1", self._port), _Handler, self)
+        self._server = _Server(self._address, _Handler, self)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )

@@ -164,7 +164,8 @@ class Outbox:
         :param compose: makes letters of claimed notices, right before they are sent.
         :param budget: wall-clock time after which nothing new is claimed.
         :returns: how many notices were ``sent``, ``failed``, are ``dead`` or ``suppressed``.
-        :raises ChannelDownError: a channel failed; everything else was sent.
+        :raises ChannelDownError: a channel failed, now or before, and notices wait for it;
+            everything else was sent.
         :raises PersonNeededError: an audience's connection, text or contacts cannot be used;
             everything else was sent.
         """
@@ -197,7 +198,7 @@ class Outbox:
             # A task that is told to end waits for the messages under way and no longer.
             stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
-        problems += [self._down(each) for each in served if each.last_error]
+        problems += [down for each in served if (down := self._down(each))]
         if problems:
             _raise(problems)
         return sum((each.counts for each in served), Counter())
@@ -292,7 +293,8 @@ class Outbox:
             result = self._execute(connection, name, **_tokens(claims), **binds)
             return list(result.scalars()) if result.returns_rows else []
 
-    def _down(self, served: _Served) -> ChannelDownError:
+    def _down(self, served: _Served) -> ChannelDownError | None:
+        """The error of a channel that failed, also when it is too early to try it again."""
         destination = served.destination
         with self.engine.begin() as connection:
             waiting = self._execute(
@@ -300,8 +302,11 @@ class Outbox:
                 "waiting",
                 audience=destination.audience,
                 channel=destination.channel_name,
-            ).scalar_one()
-        return ChannelDownError(f"{destination}: {waiting} notices wait: {served.last_error}")
+            ).one()
+        reason = served.last_error or waiting.last_error
+        if reason is None:
+            return None
+        return ChannelDownError(f"{destination}: {waiting.notices} notices wait: {reason}")
 
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:
         given = {"now": self.now, "digest": self.digest, "owner": self.owner, **binds}

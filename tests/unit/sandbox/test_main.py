@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import requests
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from sandbox.__main__ import COMMANDS, main
 
@@ -68,3 +70,32 @@ def test_a_private_postgres_starts_and_stops(capsys, tmp_path):
     finally:
         assert main(["postgres", "remove", *folder]) == 0
     assert not (tmp_path / "postgres").exists()
+
+
+def test_the_platform_keeps_an_erp_in_step_with_its_world(tmp_path):
+    url = f"sqlite:///{tmp_path / 'erp.db'}"
+    command = [sys.executable, "-m", "sandbox", "platform", "--port", "0", "--orders", "20"]
+    command += ["--start", "2026-03-02", "--clock", "2026-03-02T00:00", "--erp", url]
+    count = text("select count(*) from erp_order where status = 'SHIPPED'")
+    engine = create_engine(url, poolclass=NullPool)
+    with subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(INCLUDE)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        platform = process.stdout.readline().split()[1]
+        with engine.connect() as connection:
+            before = connection.scalar(count)
+        requests.post(f"{platform}/control/clock", json={"advance": 24 * 60}, timeout=5)
+        deadline = time.monotonic() + 30
+        shipped = before
+        while shipped == before and time.monotonic() < deadline:
+            time.sleep(0.2)
+            with engine.connect() as connection:
+                shipped = connection.scalar(count)
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+
+    assert 0 < before < shipped

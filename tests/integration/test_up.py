@@ -1,0 +1,167 @@
+"""`make up` and `make down`: Airflow on the sandbox from the outside, as a visitor meets it."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from sandbox.airflow_api import AirflowApi
+from sandbox.postgres import PrivatePostgres
+from sandbox.programs import free_port, is_free, marked
+
+DAG = "sync_shipments"
+
+
+def sandbox(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sandbox", *arguments, "--folder", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def said_by(command: subprocess.Popen[str]) -> str:
+    said, _ = command.communicate(timeout=240)
+    return said
+
+
+def wait_until(true: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (answer := true()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+    return answer
+
+
+def addresses(folder: Path) -> set[tuple[str, int]]:
+    """Where the folder's processes listen."""
+    return {
+        (listening.laddr.ip, listening.laddr.port)
+        for process in marked(folder)
+        for listening in process.net_connections("tcp")
+        if listening.status == psutil.CONN_LISTEN
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder for `up`; nothing of it survives the test."""
+    yield tmp_path
+    said_by(sandbox("down", folder=tmp_path))
+    PrivatePostgres(tmp_path / "postgres").remove()
+
+
+def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> None:
+    port = free_port()
+
+    up = sandbox("up", "--port", str(port), "--orders", "20", folder=folder)
+    said = said_by(up)
+
+    assert up.returncode == 0, said
+    url = f"http://127.0.0.1:{port}"
+    assert f"{url}   user admin, password admin" in said
+
+    api = AirflowApi(url, "admin", "admin")
+    assert api.dag(DAG)["is_paused"] is False  # type: ignore[index]
+    run = wait_until(
+        lambda: next((run for run in api.runs(DAG) if run["state"] in ("success", "failed")), None)
+    )
+    assert run["state"] == "success"
+    log = api.call(
+        "GET",
+        f"/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/create_tables/logs/1",
+    )
+    assert "create_tables" in {entry.get("task_id") for entry in log["content"]}
+
+    again = sandbox("up", folder=folder)
+    assert f"up already: {url}" in said_by(again)
+    assert again.returncode == 0
+
+    listening = addresses(folder)
+    assert port in {port for _, port in listening}
+    assert {ip for ip, _ in listening} == {"127.0.0.1"}
+
+    down = sandbox("down", folder=folder)
+    assert "processes ended" in said_by(down)
+    assert down.returncode == 0
+    assert marked(folder) == []
+    assert all(is_free(port) for _, port in listening)
+    assert said_by(sandbox("down", folder=folder)) == "Nothing is up.\n"
+
+
+def test_down_finds_everything_though_up_was_killed_half_way(folder: Path) -> None:
+    port = free_port()
+    up = sandbox("up", "--port", str(port), "--orders", "20", folder=folder)
+    wait_until((folder / "logs" / "scheduler.log").exists)
+    up.kill()
+    up.communicate()
+    wait_until(lambda: len(marked(folder)) > 4)
+    listening = addresses(folder)
+    assert len(listening) >= 2, "PostgreSQL and the platform are there already"
+
+    down = sandbox("down", folder=folder)
+
+    assert re.match(r"Down: \d+ processes ended", said_by(down))
+    assert down.returncode == 0
+    assert marked(folder) == []
+    assert all(is_free(port) for _, port in listening)
+
+
+def test_an_interrupted_up_ends_what_it_started(folder: Path) -> None:
+    up = sandbox("up", "--port", str(free_port()), "--orders", "20", folder=folder)
+    wait_until((folder / "postgres" / "port").exists)
+    up.send_signal(signal.SIGINT)
+
+    assert "nothing is left running" in said_by(up)
+    assert up.returncode == 130
+    assert marked(folder) == []
+
+
+def test_down_ends_an_up_that_is_still_at_work(folder: Path) -> None:
+    up = sandbox("up", "--port", str(free_port()), "--orders", "20", folder=folder)
+    wait_until((folder / "logs" / "platform.log").exists)
+
+    down = sandbox("down", folder=folder)
+
+    assert "Down" in said_by(down)
+    assert up.wait(10) == 130
+    assert marked(folder) == []
+    up.communicate()
+
+
+def test_a_taken_port_is_named_and_nothing_is_started(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        up = sandbox("up", "--port", str(port), folder=folder)
+
+        assert f"port {port} of 127.0.0.1 is taken" in said_by(up)
+    assert up.returncode == 1
+    assert not (folder / "logs").exists()
+
+
+def test_a_program_that_dies_is_named_with_its_log(folder: Path) -> None:
+    up = sandbox("up", "--port", str(free_port()), "--orders", "20", folder=folder)
+    wait_until((folder / "logs" / "platform.log").exists)
+    platform = wait_until(
+        lambda: [process for process in marked(folder) if "platform" in process.cmdline()]
+    )[0]
+    platform.kill()
+
+    said = said_by(up)
+
+    assert "platform ended with status -9" in said
+    assert str(folder / "logs" / "platform.log") in said
+    assert up.returncode == 1
+    assert marked(folder) == []
