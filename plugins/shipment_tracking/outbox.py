@@ -302,6 +302,7 @@ class Outbox:
                 "waiting",
                 audience=destination.audience,
                 channel=destination.channel_name,
+                first_pause=FIRST_PAUSE,
             ).one()
         reason = served.last_error or waiting.last_error
         if reason is None:

@@ -365,6 +365,22 @@ def test_sixty_hours_of_a_dead_receiver_lose_and_double_nothing(
     assert sorted([*told_late, *(event for (event,) in overtaken)]) == every
 
 
+def test_a_channel_that_failed_is_red_also_while_it_is_too_early_to_try_again(
+    ship, change, notify, receiver
+):
+    receiver.go_down("ops")
+    change(ship(1), "in_transit")
+    with pytest.raises(ChannelDownError):
+        notify("ops", hours=0)
+    receiver.come_back("ops")
+
+    with pytest.raises(ChannelDownError, match="1 notices wait: HTTP 503"):
+        notify("ops", hours=0)
+
+    assert notify("ops", hours=1)["sent"] == 1
+    assert notify("ops", hours=1)["sent"] == 0
+
+
 # Dry run
 
 

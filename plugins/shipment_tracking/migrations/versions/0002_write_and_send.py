@@ -38,6 +38,8 @@ create index notification_unaddressed on tracking.notification (notification_id)
     where state = 'pending' and channel = '';
 create index notification_due on tracking.notification (audience, channel, due_at)
     where state = 'pending';
+create index notification_sent on tracking.notification (audience, channel, sent_at)
+    where state = 'sent';
 create index notification_leased on tracking.notification (lease_owner)
     where lease_owner is not null;
 
