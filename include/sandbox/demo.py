@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,15 @@ from sandbox.defaults import default_apps
 from sandbox.erp import DemoErp
 from sandbox.parcels import SHANGHAI
 from sandbox.postgres import PostgresUnavailableError, PrivatePostgres
+from sandbox.receiver import Receiver
 from sandbox.server import Sandbox
-from sandbox.witness import differences, leaks
+from sandbox.witness import (
+    differences,
+    erp_differences,
+    leaks,
+    stall_differences,
+    told_differences,
+)
 from sandbox.world import World
 
 ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_1688_south")
@@ -37,7 +44,7 @@ WORLD_STANDS_STILL_AFTER = timedelta(hours=72)
 # lets the pipeline ask again about parcels that no trace will ever tell of.
 RUNS_AFTER_HOURS = (0, 0.5, 8, 16, 24, 36, 48, 60, 72, 72.5, 96.5, 97, 97.5)
 QPS = 25.0
-COLUMNS = "{:<12} {:>5} {:>7} {:>6} {:>8} {:>6} {:>8} {:>7} {:>7}   {}"
+COLUMNS = "{:<12}{:>4}{:>7}{:>6}{:>7}{:>6}{:>8}{:>7}{:>8}{:>9}{:>7}   {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,8 @@ class Stage:
     sandbox: Sandbox
     erp: DemoErp
     warehouse: Engine
+    receiver: Receiver
+    moments: list[datetime] = field(default_factory=list)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,6 +113,7 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
     with (
         _databases(folder) as (metadata, warehouse),
         Sandbox(world, clock, default_apps(QPS), token_hours=None) as sandbox,
+        Receiver("ops") as receiver,
     ):
         os.environ.update(
             environment(
@@ -111,12 +121,16 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
                 metadata,
                 warehouse,
                 {"conn_type": "sqlite", "host": str(erp_file)},
-                {account: sandbox.connection(account) for account in ACCOUNTS},
+                {
+                    **{account: sandbox.connection(account) for account in ACCOUNTS},
+                    "notify_ops": receiver.connection("ops", language="en"),
+                },
                 sandbox.clock_url,
             )
         )
         try:
-            yield Stage(world, clock, sandbox, erp, create_engine(warehouse, poolclass=NullPool))
+            engine = create_engine(warehouse, poolclass=NullPool)
+            yield Stage(world, clock, sandbox, erp, engine, receiver)
         finally:
             _let_airflow_go()
 
@@ -164,22 +178,31 @@ def _dag() -> Any:
 def _play(stage: Stage, dag: Any) -> dict[str, str]:
     """Run the DAG at each of the demo's times and print a line each."""
     print(
-        "\nOne line a run of the DAG sync_shipments "
-        "(signed: orders that became signed; failed: orders refused by the platform)\n"
+        "\nOne line a run of the DAG sync_shipments (signed: written to the ERP; notices: sent, "
+        "alarms included;\nstalled: parcels that stand still; failed: orders refused by the "
+        "platform)\n"
     )
     header = ("world time", "due", "polled", "calls", "events", "again", "changes", "signed")
-    print(COLUMNS.format(*header, "failed", "run"))
+    print(COLUMNS.format(*header, "notices", "stalled", "failed", "run"))
     states: dict[str, str] = {}
     for hours in RUNS_AFTER_HOURS:
         now = stage.clock.set(START + timedelta(hours=hours))
         if timedelta(hours=hours) == WORLD_STANDS_STILL_AFTER:
             stage.sandbox.freeze(now)
         stage.erp.sync(stage.world, now)
+        stage.moments.append(now)
         began = time.monotonic()
         dag_run = dag.test()
         moment = f"{now.astimezone(SHANGHAI):%m-%d %H:%M}"
         states[moment] = str(dag_run.state)
-        row = _row(stage.warehouse, "select * from analytics.runs where run_id = :id", dag_run)
+        row = _row(
+            stage.warehouse,
+            "select runs.*, (select count(*) from analytics.stalls where cleared_at is null)"
+            " as stalled, (select count(*) from analytics.erp_writebacks"
+            " where run_id = :id and outcome = 'signed') as written"
+            " from analytics.runs where run_id = :id",
+            dag_run,
+        )
         print(
             COLUMNS.format(
                 moment,
@@ -189,7 +212,9 @@ def _play(stage: Stage, dag: Any) -> dict[str, str]:
                 row.events_new,
                 row.events_duplicate,
                 row.changes,
-                row.signed,
+                row.written,
+                row.notices_sent,
+                row.stalled,
                 row.failed_orders,
                 f"{states[moment]}, {time.monotonic() - began:.0f} s",
             ),
@@ -215,7 +240,12 @@ def _report(stage: Stage) -> list[str]:
         " (select count(*) from tracking.trace_event) as events,"
         " (select count(*) from analytics.status_changes) as changes,"
         " (select sum(polled) from analytics.runs) as polled,"
-        " (select sum(calls) from analytics.runs) as calls",
+        " (select sum(calls) from analytics.runs) as calls,"
+        " (select count(*) from analytics.erp_writebacks where outcome = 'signed') as written,"
+        " (select count(*) from analytics.erp_writebacks where outcome <> 'signed') as unwritten,"
+        " (select count(*) from analytics.notifications where state = 'suppressed') as suppressed,"
+        " (select count(*) from analytics.stalls) as stalls,"
+        " (select count(*) from analytics.stalls where cleared_at is not null) as cleared",
     )
     with stage.warehouse.connect() as connection:
         statuses = connection.execute(
@@ -227,6 +257,18 @@ def _report(stage: Stage) -> list[str]:
         f"{totals.events} trace events, {totals.changes} status changes; "
         f"{totals.signed} orders signed."
     )
+    print(
+        f"At the ERP: {totals.written} of its rows signed by the pipeline, {totals.unwritten} left "
+        "as people have them; every open one shows its latest trace."
+    )
+    print(
+        f"People were told of {len(stage.receiver.notices())} changes by signed webhooks; "
+        f"{totals.suppressed} more were old at first sight or overtaken by a newer one. "
+        f"{totals.stalls} times a parcel stood still and gave an alarm; {totals.cleared} of them "
+        "are over."
+    )
+    if notices := stage.receiver.notices():
+        print(f"The last notice said: {notices[-1]['text']}")
     print("Orders by status: " + ", ".join(f"{name} {count}" for name, count in statuses))
     print(
         f"Calls: {totals.calls}, that is {totals.calls / max(1, totals.orders):.1f} an order and "
@@ -238,7 +280,12 @@ def _report(stage: Stage) -> list[str]:
         + ", ".join(f"{key}: {most}" for key, most in usage["most_in_any_second"].items())
         + f"; refused as too fast: {sum(usage['refused_by_quota'].values())}."
     )
-    found = differences(stage.warehouse, stage.world, now)
+    found = [
+        *differences(stage.warehouse, stage.world, now),
+        *erp_differences(stage.erp.engine, stage.world, now),
+        *told_differences(stage.receiver.notices(), stage.world, stage.moments),
+        *stall_differences(stage.warehouse, stage.world, now),
+    ]
     told = leaks(stage.warehouse, stage.world)
     known = sum(len(order.parcels) for order in truth.values())
     scans = sum(len(parcel.events) for order in truth.values() for parcel in order.parcels)
@@ -249,8 +296,9 @@ def _report(stage: Stage) -> list[str]:
     )
     if not found and not told:
         print(
-            "The warehouse agrees with it: every scan once, every parcel's status right, no order "
-            "wrongly signed, and no person's name or phone number stored."
+            "Warehouse, ERP and receiver agree with it: every scan once, every parcel's status "
+            "right; just the signed\norders signed, with their times; every change told once; the "
+            "parcels that stand still reported; no person's\nname or phone number stored."
         )
     problems = [str(difference) for difference in found[:20]]
     problems += [f"stored in the warehouse: {word}" for word in told[:20]]

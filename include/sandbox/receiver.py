@@ -124,11 +124,11 @@ class Receiver:
 
     def url(self, name: str) -> str:
         """Where the endpoint is reached."""
-        return f"{self.base_url}{HOOKS}{name}"
+        return url(self.base_url, name)
 
     def secret(self, name: str) -> str:
-        """What messages to the endpoint are signed with; invented, good for the sandbox only."""
-        return f"sandbox-hook-secret-{name}"
+        """What messages to the endpoint are signed with."""
+        return secret(name)
 
     def connection(self, *names: str, **fields: Any) -> dict[str, Any]:
         """
@@ -136,12 +136,7 @@ class Receiver:
 
         :param fields: further fields of each channel, such as ``language``.
         """
-        channels = [
-            {"type": "webhook", "name": name, "url": self.url(name), "secret": self.secret(name)}
-            | fields
-            for name in names
-        ]
-        return {"conn_type": "generic", "extra": {"channels": channels}}
+        return connection(self.base_url, *names, **fields)
 
     def deliveries(self, name: str | None = None) -> list[Delivery]:
         """What was taken, in order; by one endpoint, or by all."""
@@ -344,6 +339,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.connection.close()
         self.close_connection = True
+
+
+def url(base_url: str, name: str) -> str:
+    """Where an endpoint is reached."""
+    return f"{base_url}{HOOKS}{name}"
+
+
+def secret(name: str) -> str:
+    """What messages to an endpoint are signed with; invented, good for the sandbox only."""
+    return f"sandbox-hook-secret-{name}"
+
+
+def connection(base_url: str, *names: str, **fields: Any) -> dict[str, Any]:
+    """The Airflow connection of an audience whose channels are endpoints of a receiver."""
+    channels = [
+        {"type": "webhook", "name": name, "url": url(base_url, name), "secret": secret(name)}
+        | fields
+        for name in names
+    ]
+    return {"conn_type": "generic", "extra": {"channels": channels}}
 
 
 def connections(receiver: Receiver, names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sandbox import receiver
 from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_home import PROJECT, environment
 from sandbox.defaults import apps_for, connection
@@ -145,6 +146,7 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     connections = {
         account: connection(account, platform_url, apps_for(ACCOUNTS, QPS)) for account in ACCOUNTS
     }
+    connections["notify_ops"] = receiver.connection(_start_receiver(programs), "ops")
     metadata, warehouse = _start_postgres(programs)
     erp = {"conn_type": "sqlite", "host": str(folder / "erp.db")}
     home = folder / "airflow"
@@ -169,6 +171,14 @@ def _start_platform(programs: Programs, arguments: argparse.Namespace) -> str:
         *("--erp", f"sqlite:///{programs.folder / 'erp.db'}"),
     )
     programs.start("platform", command)
+    return f"http://127.0.0.1:{port}"
+
+
+def _start_receiver(programs: Programs) -> str:
+    """Who is told of changes; returns its address."""
+    port = free_port()
+    command = python("sandbox", "receiver", "--port", str(port), "--audiences", "ops")
+    programs.start("receiver", command)
     return f"http://127.0.0.1:{port}"
 
 
@@ -314,6 +324,7 @@ ERP        {folder / "erp.db"} (SQLite, table erp_order)
 warehouse  .venv/bin/python -m sandbox postgres start --folder {folder / "postgres"} \
 --database warehouse
            prints its address
+messages   {folder / "logs" / "receiver.log"} (what people are told)
 logs       {folder / "logs"}
 
 A minute here is {speed:g} in the sandbox's world, which tells stories for two weeks. The DAG runs
