@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import settings
 from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from sandbox.erp import metadata
 from sandbox.postgres import PrivatePostgres
 from sandbox.server import Sandbox
 from shipment_tracking.erp.database import ErpDatabase
@@ -22,6 +24,7 @@ from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.steps import create_tables
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/test")
 
 # A busy machine is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -88,6 +91,40 @@ def erp(tmp_path: Path) -> ErpDatabase:
     """An ERP in a SQLite file, without tables."""
     engine = create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
     return ErpDatabase(engine, SHANGHAI)
+
+
+@pytest.fixture(scope="session")
+def postgresql_shop(new_database: Callable[..., URL]) -> Engine:
+    """A database for an ERP, for many tests."""
+    return create_engine(new_database(), poolclass=NullPool)
+
+
+@pytest.fixture(scope="session")
+def mariadb_shop() -> Iterator[Engine]:
+    """The same on the machine's MariaDB."""
+    admin = create_engine(MARIADB, poolclass=NullPool)
+    name = f"shipment_tracking_test_{os.getpid()}"
+    try:
+        with admin.begin() as connection:
+            connection.execute(text(f"create database {name}"))
+    except OperationalError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no MariaDB at {MARIADB}: {error.orig}")
+    yield create_engine(admin.url.set(database=name), poolclass=NullPool)
+    with admin.begin() as connection:
+        connection.execute(text(f"drop database {name}"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def shop(request: pytest.FixtureRequest, erp: ErpDatabase) -> Iterator[ErpDatabase]:
+    """An ERP on every kind of database, without tables."""
+    if request.param == "sqlite":
+        yield erp
+        return
+    engine = request.getfixturevalue(f"{request.param}_shop")
+    yield ErpDatabase(engine, erp.timezone)
+    metadata.drop_all(engine)
 
 
 @pytest.fixture

@@ -78,14 +78,34 @@ class Pipeline:
 
 
 @pytest.fixture
+def erp_engine(tmp_path: Path) -> Engine:
+    """The ERP's database: a SQLite file, unless a test has another one."""
+    return create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
+
+
+def erp_connection(url: URL) -> dict[str, Any]:
+    """The connection ``erp_db`` of a database."""
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return {"conn_type": "sqlite", "host": url.database}
+    return {
+        "conn_type": {"postgresql": "postgres"}.get(kind, kind),
+        "host": url.host,
+        "port": url.port,
+        "login": url.username,
+        "password": url.password,
+        "schema": url.database,
+    }
+
+
+@pytest.fixture
 def pipeline(
-    dag_bag: "DagBag", warehouse: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dag_bag: "DagBag", warehouse: Engine, erp_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Pipeline]:
     """A pipeline whose world is a day old."""
     world = World(7, START, ACCOUNTS)
     clock = Clock.standing(START + timedelta(days=1))
-    erp_file = tmp_path / "erp.db"
-    erp = DemoErp(create_engine(f"sqlite:///{erp_file}", poolclass=NullPool))
+    erp = DemoErp(erp_engine)
     erp.create()
     with (
         Sandbox(world, clock, apps_for(list(ACCOUNTS), qps=QPS), token_hours=None) as sandbox,
@@ -95,7 +115,7 @@ def pipeline(
             Path(os.environ["AIRFLOW_HOME"]),
             os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"],
             warehouse.url,
-            {"conn_type": "sqlite", "host": str(erp_file)},
+            erp_connection(erp_engine.url),
             {
                 **{account: sandbox.connection(account) for account in ACCOUNTS},
                 "notify_ops": receiver.connection("ops"),

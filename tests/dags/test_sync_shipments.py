@@ -1,13 +1,14 @@
 """The whole DAG on the sandbox platform, a demo ERP and a real PostgreSQL, against the truth."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
+from sandbox.erp import DemoErp
 from sandbox.witness import (
     differences,
     erp_differences,
@@ -182,6 +183,23 @@ def test_a_manual_run_over_past_days_loads_them_and_announces_nothing(
     assert count("tracking.trace_event") > 0
     assert count("analytics.notifications where state <> 'suppressed'") == 0
     assert count("analytics.notifications where reason = 'backfill'") > 0
+
+
+class TestOnServers:
+    @pytest.fixture(params=["postgresql_shop", "mariadb_shop"])
+    def erp_engine(self, request: pytest.FixtureRequest) -> Iterator[Engine]:
+        engine = request.getfixturevalue(request.param)
+        yield engine
+        DemoErp(engine).drop()
+
+    def test_signs_and_traces_are_written_to_the_erp(self, pipeline: Any) -> None:
+        for after in (0, 12, 0.5):
+            assert pipeline.run(after=timedelta(hours=after))["run"] == "success"
+
+        with pipeline.erp.engine.connect() as connection:
+            shown = text("select count(*) from erp_order where latest_trace like '%%签收%%'")
+            assert signed_at_the_erp(pipeline) > 5
+            assert connection.execute(shown).scalar_one() > 5
 
 
 def test_a_dry_run_writes_and_sends_nothing_and_the_next_run_makes_up_for_it(

@@ -1,6 +1,5 @@
 """What the unit tests share: one warehouse, emptied for each, and ways to look into it."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +10,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import URL, Connection, Engine, Row, create_engine, text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
 from sandbox.erp import DemoErp, erp_order
 from sandbox.receiver import Receiver
@@ -22,7 +19,6 @@ from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.sql import statement
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
-MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/test")
 REFERRED_TO = ("shipment", "tracked_order")
 
 
@@ -101,32 +97,6 @@ def while_another_holds(
             yield working
 
     return hold
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def shop(
-    request: pytest.FixtureRequest, erp: ErpDatabase, new_database: Callable[..., URL]
-) -> Iterator[ErpDatabase]:
-    """The demo ERP on every kind of database."""
-    if request.param == "sqlite":
-        yield erp
-    elif request.param == "postgresql":
-        yield ErpDatabase(create_engine(new_database(), poolclass=NullPool), erp.timezone)
-    else:
-        admin = create_engine(MARIADB, poolclass=NullPool)
-        name = f"shipment_tracking_test_{os.getpid()}"
-        try:
-            with admin.begin() as connection:
-                connection.execute(text(f"create database {name}"))
-        except OperationalError as error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(f"no MariaDB at {MARIADB}: {error.orig}")
-        yield ErpDatabase(
-            create_engine(admin.url.set(database=name), poolclass=NullPool), erp.timezone
-        )
-        with admin.begin() as connection:
-            connection.execute(text(f"drop database {name}"))
 
 
 @pytest.fixture

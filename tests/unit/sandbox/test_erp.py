@@ -1,23 +1,19 @@
 """The demo ERP follows the world on every database a merchant may have."""
 
-import os
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, select, text, update
+from sqlalchemy import Engine, create_engine, select, update
 from sqlalchemy.exc import OperationalError
 
 from sandbox.erp import DemoErp, erp_order, rows
 from sandbox.parcels import SHANGHAI
 from sandbox.world import World
+from shipment_tracking.erp.database import ErpDatabase
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
-POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
-MARIADB = "mysql+pymysql://root@127.0.0.1:3306/test"
 
 
 @pytest.fixture(scope="module")
@@ -25,34 +21,10 @@ def world() -> World:
     return World(2, START, {"platform_1688": 150, "platform_1688_east": 60})
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
-def engine(request, tmp_path: Path) -> Iterator[Engine]:
-    """An empty database, or an own schema of the machine's server, dropped afterwards."""
-    if request.param == "sqlite":
-        own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}")
-        yield own
-        own.dispose()
-        return
-    server = create_engine(POSTGRES if request.param == "postgres" else MARIADB)
-    schema = f"erp_{uuid.uuid4().hex}"
-    try:
-        with server.begin() as connection:
-            connection.execute(text(f"create schema {schema}"))
-    except OperationalError:
-        reason = f"no {request.param} on this machine"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    if request.param == "postgres":
-        own = create_engine(POSTGRES, connect_args={"options": f"-c search_path={schema}"})
-    else:
-        own = create_engine(server.url.set(database=schema))
-    yield own
-    own.dispose()
-    with server.begin() as connection:
-        cascade = " cascade" if request.param == "postgres" else ""
-        connection.execute(text(f"drop schema {schema}{cascade}"))
-    server.dispose()
+@pytest.fixture
+def engine(shop: ErpDatabase) -> Engine:
+    """A database of every kind."""
+    return shop.engine
 
 
 def stored(engine: Engine) -> dict[str, dict]:
