@@ -14,24 +14,7 @@ from shipment_tracking.statuses import Status, classify
 FLOOR = 0.98
 """Precision and recall of every status, over plain texts and traps together."""
 
-CARRIERS = set(
-    [
-        "顺丰",
-        "圆通",
-        "中通",
-        "申通",
-        "韵达",
-        "极兔",
-        "邮政",
-        "EMS",
-        "京东",
-        "德邦",
-        "菜鸟",
-        "丹鸟",
-        "安能",
-        "跨越",
-    ]
-)
+CARRIERS = "顺丰|圆通|中通|申通|韵达|极兔|邮政|EMS|京东|德邦|菜鸟|丹鸟|安能|跨越"
 # No text can say that nothing is known yet.
 STATUSES = [status.value for status in Status if status is not Status.PENDING]
 
@@ -120,7 +103,7 @@ def test_every_status_has_texts_of_both_kinds(status):
 def test_the_corpus_is_broad_and_no_text_counts_twice():
     assert len({row.text for row in CORPUS}) == len(CORPUS) >= 400
     assert len(TRAPS) >= 120
-    assert {row.carrier for row in CORPUS} >= CARRIERS
+    assert set(CARRIERS.split("|")) <= {row.carrier for row in CORPUS}
     assert {row.kind for row in PLAIN} == {"plain"}
     assert {row.kind for row in TRAPS} == {"trap"}
     assert [row.text for row in TRAPS if not row.why] == []
