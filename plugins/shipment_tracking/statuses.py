@@ -70,7 +70,7 @@ def _each(heads: str, tail: str) -> str:
 
 _DELIVER = "派送|派件|投递|配送"
 _SIGN = r"(?:签收|妥投|投妥)"
-_BACK = "退回|退件|退签|退货件|退货包裹|返货|原返|逆向"
+_BACK = "退回|退件|退签|退货包裹|返货|原返|逆向"
 _FETCH = r"(?:取[件货走回它](?!码)|自取|自提(?![柜点])|领取|提取|提货(?!码))"
 _END = r"(?=[^\w？?]|$)"
 _STORE = r"(?:柜|丰巢|驿站(?!镇|路)|自提点|代收点|便利店|超市|邮乐购|兔喜|格口)"
@@ -114,7 +114,7 @@ TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
     (
         Status.DELIVERY_FAILED,
         (
-            _each("未|无法|没有|不能|不便|无人|无本人", rf"[^，。；,;\s已]{{0,6}}{_SIGN}"),
+            _each("未|无法|没有|不能|不便|无人", rf"[^，。；,;\s已]{{0,6}}{_SIGN}"),
             _each("部分|异常|虚假|否认", _SIGN) + r"|反签收",
             _each("签收|妥投", r"(?:失败|未成功|不成功|异常|有误)"),
             _each(_DELIVER + "|投柜|入柜", r"(?:不成功|未成功|失败|异常|未完成)"),
@@ -155,7 +155,7 @@ TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
         (
             r"已签收|签收成功|签收完成|签收[人方][：: 是为凭在本]|妥投|已收货",
             rf"已[^，。；]{{1,24}}签收{_END}|^签收{_END}|(?<=[】，。,\s])签收{_END}",
-            _each("本人|客户|正常|并|代", f"签收{_END}"),
+            _each("本人|客户|并|代", f"签收{_END}"),
         ),
     ),
     (
@@ -212,7 +212,7 @@ ENGLISH_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
     (Status.CANCELLED, (r"cancell?ed",)),
     (
         Status.DELIVERY_FAILED,
-        (r"(?:not|un)(?: be| ?able to)? ?deliver|undeliver|attempt|unsuccessful|fail",),
+        (r"(?:not|un)(?: be| ?able to)? ?deliver|attempt|unsuccessful|fail",),
     ),
     (Status.IN_TRANSIT, (r"delivered to (?:the )?(?:local )?(?:carrier|airline)",)),
     (
@@ -235,7 +235,7 @@ ENGLISH_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
 SIGN_KINDS: tuple[tuple[str, str], ...] = (
     ("locker", r"丰巢|柜(?!台)"),
     ("station", r"驿站|菜鸟的|(?:取[件货]|提货)码|快递超市|服务[站点]|自提|兔喜|门店"),
-    ("agency", r"代理点|代办点|代收点|便利店|超市|物业|门卫|保安|前台|收发|传达室"),
+    ("agency", r"代理点|代办点|便利店|超市|物业|门卫|保安|前台|收发|传达室"),
     ("family", r"家人|家属|亲友|父母|朋友|同事|邻居|neighbou?r"),
     ("agency", r"代收|代签|reception|concierge"),
     ("self", r"(?<!非)本人|recipient"),

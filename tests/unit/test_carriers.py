@@ -11,7 +11,7 @@ from shipment_tracking.carriers import Carrier, as_csv, load, refresh, resolve
 from shipment_tracking.errors import CarrierTableError
 from shipment_tracking.sql import OWNER_FOLDER
 
-REPLIES = Path(__file__).parents[1] / "replies"
+REPLIES = Path(__file__).parent / "carriers"
 KEYS = ("taobao_code", "code_1688", "kdniao_code", "kuaidi100_code")
 # HTKY went from 百世 to 极兔, and two services share Kuaidi100's ems: only a name tells them apart.
 SHARED_CODES = {"best": {"HTKY"}, "eyb": {"ems"}}
@@ -21,7 +21,7 @@ def reply(name: str) -> Any:
     return json.loads((REPLIES / f"{name}.json").read_text(encoding="utf-8"))["body"]
 
 
-CASES = reply("carriers")
+CASES = reply("known")
 
 
 def canonical(case: dict[str, str]) -> tuple[str, str]:
@@ -133,7 +133,7 @@ def test_a_table_saved_by_a_spreadsheet_is_read(owner):
 
 
 def test_the_platforms_list_adds_what_is_new_and_how_else_a_carrier_is_called():
-    found = refresh(load(), reply("1688_company_list"))
+    found = refresh(load(), reply("company_list"))
 
     assert found.new == (Carrier("OTHER", "其他", ("qita",)),)
     assert [(row.code, row.aliases[-1]) for row in found.changed] == [
@@ -144,9 +144,9 @@ def test_the_platforms_list_adds_what_is_new_and_how_else_a_carrier_is_called():
 
 
 def test_reading_the_same_list_again_changes_nothing():
-    once = refresh(load(), reply("1688_company_list"))
+    once = refresh(load(), reply("company_list"))
 
-    again = refresh(once.table, reply("1688_company_list"))
+    again = refresh(once.table, reply("company_list"))
 
     assert (again.table, again.new, again.changed) == (once.table, (), ())
 
@@ -188,7 +188,7 @@ def test_a_printed_table_is_read_again_as_it_was(owner):
 
 def test_the_command_prints_the_table_and_tells_what_changed(tmp_path, capsys, owner):
     file = tmp_path.parent / "companies.json"
-    file.write_text(json.dumps(reply("1688_company_list")), encoding="utf-8")
+    file.write_text(json.dumps(reply("company_list")), encoding="utf-8")
 
     assert carriers.main([str(file)]) == 0
 
