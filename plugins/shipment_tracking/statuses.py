@@ -53,13 +53,13 @@ _MOVING = frozenset(
 # What is only asked for, promised, doubted or true "if ..." has not happened: it is not read.
 ASIDES = (
     r"[如若](?:需|要|您|未|有|果|遇|不|无|对|收|客|本)[^，。；！,;!]*"
-    r"|预计[^，。；！,;!]*|是否[^，。；！,;!]*|避免[^，。；！,;!]*|勿拒[^，。；！,;!]*"
+    r"|预计[^，。；！,;!]*|是否[^，。；！,;!]*|避免[^，。；！,;!]*|防止[^，。；！,;!]*|勿拒[^，。；！,;!]*"
 )
-# Nor is a sign that is asked for, or by somebody on the way; group 1 or 2, before it, is.
+# Nor is a sign that is asked for, or by somebody on the way; what is before it is.
 SIGN_ASIDES = (
-    r"((?:(?<!申)请|准备|[等待可帮勿须]|即将|将[于由]|以便|注意|提醒|方便|要求|扫码|点击|后(?!已))"
-    r"[^，。；！,;!\s]{0,16})签收"
-    r"|((?:海关|航空公司|承运[商方]|中转站|[运拨]中心|网点)】?已?)签收"
+    r"((?:(?<!申)请|准备|即将|将[于由]|以便|注意|提醒|方便|要求|扫码|点击|后(?!已))[^，。；！,;!\s]{0,16}"
+    r"|(?:[等可帮勿须]|务必|待(?<![接招]待))[^，。；！,;!\s已]{0,16}"
+    r"|(?:海关|航空公司|承运[商方]|中转站|[运拨]中心)】?已?|网点】?已?(?=签收[到入]))签收"
 )
 
 
@@ -75,14 +75,15 @@ _FETCH = r"(?:取[件货走回它](?!码)|自取|自提(?![柜点])|领取|提�
 _END = r"(?=[^\w？?]|$)"
 _STORE = r"(?:柜|丰巢|驿站(?!镇|路)|自提点|代收点|便利店|超市|邮乐购|兔喜|格口)"
 
-# The first rule that matches decides (PLATFORM_FACTS E). What denies a sign, or puts the parcel
-# somewhere to be fetched, stands before the rule for signs.
+# The first rule that matches decides (PLATFORM_FACTS E). What denies a sign stands before it, and
+# so does what lies somewhere to be fetched, unless it was fetched. That somebody took it in (代收)
+# or that there is a code to fetch it with comes after it: both also explain a sign.
 TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
     (
         Status.RETURNED,
         (
             _each(_BACK + "|改退", rf"(?:(?!未|无法|不在).){{0,14}}{_SIGN}(?!不|失败|后)"),
-            r"退签成功",
+            _each("商家|卖家|寄件人|发件人", rf"已?{_SIGN}") + "|退签成功",
         ),
     ),
     (
@@ -90,7 +91,7 @@ TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
         (
             _BACK,
             r"拒收|拒签|拒绝签收|拒绝收货|改退|转退|撤回|拦截",
-            r"原单返回|原路返回|返回寄件|返回途中",
+            r"原单返回|原路返回|返回寄件|返回发件|返回途中",
         ),
     ),
     (
@@ -114,12 +115,12 @@ TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
     (
         Status.DELIVERY_FAILED,
         (
-            _each("未|无法|没有|不能|不便|无人", rf"[^，。；,;\s已]{{0,6}}{_SIGN}"),
+            _each("未(?!来)|无法|没有|不能|不便|不予|无人", rf"[^，。；,;\s已]{{0,6}}{_SIGN}"),
             _each("部分|异常|虚假|否认", _SIGN) + r"|反签收",
             _each("签收|妥投", r"(?:失败|未成功|不成功|异常|有误)"),
             _each(_DELIVER + "|投柜|入柜", r"(?:不成功|未成功|失败|异常|未完成)"),
             _each("未|无法", rf"能?(?:成功)?(?:{_DELIVER}|送达|联系)"),
-            r"联系不[上到]|拒接|无人接听|电话未接|地址不详|另约时间",
+            r"联系不[上到]|拒接|无人接听|电话未接|地址不详|另约时间|未果",
             _each("客户|收件人|收货人", "不在"),
             _each("改日|择日|改天|明日|次日|稍后再|待再|将再|安排再", rf"再?次?(?:{_DELIVER}|派)")
             + "|再送|延迟收货|延迟配送|延迟派送",
@@ -134,16 +135,18 @@ TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
         (
             _each(
                 "客户|用户|收件人|收货人|取件人|您",
-                rf"(?:凭.{{1,4}}码)?已[^，。；请待未约]{{0,16}}{_FETCH}",
+                r"(?:凭.{1,4}码)?已(?:经|成功|自行|凭.{1,4}码|[在从].{1,14}?){0,3}"
+                r"(?:取[件货走出]|领取|提[取货])(?!码|员)",
             ),
-            _each("已被|已从|已由|后由", r"[^，。；请待员]{0,16}取[走出]") + r"|已取[出走]",
+            _each("已被|已从|已由|已在|后由", r"[^，。；请待员司商仓]{0,16}取[走出]"),
+            r"已取[出走](?<![员机哥]已取\w)|成功取出",
             r"完成取件(?<=[站柜点店市】]完成取件)",
         ),
     ),
     (
         Status.READY_FOR_PICKUP,
         (
-            _each("请|待|可|尽快|及时", rf"(?:(?!上门[取揽收]|快递员|司机).){{0,16}}{_FETCH}"),
+            _each("请|待|可|等您|尽快|及时", rf"(?:(?!上门[取揽收]|快递员|司机).){{0,16}}{_FETCH}"),
             _each("暂存|暂放|存放", r"(?<!中心\w\w)(?!于.{0,8}中心)")
             + r"|已存入|入柜(?!后)|取它回家",
             _each("投|放|送", rf"[递达置]?[至到入达在][^，。；]{{0,16}}{_STORE}"),
@@ -153,9 +156,11 @@ TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
     (
         Status.SIGNED,
         (
-            r"已签收|签收成功|签收完成|签收[人方][：: 是为凭在本]|妥投|已收货",
+            r"已签收|签收成功|签收完成|签收[人方][：: 是为凭在本]",
             rf"已[^，。；]{{1,24}}签收{_END}|^签收{_END}|(?<=[】，。,\s])签收{_END}",
             _each("本人|客户|并|代", f"签收{_END}"),
+            r"妥投(?<![待将]妥投)",
+            _each("客户|用户|收货人|本人", "已收货"),
         ),
     ),
     (
@@ -171,13 +176,16 @@ TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
         (
             _each(_DELIVER, r"(?:途?中|扫描)"),
             _each("正在|开始", r".{0,6}(?:派[件送]|投递|配送|送货)"),
-            r"派件员|派送员|派送业务员|投递员|小件员|配送员|派送司机|安排投递",
+            r"派件员|派送员|派送业务员|投递员|小件员|配送员|派送司机|安排投递|送货中",
         ),
     ),
     (
         Status.INFO_RECEIVED,
         (
-            _each("待|未|通知|将", r"[^，。；]{0,14}(?:揽|交寄|取[件货]|收件(?!人)|上门[收接])"),
+            _each(
+                "待|未|通知|将|申请|预约",
+                r"[^，。；已]{0,14}(?:揽|交寄|取[件货]|收件(?!人)|上门(?!派|送))",
+            ),
             r"下单|电子面单|已打单|已接单|提交了订单|准备出库",
             _each("订单|运单", r".{0,2}已(?:创建|生成|提交|受理)"),
             _each("商家|卖家|仓库", r"已?发货") + r"|包裹信息|信息已(?:录入|接收|同步)",
@@ -195,8 +203,8 @@ TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
         Status.IN_TRANSIT,
         (
             r"到达|抵达|离开|发出|发往|已发(?!送)|运往|送往|下一站|到件|发件|出发|已收入",
-            r"转运|中转|运输|转投|转寄|转往|改派至|承运|途中|在途|交接|封发|安检",
-            r"航班(?!取消|延误)|起飞|落地|装车|装包|卸车|拆包|打包",
+            r"转运|中转|运输|转投|转寄|转往|改派至|承运|途中|在途|交接|封发|安检|飞往",
+            r"航班(?!取消|延误)|起飞|落地|装车|装包|卸车|拆包|打包|集包",
             r"称重|分拣|集散|扫描|已扫|入库|出库|处理中心",
             r"清关|报关|海关|口岸",
         ),
@@ -261,7 +269,7 @@ def classify(description: str) -> tuple[Status, str | None]:
     """What one normalised text says: a status, and for a sign its kind, if the text tells it."""
     said = _ASIDES.sub("", description)
     if "签收" in said:
-        said = _SIGN_ASIDES.sub(r"\1\2", said)
+        said = _SIGN_ASIDES.sub(r"\1", said)
     status = _status(said, _TEXT_RULES)
     if status is Status.UNKNOWN:
         said = _ENGLISH_ASIDES.sub("", description.lower())

@@ -1,4 +1,4 @@
-"""Nine hundred labelled texts, over all statuses and the main carriers, are read right."""
+"""More than a thousand labelled texts, over all statuses and the main carriers, are read right."""
 
 import csv
 import re
