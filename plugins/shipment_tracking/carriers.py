@@ -175,7 +175,7 @@ def main(arguments: list[str]) -> int:
         reply = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
         found = refresh(load(), reply if isinstance(reply, dict) else {})
     except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+        print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 1
     print(as_csv(found.table), end="")
     for what, rows in (("new", found.new), ("changed", found.changed)):

@@ -1,11 +1,14 @@
 """A carrier has one code and one name, whatever a platform calls it."""
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.carriers import CARRIERS
 from shipment_tracking import carriers
 from shipment_tracking.carriers import Carrier, as_csv, load, refresh, resolve
 from shipment_tracking.errors import CarrierTableError
@@ -99,8 +102,6 @@ def test_an_unknown_carrier_is_given_back_as_it_is(code, name):
 
 
 def test_the_owners_table_wins_and_an_edit_of_it_counts_at_once(owner):
-    import os
-
     owner.write_text("code,name,aliases\nYT,圆通,圆通速递\n", encoding="utf-8")
     assert resolve("YTO", "圆通速递") == ("YT", "圆通")
 
@@ -201,5 +202,15 @@ def test_the_command_prints_the_table_and_tells_what_changed(tmp_path, capsys, o
 
 def test_the_command_says_what_is_wrong_with_a_file(tmp_path, capsys):
     assert carriers.main([str(tmp_path / "nowhere.json")]) == 1
+    torn = tmp_path / "torn.json"
+    torn.write_text("{", encoding="utf-8")
+    assert carriers.main([str(torn)]) == 1
     assert carriers.main([]) == 2
-    assert "nowhere.json" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "nowhere.json" in shown
+    assert "torn.json" in shown
+
+
+@pytest.mark.parametrize("carrier", CARRIERS, ids=lambda carrier: carrier.code)
+def test_the_carriers_of_the_sandbox_keep_their_own_code_and_name(carrier):
+    assert resolve(carrier.code, carrier.name) == (carrier.code, re.split("[（(]", carrier.name)[0])
