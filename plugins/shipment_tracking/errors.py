@@ -6,6 +6,7 @@ Errors, named by what to do about them.
     │   ├── ConnectionFieldError    an Airflow connection lacks something
     │   ├── StatementError          an ERP statement or its folder breaks the contract
     │   ├── MessageError            a notice's text cannot be written
+    │   ├── CarrierTableError       the table of carriers, or a list for it, cannot be read
     │   ├── ParamError              the params of a run contradict each other
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
@@ -41,6 +42,10 @@ class ConnectionFieldError(PersonNeededError, ValueError):
 
 class MessageError(PersonNeededError, ValueError):
     """A text under ``include/messages`` cannot be used; the text names the file and the line."""
+
+
+class CarrierTableError(PersonNeededError, ValueError):
+    """The table of carriers, or a reply to refresh it from, is unusable; the text says where."""
 
 
 class ParamError(PersonNeededError, ValueError):

@@ -50,126 +50,248 @@ _MOVING = frozenset(
     }
 )
 
-# A request, a promise or a wish to sign is no evidence of anything, nor is what to do "if ...";
-# neither is read at all.
-REQUESTS = (
-    r"(?:请|准备|等待|待|即将|注意|提醒您?|方便)"
-    r"(?:您|客户|收件人|签收人|准备|及时|尽快|注意|在家|查收|核对|验视|当面|后)*签收(?!人)"
-    r"|(?:如|若)(?:需|要|您|未|有|果)[^，。；！,;!]*"
+# What is only asked for, promised, doubted or true "if ..." has not happened: it is not read.
+ASIDES = (
+    r"[如若](?:需|要|您|未|有|果|遇|不|无|对|收|客|本)[^，。；！,;!]*"
+    r"|预计[^，。；！,;!]*|是否[^，。；！,;!]*|避免[^，。；！,;!]*|防止[^，。；！,;!]*|勿拒[^，。；！,;!]*"
+)
+# Nor is a sign that is asked for, or by somebody on the way; what is before it is.
+SIGN_ASIDES = (
+    r"((?:(?<!申)请|准备|即将|将[于由]|以便|注意|提醒|方便|要求|扫码|点击|后(?!已))[^，。；！,;!\s]{0,16}"
+    r"|(?:[等可帮勿须]|务必|待(?<![接招]待))[^，。；！,;!\s已]{0,16}"
+    r"|(?:海关|航空公司|承运[商方]|中转站|[运拨]中心)】?已?|网点】?已?(?=签收[到入]))签收"
 )
 
-# The first rule that matches decides (PLATFORM_FACTS E). What denies a sign, or puts the parcel
-# somewhere to be fetched, stands before the rule for signs.
+
+def _each(heads: str, tail: str) -> str:
+    """Every head with the tail: a search skips ahead to what begins with a plain character."""
+    return "|".join(head + tail for head in heads.split("|"))
+
+
+_DELIVER = "派送|派件|投递|配送"
+_SIGN = r"(?:签收|妥投|投妥)"
+_BACK = "退回|退件|退签|退货包裹|返货|原返|逆向"
+_FETCH = r"(?:取[件货走回它](?!码)|自取|自提(?![柜点])|领取|提取|提货(?!码))"
+_END = r"(?=[^\w？?]|$)"
+_STORE = r"(?:柜|丰巢|驿站(?!镇|路)|自提点|代收点|便利店|超市|邮乐购|兔喜|格口)"
+
+# The first rule that matches decides (PLATFORM_FACTS E). What denies a sign stands before it, and
+# so does what lies somewhere to be fetched, unless it was fetched. That somebody took it in (代收)
+# or that there is a code to fetch it with comes after it: both also explain a sign.
 TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
     (
         Status.RETURNED,
         (
-            r"退回件.{0,6}签收",
-            r"退件.{0,6}签收",
-            r"已退回.{0,8}签收",
-            r"退回.{0,8}(?:寄件人|发件人|商家|卖家).{0,4}签收",
-            r"退签成功",
+            _each(_BACK + "|改退", rf"(?:(?!未|无法|不在).){{0,14}}{_SIGN}(?!不|失败|后)"),
+            _each("商家|卖家|寄件人|发件人", rf"已?{_SIGN}") + "|退签成功",
         ),
     ),
-    (Status.RETURNING, (r"拒收|拒签|拒绝签收", r"退回|退件|退签|改退", r"返回寄件|原单返回")),
+    (
+        Status.RETURNING,
+        (
+            _BACK,
+            r"拒收|拒签|拒绝签收|拒绝收货|改退|转退|撤回|拦截",
+            r"原单返回|原路返回|返回寄件|返回发件|返回途中",
+        ),
+    ),
     (
         Status.EXCEPTION,
         (
-            r"清关(?:异常|失败)|海关扣留",
-            r"(?:包裹|快件)异常|异常件",
-            r"丢失|遗失|破损|损毁",
-            r"揽[收件]失败|无法派送区域",
+            _each("清关|查验", r"(?:异常|失败|不通过)(?!已)") + r"|海关扣留|暂扣",
+            r"丢失|遗失|破损(?<!无破损)|损坏|损毁|货损|短少",
+            r"揽收失败|揽件失败|无法派送区域|超区|超出派送范围",
+        ),
+    ),
+    (
+        Status.CANCELLED,
+        (
+            _each(
+                "单|寄件|任务|包裹|邮件|快件",
+                r"已?被?(?:商家|卖家)?(?:取消|撤[销单]|作废|注销|关闭)",
+            ),
+            r"取消了?(?:本次)?(?:寄件|发货|订单)",
         ),
     ),
     (
         Status.DELIVERY_FAILED,
         (
-            r"(?:无法|未|未能|没有|尚未)签收",
-            r"签收(?:失败|未成功|不成功|异常)",
-            r"未妥投|未能妥投|妥投失败",
-            r"(?:派送|派件|投递|配送)(?:不成功|未成功|失败|异常)",
-            r"(?:未能?|无法)(?:派送|派件|投递|配送)",
-            r"无法联系|联系不上|拒接|地址不详",
-            r"(?:再次|改日|择日|改天|明日|次日)(?:派送|派件|投递|配送)",
-            r"另约时间",
+            _each("未(?!来)|无法|没有|不能|不便|不予|无人", rf"[^，。；,;\s已]{{0,6}}{_SIGN}"),
+            _each("部分|异常|虚假|否认", _SIGN) + r"|反签收",
+            _each("签收|妥投", r"(?:失败|未成功|不成功|异常|有误)"),
+            _each(_DELIVER + "|投柜|入柜", r"(?:不成功|未成功|失败|异常|未完成)"),
+            _each("未|无法", rf"能?(?:成功)?(?:{_DELIVER}|送达|联系)"),
+            r"联系不[上到]|拒接|无人接听|电话未接|地址不详|另约时间|未果",
+            _each("客户|收件人|收货人", "不在"),
+            _each("改日|择日|改天|明日|次日|稍后再|待再|将再|安排再", rf"再?次?(?:{_DELIVER}|派)")
+            + "|再送|延迟收货|延迟配送|延迟派送",
+        ),
+    ),
+    (
+        Status.EXCEPTION,
+        (_each("包裹|快件|货物", r"异常(?!已)") + r"|异常件|问题件|疑难件|错分|禁寄",),
+    ),
+    (
+        Status.SIGNED,
+        (
+            _each(
+                "客户|用户|收件人|收货人|取件人|您",
+                r"(?:凭.{1,4}码)?已(?:经|成功|自行|凭.{1,4}码|[在从].{1,14}?){0,3}"
+                r"(?:取[件货走出]|领取|提[取货])(?!码|员)",
+            ),
+            _each("已被|已从|已由|已在|后由", r"[^，。；请待员司商仓]{0,16}取[走出]"),
+            r"已取[出走](?<![员机哥]已取\w)|成功取出",
+            r"完成取件(?<=[站柜点店市】]完成取件)",
         ),
     ),
     (
         Status.READY_FOR_PICKUP,
         (
-            r"(?:请|凭|等待|待|尽快|及时).{0,16}"
-            r"(?:取件|取货|领取|自提|取走|提取|取回|取它)(?!码.{0,3}签收)",
-            r"暂存|暂放|存放|已存入|已入柜|投柜|取它回家",
-            r"(?:投递|投放|送)至.{0,12}柜|已投递.{0,8}柜",
-            r"入库待取|待自提|代收点待取",
+            _each("请|待|可|等您|尽快|及时", rf"(?:(?!上门[取揽收]|快递员|司机).){{0,16}}{_FETCH}"),
+            _each("暂存|暂放|存放", r"(?<!中心\w\w)(?!于.{0,8}中心)")
+            + r"|已存入|入柜(?!后)|取它回家",
+            _each("投|放|送", rf"[递达置]?[至到入达在][^，。；]{{0,16}}{_STORE}"),
+            r"由[^，。；]{0,16}(?:柜|丰巢|驿站|菜鸟)[^，。；]{0,14}代签|待取|来取|留局自提",
         ),
     ),
     (
         Status.SIGNED,
         (
-            r"已签收|签收成功|签收人|本人签收|签收(?:[，,。.;；!！]|$)",
-            r"已被.{0,10}签收|已送达.{0,10}签收",
-            r"已妥投|妥投成功",
-            r"客户已取|已被取走|已取出|已完成取件|已收货",
+            r"已签收|签收成功|签收完成|签收[人方][：: 是为凭在本]",
+            rf"已[^，。；]{{1,24}}签收{_END}|^签收{_END}|(?<=[】，。,\s])签收{_END}",
+            _each("本人|客户|并|代", f"签收{_END}"),
+            r"妥投(?<![待将]妥投)",
+            _each("客户|用户|收货人|本人", "已收货"),
+        ),
+    ),
+    (
+        Status.READY_FOR_PICKUP,
+        (
+            r"代收(?!货款|服务)",
+            r"取件码(?!将)|取货码|提货码|开箱码",
+            r"到达[^，。；]{0,20}驿站(?!镇|路)",
         ),
     ),
     (
         Status.OUT_FOR_DELIVERY,
         (
-            r"(?:派件|派送|投递|配送)(?:中|途中)",
-            r"(?:正在|安排|开始)(?:为您)?(?:派|投递|配送)",
-            r"(?:派件|派送)扫描|为您派",
-            r"派送业务员|派件员|派送员",
+            _each(_DELIVER, r"(?:途?中|扫描)"),
+            _each("正在|开始", r".{0,6}(?:派[件送]|投递|配送|送货)"),
+            r"派件员|派送员|派送业务员|投递员|小件员|配送员|派送司机|安排投递|送货中",
         ),
     ),
     (
         Status.INFO_RECEIVED,
         (
-            r"已下单|订单已创建|电子面单|已打单",
-            r"(?:商家|卖家|仓库)已?发货",
-            r"等待揽|待揽|包裹信息|信息已录入",
+            _each(
+                "待|未|通知|将|申请|预约",
+                r"[^，。；已]{0,14}(?:揽|交寄|取[件货]|收件(?!人)|上门(?!派|送))",
+            ),
+            r"下单|电子面单|已打单|已接单|提交了订单|准备出库",
+            _each("订单|运单", r".{0,2}已(?:创建|生成|提交|受理)"),
+            _each("商家|卖家|仓库", r"已?发货") + r"|包裹信息|信息已(?:录入|接收|同步)",
         ),
     ),
     (
         Status.PICKED_UP,
-        (r"揽收|揽件|揽投", r"收件(?!人)|收寄|收取", r"取件成功|上门取件|已取件"),
+        (
+            r"揽收|揽件",
+            r"已收[件取寄]|收件(?:扫描|员)|收取",
+            r"取件成功|上门取件|已取件|已交付.{0,4}(?:快递|物流)",
+        ),
     ),
     (
         Status.IN_TRANSIT,
         (
-            r"到达|抵达|离开|发出|发往|已发|运往|下一站",
-            r"转运|中转|运输|转投|承运|途中|在途|交接|封发",
-            r"航班|起飞|落地|装车|卸车|装包|拆包",
+            r"到达|抵达|离开|发出|发往|已发(?!送)|运往|送往|下一站|到件|发件|出发|已收入",
+            r"转运|中转|运输|转投|转寄|转往|改派至|承运|途中|在途|交接|封发|安检|飞往",
+            r"航班(?!取消|延误)|起飞|落地|装车|装包|卸车|拆包|打包|集包",
             r"称重|分拣|集散|扫描|已扫|入库|出库|处理中心",
-            r"清关|海关|口岸",
+            r"清关|报关|海关|口岸",
         ),
     ),
 )
 
-SIGN_KINDS: tuple[tuple[str, str], ...] = (
-    ("locker", r"丰巢|柜"),
-    ("station", r"驿站|取[货件]码|快递超市|服务站|自提点|兔喜|门店"),
-    ("agency", r"代理点|代办点|代收|代签|便利店|超市|物业|门卫|保安|前台|收发室|传达室"),
-    ("family", r"家人|家属|亲友|父母|朋友|同事|邻居"),
-    ("self", r"本人"),
+# The same for what carriers abroad write, in lower case.
+ENGLISH_ASIDES = r"(?:(?:will|to) be|expected|estimated)(?! returned)[^,.;]*"
+ENGLISH_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (
+    (Status.RETURNING, (r"be(?:ing)? returned|returning|return to sender|refused|rejected",)),
+    (Status.RETURNED, (r"(?:returned|back|delivered) to (?:the )?(?:sender|shipper)",)),
+    (Status.EXCEPTION, (r"clearance fail|\blost\b|damaged",)),
+    (Status.CANCELLED, (r"cancell?ed",)),
+    (
+        Status.DELIVERY_FAILED,
+        (r"(?:not|un)(?: be| ?able to)? ?deliver|attempt|unsuccessful|fail",),
+    ),
+    (Status.IN_TRANSIT, (r"delivered to (?:the )?(?:local )?(?:carrier|airline)",)),
+    (
+        Status.READY_FOR_PICKUP,
+        (
+            r"(?:ready|available) for (?:pick-?up|collection)|awaiting collection",
+            r"delivered to .{0,12}(?:locker|pick-?up point|service point)",
+        ),
+    ),
+    (Status.SIGNED, (r"\bdelivered\b|final delivery|signed by|(?:up|collected) by recipient",)),
+    (Status.OUT_FOR_DELIVERY, (r"out for delivery|delivery courier",)),
+    (Status.INFO_RECEIVED, (r"label created|information received|order placed",)),
+    (Status.PICKED_UP, (r"picked up|accepted by|collection",)),
+    (
+        Status.IN_TRANSIT,
+        (r"arriv|depart|transit|customs|clearance|des?patch|handed over|sorting|facility",),
+    ),
 )
 
-_REQUESTS = re.compile(REQUESTS)
-_TEXT_RULES = tuple((status, re.compile("|".join(words))) for status, words in TEXT_RULES)
+SIGN_KINDS: tuple[tuple[str, str], ...] = (
+    ("locker", r"丰巢|柜(?!台)"),
+    ("station", r"驿站|菜鸟的|(?:取[件货]|提货)码|快递超市|服务[站点]|自提|兔喜|门店"),
+    ("agency", r"代理点|代办点|便利店|超市|物业|门卫|保安|前台|收发|传达室"),
+    ("family", r"家人|家属|亲友|父母|朋友|同事|邻居|neighbou?r"),
+    ("agency", r"代收|代签|reception|concierge"),
+    ("self", r"(?<!非)本人|recipient"),
+)
+
+_Rules = tuple[tuple[Status, re.Pattern[str]], ...]
+
+
+def _compiled(rules: tuple[tuple[Status, tuple[str, ...]], ...]) -> _Rules:
+    return tuple((status, re.compile("|".join(words))) for status, words in rules)
+
+
+_ASIDES = re.compile(ASIDES)
+_SIGN_ASIDES = re.compile(SIGN_ASIDES)
+_TEXT_RULES = _compiled(TEXT_RULES)
+_ENGLISH_ASIDES = re.compile(ENGLISH_ASIDES)
+_ENGLISH_RULES = _compiled(ENGLISH_RULES)
+_SIGNER = re.compile(r"签收[人方][^，。；,;]*")
 _SIGN_KINDS = tuple((kind, re.compile(words)) for kind, words in SIGN_KINDS)
 
 
 def classify(description: str) -> tuple[Status, str | None]:
     """What one normalised text says: a status, and for a sign its kind, if the text tells it."""
-    said = _REQUESTS.sub("", description)
-    for status, pattern in _TEXT_RULES:
+    said = _ASIDES.sub("", description)
+    if "签收" in said:
+        said = _SIGN_ASIDES.sub(r"\1", said)
+    status = _status(said, _TEXT_RULES)
+    if status is Status.UNKNOWN:
+        said = _ENGLISH_ASIDES.sub("", description.lower())
+        status = _status(said, _ENGLISH_RULES)
+    return status, _sign_kind(said) if status is Status.SIGNED else None
+
+
+def _status(said: str, rules: _Rules) -> Status:
+    for status, pattern in rules:
         if pattern.search(said):
-            return status, _sign_kind(description) if status is Status.SIGNED else None
-    return Status.UNKNOWN, None
+            return status
+    return Status.UNKNOWN
 
 
-def _sign_kind(description: str) -> str | None:
-    return next((kind for kind, pattern in _SIGN_KINDS if pattern.search(description)), None)
+def _sign_kind(said: str) -> str | None:
+    """Who the text calls the signer, else whom or which place it names at all."""
+    signer = _SIGNER.search(said)
+    for words in (signer[0], said) if signer else (said,):
+        for kind, pattern in _SIGN_KINDS:
+            if pattern.search(words):
+                return kind
+    return None
 
 
 @dataclass(frozen=True, slots=True)

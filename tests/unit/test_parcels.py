@@ -99,6 +99,20 @@ def test_a_trace_takes_nothing_away_that_the_list_told(orders, keep, select):
     ) == [("YT1", "YTO", "圆通速递", "in_transit")]
 
 
+def test_a_carrier_is_kept_as_the_table_calls_it(orders, keep, select):
+    keep(
+        listed(orders[0], "LP1", carrier_code="HTKY", carrier_name="圆通快递（圆通）"),
+        listed(orders[0], "LP2", carrier_code="JTSD", carrier_name=None),
+        listed(orders[0], "LP3", carrier_code="HTKY", carrier_name="云里同城"),
+    )
+
+    assert select("carrier_code, carrier_name from tracking.shipment order by consignment_id") == [
+        ("YTO", "圆通速递"),
+        ("HTKY", "极兔速递"),
+        ("HTKY", "云里同城"),
+    ]
+
+
 def test_every_number_is_remembered_and_the_newest_one_shown(orders, keep, select):
     keep(named(orders[0]))
     keep(named(orders[0], waybill_no="YT2"))
