@@ -150,6 +150,8 @@ class Lane:
             account=self.account,
             now=now,
             backfill=this_run.is_backfill,
+            shipped_from=this_run.shipped_from,
+            shipped_to=this_run.shipped_to,
             min_spacing=MIN_SPACING,
         )
         with self.engine.begin() as connection:

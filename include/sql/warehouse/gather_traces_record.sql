@@ -45,9 +45,9 @@ polled as (
             else power(2, least(tracked_order.failures, 4))
         end,
         backfill_at = case
-            when tracked_order.backfill_at is null or not :backfill then tracked_order.backfill_at
             when answer.error is null or answer.too_old then null
-            else answer.asked_at + :min_spacing
+            when :backfill then answer.asked_at + :min_spacing
+            else tracked_order.backfill_at
         end,
         fingerprint = coalesce(answer.fingerprint, tracked_order.fingerprint),
         closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,

@@ -4,9 +4,19 @@ from tracking.tracked_order
 where
     account = :account
     and case
-        when :backfill then backfill_at <= :now
+        when :backfill
+            then
+                backfill_at <= :now
+                and exists (
+                    select 1
+                    from tracking.erp_row
+                    where
+                        erp_row.order_id = tracked_order.order_id
+                        and erp_row.shipped_at >= :shipped_from
+                        and erp_row.shipped_at < :shipped_to
+                )
         else
-            closed_at is null
+            tracked_order.closed_at is null
             and (
                 (parcels_asked_at is not null and next_poll_at <= :now)
                 or (

@@ -71,7 +71,13 @@ def run(
     with warehouse.begin() as connection:
         due = connection.execute(
             statement("warehouse/extract_orders_due"),
-            {"now": now, "backfill": this_run.is_backfill, "only_account": this_run.only_account},
+            {
+                "now": now,
+                "backfill": this_run.is_backfill,
+                "shipped_from": this_run.shipped_from,
+                "shipped_to": this_run.shipped_to,
+                "only_account": this_run.only_account,
+            },
         ).all()
         runs.add(connection, this_run, now=now, due=sum(row.orders for row in due))
     return [row.account for row in due]

@@ -657,6 +657,18 @@ def test_a_row_that_only_a_backfill_saw_is_closed_from_birth_and_waits_for_it(
     assert extract(only_account="platform_1688_east") == []
 
 
+def test_a_backfill_has_no_work_with_what_another_interval_still_wants(
+    listing, extract, select, execute
+):
+    listing(order())
+    extract(**BACKFILL)
+    execute("update tracking.erp_row set shipped_at = shipped_at - interval '90 days'")
+    listing()
+
+    assert extract(**BACKFILL) == []
+    assert select("count(backfill_at) from tracking.tracked_order") == [(1,)]
+
+
 def test_a_backfill_closes_and_reopens_nothing(listing, extract, open_keys):
     listing(order(1), order(2))
     extract()

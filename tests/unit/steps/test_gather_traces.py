@@ -346,9 +346,10 @@ def test_a_backfill_polls_what_it_wants_within_its_interval_and_announces_nothin
     }
     platform = Platform()
 
-    gather(platform, run=new_run(**interval))
+    counts = gather(platform, run=new_run(**interval))
 
     assert platform.asked == ["in"]
+    assert counts["left_over"] == 0
     assert select("announce from tracking.trace_reply") == [(False,)]
     assert select(
         "platform_order_id from tracking.tracked_order where backfill_at is not null"
@@ -382,3 +383,13 @@ def test_nothing_personal_reaches_the_warehouse_from_the_real_gateway(
     stored = "\n".join(str(row) for row in select("body from tracking.trace_reply"))
     assert len(stored) > 1000
     assert [word for word in world.phones | world.names if word in stored] == []
+
+
+def test_what_a_live_run_polls_no_backfill_has_to_poll_again(
+    track: Any, gather: Any, select: Select, now: datetime
+) -> None:
+    track("both", backfill_at=now - MINUTE)
+
+    gather(Platform())
+
+    assert select("backfill_at from tracking.tracked_order") == [(None,)]
