@@ -130,5 +130,5 @@ def test_many_worlds_under_fault_end_as_if_nothing_had_happened(
     life.end()
 
     with capsys.disabled():
-        print(f"\n{life.summary()}")
+        print("", life.summary(), *told(life), sep="\n")
     assert told(life) == []
