@@ -185,6 +185,7 @@ class Simulation:
         self.erp = DemoErp(create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool))
         self.receiver = Receiver(*CHANNELS)
         self.people = People(self.erp.engine)
+        self.were_deaf: set[str] = set()
         self.unsure: set[str] = set()
         self.signs: dict[str, datetime | None] = {}
         self._owner_folder = owner_folder
@@ -304,6 +305,7 @@ class Simulation:
             faults.add(**fault)
         for channel in CHANNELS:
             self.receiver.set_mood(channel, plan.deaf.get(channel, "up"))
+        self.were_deaf |= plan.deaf.keys()
         self.unsure |= {channel for channel, mood in plan.deaf.items() if mood == "lost"}
         if plan.renew:
             self._renew_tokens()
@@ -453,8 +455,10 @@ class Simulation:
                 expected.add("AuthError")
         if step == "extract_orders" and plan.erp == "empty":
             expected.add("ClosureRefusedError")
-        if step in SENDS and plan.deaf:
-            expected.add("ChannelDownError")
+        if step in SENDS and self.were_deaf:
+            expected.add("ChannelDownError")  # until the next try, which may be hours away
+        if step in WRITES and plan.disturb:
+            expected.add("WritebackError")  # somebody stands still with a row in his hands
         if plan.erp == "away" and (step in WRITES or step == "extract_orders"):
             expected.add("OperationalError")
         return frozenset(expected)

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 ANSWERED = frozenset({"ok", "empty", "fault_empty", "fault_duplicated", "fault_reordered"})
 """Outcomes of calls that gave an answer."""
 
-PASSING = frozenset({"AuthError", "OperationalError", "QuotaError", "RetryableError"})
+PASSING = frozenset(
+    {
+        "AuthError",
+        "ChannelDownError",
+        "OperationalError",
+        "QuotaError",
+        "RetryableError",
+        "WritebackError",
+    }
+)
 """What may happen to a process that wakes up in a later round, with that round's faults."""
 
 WINDOW = 0.95
