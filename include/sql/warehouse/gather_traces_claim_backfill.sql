@@ -39,4 +39,22 @@ returning
     tracked_order.platform_order_id,
     tracked_order.lease_token,
     tracked_order.fingerprint,
-    tracked_order.all_signed
+    tracked_order.all_signed,
+    (
+        select coalesce(
+            jsonb_object_agg(
+                shipment_waybill.waybill_no,
+                shipment.consignment_id
+                order by
+                    order_shipment.superseded_at is null,
+                    shipment.status <> 'cancelled',
+                    shipment.shipment_id
+            ),
+            '{}'
+        )
+        from tracking.order_shipment
+        inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
+        inner join tracking.shipment_waybill
+            on order_shipment.shipment_id = shipment_waybill.shipment_id
+        where order_shipment.order_id = tracked_order.order_id
+    ) as waybills

@@ -50,7 +50,8 @@ def run(
 
     def ask(claim: Claim) -> Answer:
         try:
-            return Answer(claim, clock(), found=client.fetch_traces(claim.platform_order_id))
+            found = client.fetch_traces(claim.platform_order_id, claim.waybills)
+            return Answer(claim, clock(), found=found)
         except PlatformError as error:
             return Answer(claim, clock(), error=error)
 
