@@ -249,10 +249,9 @@ class TaobaoClient:
                 if SPLIT_ORDER not in str(error):
                     raise
         return [
-            {"order_code": row["order_code"]}
-            | self._call(TRACE_SEARCH, order_id, {"is_split": "1", "sub_tid": lines})
+            {"order_code": row["order_code"]} | self._call(TRACE_SEARCH, order_id, _split(row))
             for row in self._shippings(order_id)
-            if (lines := _lines(row)) and _status(row) is not Status.CANCELLED
+            if _status(row) is not Status.CANCELLED
         ]
 
     def _call(self, api: str, order_id: str, params: Mapping[str, str]) -> Json:
@@ -393,14 +392,14 @@ def _rows(value: Any, name: str) -> list[Json]:
     return [each for each in found if isinstance(each, dict)]
 
 
-def _lines(row: Json) -> str:
-    """The order lines in a parcel, as ``sub_tid`` wants them."""
+def _split(row: Json) -> dict[str, str]:
+    """What a question about a parcel says of its order lines; nothing when it holds them all."""
     lines = row.get("sub_tids")
     if isinstance(lines, dict):
         lines = lines.get("number")
     if isinstance(lines, list):
-        return ",".join(str(line) for line in lines)
-    return str(lines or "")
+        lines = ",".join(str(line) for line in lines)
+    return {"is_split": "1", "sub_tid": str(lines)} if lines else {}
 
 
 def _whole(value: Any) -> int:
