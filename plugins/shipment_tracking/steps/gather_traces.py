@@ -50,8 +50,9 @@ def run(
 
     def ask(claim: Claim) -> Answer:
         try:
+            asked_at = clock()
             found = client.fetch_traces(claim.platform_order_id, claim.waybills)
-            return Answer(claim, clock(), found=found)
+            return Answer(claim, asked_at, found=found)
         except PlatformError as error:
             return Answer(claim, clock(), error=error)
 
