@@ -129,9 +129,9 @@ ERRORS = (
         "the app may not use this API: ask for its permission in the console of open.taobao.com",
         sub_code=PERMISSION_MISSING,
     ),
-    Rule(
-        ("21", NO_SUCH_API, "23", "30", "32", "33", "34", "40", "41", "42", "43"), PlatformBugError
-    ),
+    Rule(("21", NO_SUCH_API, "23", "30", "32", "33", "34", "40", "42", "43"), PlatformBugError),
+    # An argument that is refused is this order's number: everything else is always alike.
+    Rule(("41",), RejectedError),
     Rule(("15", "50"), RejectedError, sub_code="isv."),
 )
 
@@ -394,6 +394,9 @@ def _rows(value: Any, name: str) -> list[Json]:
 
 def _split(row: Json) -> dict[str, str]:
     """What a question about a parcel says of its order lines; nothing when it holds them all."""
+    # The API's own page also spells it "is_spilt".
+    if str(row.get("is_split", row.get("is_spilt"))).lower() == "false":
+        return {}
     lines = row.get("sub_tids")
     if isinstance(lines, dict):
         lines = lines.get("number")

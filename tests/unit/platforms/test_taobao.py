@@ -1,7 +1,9 @@
 """The dialect of Taobao and Tmall: each recorded reply leads to what it means."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,8 +50,8 @@ TREATED_AS: dict[str, type[PlatformError]] = {
     "permanent_request": PlatformBugError,
     "clock_skew": PlatformBugError,
 }
-# An isv code is about the one order that was asked for; the others go on.
-DESIGN_DECIDES = {"top_err_50_isv": RejectedError}
+# They are about the one order that was asked for; the others go on.
+DESIGN_DECIDES = {"top_err_50_isv": RejectedError, "top_err_41_invalid_args": RejectedError}
 NO_PACKAGE = {"error_response": {"code": 11, "sub_code": "isv.permission-api-package-limit"}}
 
 
@@ -360,7 +362,7 @@ def test_a_split_order_is_asked_for_parcel_by_parcel_with_its_lines(searching, t
             {"is_split": True, "sub_tids": {"number": [11, 12]}},
             {"order_code": "LP2", "out_sid": "YT2", "is_split": True, "sub_tids": {"number": 13}},
             {"order_code": "LP3", "status": "CLOSED", "sub_tids": {"number": [14]}},
-            {"order_code": "LP4", "out_sid": "YT4"},
+            {"order_code": "LP4", "out_sid": "YT4", "is_spilt": False, "sub_tids": {"number": 15}},
         )
     )
     for number in ("1", "2", "4"):
@@ -412,6 +414,17 @@ def test_which_api_the_app_has_is_learnt_once(refusal, client, talker, asked):
         client.fetch_traces(ORDER)
 
     assert asked() == [TRACE_GET, TRACE_SEARCH, TRACE_SEARCH, TRACE_SEARCH]
+
+
+def test_of_many_threads_one_learns_and_the_others_wait_for_it(client, talker, asked):
+    talker.says(NO_PACKAGE)
+    talker.says({"logistics_trace_search_response": {"request_id": "r"}})
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(client.fetch_traces, [ORDER] * 8))
+
+    assert found == [{"transit_step_result": []}] * 8
+    assert Counter(asked()) == {TRACE_GET: 1, TRACE_SEARCH: 8}
 
 
 def test_a_session_that_ended_says_nothing_about_the_apps_apis(client, talker, asked):
