@@ -201,6 +201,8 @@ def test_a_ban_for_the_day_is_told_at_once_and_not_tried_again(client, talker):
     with pytest.raises(QuotaError) as raised:
         client.fetch_parcels(ORDER)
 
+    # A second try would only hear from our own quota that nobody may call.
+    assert raised.value.code == "accesscontrol.limited-by-app-access-count"
     assert len(talker.asked) == 1
     assert raised.value.until - datetime.now(UTC) > timedelta(seconds=31000)
 
@@ -401,6 +403,7 @@ def test_any_other_refusal_of_a_search_is_this_orders_trouble(searching, talker)
 
     with pytest.raises(RejectedError):
         searching.fetch_traces(ORDER)
+    assert len(talker.asked) == 1
 
 
 @pytest.mark.parametrize(
