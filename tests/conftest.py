@@ -143,8 +143,8 @@ def open_client(warehouse: Engine) -> Iterator[Callable[..., PlatformClient]]:
         connection = sandbox.connection(account)
         fields = {
             "conn_id": account,
-            "platform": "1688",
-            "dialect": "param2",
+            "platform": connection["extra"]["platform"],
+            "dialect": connection["extra"]["dialect"],
             "gateway": connection["host"],
             "app_key": connection["login"],
             "app_secret": connection["password"],

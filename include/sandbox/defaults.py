@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.world import platform_of
+
 DEFAULT_QPS = 5.0
 
 
@@ -23,6 +25,7 @@ class App:
 
     :param qps: most arrivals in any one second over all its accounts; None is no limit.
     :param denied: API names it has no package for.
+    :param daily_calls: most calls in one day of Beijing (TOP alone); None is no limit.
     """
 
     key: str
@@ -30,6 +33,16 @@ class App:
     accounts: tuple[Account, ...]
     qps: float | None = DEFAULT_QPS
     denied: frozenset[str] = frozenset()
+    daily_calls: int | None = None
+
+    @property
+    def dialect(self) -> str:
+        """The protocol of its accounts' platform: one app has accounts of one protocol."""
+        return _dialect(self.accounts[0].name) if self.accounts else "param2"
+
+
+def _dialect(account: str) -> str:
+    return "param2" if platform_of(account) == "1688" else "top"
 
 
 def _account(name: str) -> Account:
@@ -47,17 +60,22 @@ def default_apps(qps: float | None = DEFAULT_QPS) -> tuple[App, ...]:
 
 
 def apps_for(accounts: Sequence[str], qps: float | None = DEFAULT_QPS) -> tuple[App, ...]:
-    """Apps for accounts of any names: the first two share one, every other has its own."""
-    groups = [accounts[:2], *([name] for name in accounts[2:])]
-    return tuple(
-        App(
-            f"{1688100000 + number}",
-            f"sandbox-secret-{number}",
-            tuple(_account(name) for name in group),
-            qps,
-        )
-        for number, group in enumerate(groups, start=1)
-    )
+    """Apps for accounts of any names: of each protocol the first two share one."""
+    apps: list[App] = []
+    for dialect in ("param2", "top"):
+        names = [name for name in accounts if _dialect(name) == dialect]
+        for group in filter(None, [names[:2], *([name] for name in names[2:])]):
+            number = len(apps) + 1
+            key = 1688100000 if dialect == "param2" else 23100000
+            apps.append(
+                App(
+                    f"{key + number}",
+                    f"sandbox-secret-{number}",
+                    tuple(_account(name) for name in group),
+                    qps,
+                )
+            )
+    return tuple(apps)
 
 
 def connection(
@@ -77,8 +95,8 @@ def connection(
                     "login": app.key,
                     "password": app.secret,
                     "extra": {
-                        "platform": "1688",
-                        "dialect": "param2",
+                        "platform": platform_of(account),
+                        "dialect": app.dialect,
                         "access_token": each.access_token,
                         "refresh_token": each.refresh_token,
                         "qps": qps or app.qps or 1000,

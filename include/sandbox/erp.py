@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, sqlite
 
 from sandbox.parcels import SHANGHAI
-from sandbox.world import Order, World
+from sandbox.world import Order, World, platform_of
 
 # SQLite keeps text without microseconds; MySQL's TIMESTAMP would change by itself.
 MOMENT = (
@@ -97,7 +97,7 @@ class Row:
         status, since = self.state(at)
         return {
             "order_no": self.order_no,
-            "platform": "1688",
+            "platform": platform_of(self.account),
             "shop": self.account,
             "platform_order_id": self.order_id,
             "status": status,

@@ -135,13 +135,14 @@ class Faults:
         with self._lock:
             if kind == "empty":
                 return self._empty(body)
-            traces = body.get("logisticsTrace")
-            if not traces:
-                return body
             change = self._duplicated if kind == "duplicated" else self._reordered
-            return body | {"logisticsTrace": [change(trace) for trace in traces]}
+            return dict(_with_steps(body, change))
 
     def _empty(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        root = next(iter(body), "")
+        if root.endswith("_response"):
+            told = {"request_id": body[root].get("request_id", "")}
+            return {root: told | ({"total_results": 0} if "total_results" in body[root] else {})}
         if "logisticsTrace" not in body:
             return {"success": True, "result": []}
         return self._dice.choice(
@@ -156,23 +157,32 @@ class Faults:
             )
         )
 
-    def _duplicated(self, trace: dict[str, Any]) -> dict[str, Any]:
+    def _duplicated(self, steps: list[Any]) -> list[Any]:
         """Some steps twice; each repeat right behind its original, which keeps their order."""
-        steps = [
-            step
-            for original in trace.get("logisticsSteps", ())
-            for step in [original] * self._dice.choice((1, 1, 2))
-        ]
-        return trace | {"logisticsSteps": steps}
+        return [step for original in steps for step in [original] * self._dice.choice((1, 1, 2))]
 
-    def _reordered(self, trace: dict[str, Any]) -> dict[str, Any]:
+    def _reordered(self, steps: list[Any]) -> list[Any]:
         """Steps shuffled; those of one second keep their order, which alone tells the later one."""
         groups = [
-            list(group)
-            for _, group in itertools.groupby(
-                sorted(trace.get("logisticsSteps", ()), key=lambda step: step["acceptTime"]),
-                key=lambda step: step["acceptTime"],
-            )
+            list(group) for _, group in itertools.groupby(sorted(steps, key=_time), key=_time)
         ]
         self._dice.shuffle(groups)
-        return trace | {"logisticsSteps": list(itertools.chain.from_iterable(groups))}
+        return list(itertools.chain.from_iterable(groups))
+
+
+def _time(step: Mapping[str, Any]) -> str:
+    return str(step.get("acceptTime") or step.get("status_time"))
+
+
+def _with_steps(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+    """An answer with every list of steps in it changed."""
+    if isinstance(value, list):
+        return [_with_steps(each, change) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: change(inner)
+        if name in ("logisticsSteps", "transit_step_info") and isinstance(inner, list)
+        else _with_steps(inner, change)
+        for name, inner in value.items()
+    }

@@ -59,6 +59,7 @@ class Answer:
     account: str = ""
     api: str = ""
     order_id: str = ""
+    as_xml: bool = False
 
 
 @dataclass(slots=True)
@@ -95,6 +96,11 @@ class Tokens:
         if token.expires_at is not None and self._clock.now() >= token.expires_at:
             return None
         return token.account.name
+
+    def is_known(self, access_token: str, app_key: str) -> bool:
+        """Whether a token was ever good for the app, expired or not."""
+        token = self._access.get(access_token)
+        return token is not None and token.app_key == app_key
 
     def expire(self, account: str) -> None:
         """End the account's access token at once."""

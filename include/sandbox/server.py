@@ -26,15 +26,27 @@ from sandbox.platform_1688 import (
     TRACES,
     Answer,
     Platform1688,
+    Tokens,
     has_steps,
     qos_error,
     token_error,
 )
-from sandbox.world import World
+from sandbox.platform_taobao import (
+    FLOW_CONTROL,
+    PARCELS,
+    PATH,
+    TRACE_GET,
+    TRACE_SEARCH,
+    PlatformTaobao,
+    render_xml,
+)
+from sandbox.world import World, platform_of
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 HTML_PAGE = "<!DOCTYPE html><html><body>系统繁忙，请稍后再试</body></html>".encode()
 JSON_TYPE = "application/json;charset=UTF-8"
+XML_TYPE = "text/xml;charset=UTF-8"
+OVER_QUOTA = frozenset({"gw.QosAppFrequencyLimit", FLOW_CONTROL})
 MAX_LOGGED_CALLS = 1_000_000
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -66,12 +78,12 @@ class Dropped(Exception):
 
 class Sandbox:
     """
-    The stand-in platform: `with Sandbox(world, clock) as sandbox: sandbox.url`.
+    The stand-in platforms: `with Sandbox(world, clock) as sandbox: sandbox.url`.
 
     :param apps: app keys and their accounts; the demo's when left out.
     :param latency: how long answers take; more by `faults`.
     :param token_hours: life of an access token on the sandbox's clock; None lives for ever.
-    :param qos_status: HTTP status of the quota error, 400 or 200.
+    :param qos_status: HTTP status of 1688's quota error, 400 or 200.
     :param host: where it listens; another address than loopback is for containers.
     """
 
@@ -94,9 +106,13 @@ class Sandbox:
         self.faults = faults or Faults(world.seed)
         if latency:
             self.faults.latency = latency
+        by_dialect: dict[str, list[App]] = {"param2": [], "top": []}
+        for app in self.apps:
+            by_dialect[app.dialect].append(app)
         self.platform = Platform1688(
-            world, clock, self.apps, token_hours=token_hours, qos_status=qos_status
+            world, clock, by_dialect["param2"], token_hours=token_hours, qos_status=qos_status
         )
+        self.taobao = PlatformTaobao(world, clock, by_dialect["top"], token_hours=token_hours)
         self.calls: list[Call] = []
         self._address = (host, port)
         self._server: _Server | None = None
@@ -156,11 +172,14 @@ class Sandbox:
         self.world.freeze(at)
 
     def expire_token(self, account: str) -> None:
-        self.platform.tokens.expire(account)
+        self._tokens(account).expire(account)
 
     def replace_token(self, account: str) -> dict[str, str]:
         """A new pair for the account; the old tokens are dead."""
-        return self.platform.tokens.replace(account)
+        return self._tokens(account).replace(account)
+
+    def _tokens(self, account: str) -> Tokens:
+        return self.platform.tokens if platform_of(account) == "1688" else self.taobao.tokens
 
     def usage(self) -> dict[str, Any]:
         """Calls by API and outcome; per app key the busiest second and what the quota refused."""
@@ -186,8 +205,12 @@ class Sandbox:
 
     def handle(self, path: str, params: Mapping[str, str], arrived: float) -> Response:
         """Answer one platform call, faults and latency included."""
-        answer = self.platform.answer(path, params, arrived)
-        if answer.outcome == "gw.QosAppFrequencyLimit":
+        answer = (
+            self.taobao.answer(params, arrived)
+            if path == PATH
+            else self.platform.answer(path, params, arrived)
+        )
+        if answer.outcome in OVER_QUOTA:
             answer.outcome = "refused_by_quota"
             return self._respond(answer, arrived)
         fault = self.faults.pick(
@@ -209,7 +232,8 @@ class Sandbox:
     def _respond(self, answer: Answer, arrived: float, fault: Fault | None = None) -> Response:
         self._log(answer, arrived)
         if fault is None:
-            return _json_response(answer.body, answer.status)
+            return _rendered(answer)
+        is_top = answer.api.startswith("taobao.")
         match fault.kind:
             case "http_429":
                 wait = f"Retry-After: {max(1, round(fault.seconds))}"
@@ -220,17 +244,22 @@ class Sandbox:
                 return Response(502, HTML, "text/html")
             case "html":
                 return Response(200, HTML_PAGE, "text/html;charset=UTF-8")
+            case "qos_200" | "qos_400" if is_top:
+                return _rendered(self.taobao.qos_error(answer, fault.seconds))
             case "qos_200" | "qos_400":
                 return _json_response(
                     qos_error(answer, 400).body, 200 if fault.kind == "qos_200" else 400
                 )
+            case "token_expired" if is_top:
+                return _rendered(self.taobao.token_error(answer))
             case "token_expired":
                 return _json_response(token_error(answer).body, 401)
             case "half_json":
-                whole = _json_response(answer.body, answer.status)
+                whole = _rendered(answer)
                 return Response(whole.status, whole.body[: len(whole.body) // 2])
             case _:
-                return _json_response(self.faults.spoil(fault.kind, answer.body), answer.status)
+                answer.body = self.faults.spoil(fault.kind, answer.body)
+                return _rendered(answer)
 
     def _log(self, answer: Answer, arrived: float) -> None:
         if len(self.calls) < MAX_LOGGED_CALLS:
@@ -385,7 +414,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def _answer(self, method: str, target: str, body: bytes, arrived: float) -> Response:
         path, _, query = target.partition("?")
         params = dict(parse_qsl(query, keep_blank_values=True))
-        if path.startswith("/openapi/"):
+        if path.startswith("/openapi/") or path == PATH:
             if method == "POST":
                 params.update(parse_qsl(body.decode(), keep_blank_values=True))
             elif method != "GET":
@@ -424,9 +453,17 @@ def _can_strike(kind: str, answer: Answer) -> bool:
     """Faults in an answer need a good one of a logistics API; the others always make sense."""
     if kind not in ANSWER_FAULTS or kind == "half_json":
         return True
-    if answer.outcome != "ok" or answer.api not in (INFOS, TRACES):
+    if answer.outcome != "ok":
         return False
-    return kind == "empty" or has_steps(answer.body)
+    if answer.api in (INFOS, TRACES):
+        return kind == "empty" or has_steps(answer.body)
+    return answer.api in (TRACE_GET, TRACE_SEARCH) or (answer.api == PARCELS and kind == "empty")
+
+
+def _rendered(answer: Answer) -> Response:
+    if answer.as_xml:
+        return Response(answer.status, render_xml(answer.body), XML_TYPE)
+    return _json_response(answer.body, answer.status)
 
 
 def _json_response(body: Any, status: int) -> Response:

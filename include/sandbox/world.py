@@ -21,6 +21,12 @@ EARLY_STATUSES = {
     "ACCEPT": "info_received",
     "TRANSPORT": "in_transit",
 }
+# A seller's own platform knows less: it calls the parcel picked up, and proves no sign by itself.
+EARLY_STATUSES_TAOBAO = {
+    "WAITACCEPT": "info_received",
+    "ACCEPT": "info_received",
+    "TRANSPORT": "picked_up",
+}
 RETURN_LABELS = frozenset({"returning", "returned"})
 
 
@@ -39,7 +45,8 @@ class ParcelTruth:
     What is true of a parcel.
 
     :param waybills: every number so far, oldest first.
-    :param sign_kind: `text` until the platform's status says SIGN; empty when not signed.
+    :param sign_kind: `text` until the platform's status says SIGN, or its trace gives the sign's
+        code; empty when not signed.
     """
 
     consignment_id: str
@@ -264,14 +271,32 @@ class World:
         return tuple(parcels), tuple(lines)
 
 
+def platform_of(account: str) -> str:
+    """The platform of an account, by its name: `platform_taobao_east` is one of Taobao."""
+    return next(
+        (name for name in ("taobao", "tmall") if account.startswith(f"platform_{name}")), "1688"
+    )
+
+
+def is_self_contacted(parcel: Parcel) -> bool:
+    """Whether the seller hired the carrier; Taobao then knows nothing of the parcel's status."""
+    return int(parcel.consignment_id[2:]) // 10 % 3 != 0
+
+
+def has_actions(parcel: Parcel) -> bool:
+    """Whether Taobao prints a code beside each of the parcel's steps."""
+    return int(parcel.consignment_id[2:]) // 10 % 7 != 0
+
+
 def order_truth(order: Order, at: datetime) -> OrderTruth:
     """What is true of an order at a time, by the rules of the product's design."""
     if order.refusal:
         return OrderTruth(order.account, order.order_id, (), (), False, None, False)
     listed = order.listed(at)
-    parcels = tuple(parcel_truth(parcel, at) for parcel in listed)
+    platform = platform_of(order.account)
+    parcels = tuple(parcel_truth(parcel, at, platform) for parcel in listed)
     confirmed = [
-        parcel.status == "signed" and told.platform_status(at) == "SIGN"
+        parcel.status == "signed" and _proves_sign(told, at, platform)
         for parcel, told in zip(parcels, listed, strict=True)
         if parcel.status != "cancelled"
     ]
@@ -293,11 +318,11 @@ def order_truth(order: Order, at: datetime) -> OrderTruth:
     )
 
 
-def parcel_truth(parcel: Parcel, at: datetime) -> ParcelTruth:
+def parcel_truth(parcel: Parcel, at: datetime, platform: str = "1688") -> ParcelTruth:
     """What is true of a listed parcel at a time."""
     shown = parcel.shown(at)
-    status, sign = _status(parcel, shown, at)
-    confirmed = parcel.platform_status(at) == "SIGN"
+    status, sign = _status(parcel, shown, at, platform)
+    confirmed = _proves_sign(parcel, at, platform)
     waybills = tuple(number for since, number in parcel.waybills if since <= at)
     return ParcelTruth(
         consignment_id=parcel.consignment_id,
@@ -311,7 +336,14 @@ def parcel_truth(parcel: Parcel, at: datetime) -> ParcelTruth:
     )
 
 
-def _status(parcel: Parcel, shown: list[Step], at: datetime) -> tuple[str, Step | None]:
+def _proves_sign(parcel: Parcel, at: datetime, platform: str) -> bool:
+    """Whether a sign in the trace has more than its text: the platform's status or a code."""
+    return parcel.platform_status(at) == "SIGN" if platform == "1688" else has_actions(parcel)
+
+
+def _status(
+    parcel: Parcel, shown: list[Step], at: datetime, platform: str
+) -> tuple[str, Step | None]:
     """The status, and the sign step when it is `signed`."""
     platform_status = parcel.platform_status(at)
     if platform_status in BAD_STATUSES:
@@ -320,8 +352,11 @@ def _status(parcel: Parcel, shown: list[Step], at: datetime) -> tuple[str, Step 
         (step for step in shown if step.occurred_at < FUTURE),
         key=lambda step: step.occurred_at,
     )
-    if not past:
+    if not past and platform == "1688":
         return EARLY_STATUSES[platform_status], None
+    if not past:
+        hired = not is_self_contacted(parcel)
+        return EARLY_STATUSES_TAOBAO[platform_status] if hired else "info_received", None
     last = past[-1]
     if any(step.label in RETURN_LABELS for step in past):
         home = last.label in {"signed", "returned"} or platform_status == "SIGN"

@@ -19,7 +19,8 @@ Errors, named by what to do about them.
     ├── WritebackError          the ERP takes most writes not: they are tried again
     └── PlatformError           a platform answered something else than data
         ├── RetryableError      passing: ask again
-        │   └── QuotaError      too fast: ask again after a while, and let everybody wait
+        │   ├── QuotaError      too fast: ask again after a while, and let everybody wait
+        │   └── UnmappedError   a code that we do not know: ask again, and count it
         ├── RejectedError       this order only: skip it, go on
         ├── AuthError           (see above)
         └── PlatformBugError    (see above)
@@ -144,6 +145,10 @@ class QuotaError(RetryableError):
     ) -> None:
         super().__init__(message, code=code, request_id=request_id, retry_after=retry_after)
         self.until = until
+
+
+class UnmappedError(RetryableError):
+    """The platform's code is in no table of ours; it is counted by its name."""
 
 
 class AuthError(PersonNeededError, PlatformError):

@@ -40,13 +40,18 @@ FAILURES_IN_A_ROW = 3 * THREADS
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An order that is ours until ``deadline`` (monotonic seconds)."""
+    """
+    An order that is leased to us.
+
+    :param waybills: consignment ids of its known parcels by waybill number.
+    """
 
     order_id: int
     platform_order_id: str
     lease_token: int
     fingerprint: str | None
     all_signed: bool
+    waybills: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,21 @@ def get_provider_info() -> dict[str, Any]:
                     "platform": {
                         "label": "Platform",
                         "description": "Where the orders of this account live.",
-                        "schema": {"type": "string", "enum": ["1688"], "default": "1688"},
+                        "schema": {
+                            "type": "string",
+                            "enum": ["1688", "taobao", "tmall"],
+                            "default": "1688",
+                        },
                     },
                     "dialect": {
                         "label": "Dialect",
-                        "description": "The protocol of the gateway: param2 is the official 1688.",
-                        "schema": {"type": "string", "enum": ["param2"], "default": "param2"},
+                        "description": "The protocol of the gateway: param2 is the official 1688, "
+                        "top the official Taobao and Tmall (gateway https://eco.taobao.com).",
+                        "schema": {
+                            "type": "string",
+                            "enum": ["param2", "top"],
+                            "default": "param2",
+                        },
                     },
                     "access_token": {
                         "label": "Access token",
@@ -55,6 +64,16 @@ def get_provider_info() -> dict[str, Any]:
                         "label": "Calls per second",
                         "description": "At most, in any second, over all who use the app key.",
                         "schema": {"type": ["number", "null"], "default": 5, "minimum": 0.1},
+                    },
+                    "sign_method": {
+                        "label": "Sign method",
+                        "description": "For the dialect top alone; leave it unless the platform "
+                        "refuses every signature.",
+                        "schema": {
+                            "type": "string",
+                            "enum": ["hmac-sha256", "hmac", "md5"],
+                            "default": "hmac-sha256",
+                        },
                     },
                 },
             }

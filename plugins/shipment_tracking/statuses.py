@@ -35,8 +35,13 @@ CONFIRM_WITHIN = timedelta(hours=24)
 FUTURE_TOLERANCE = timedelta(minutes=10)
 """An event dated further ahead of its fetching than this never leads."""
 
+SIGN_ACTIONS = frozenset({"SIGNED", "STA_SIGN"})
+"""A platform's codes for an event that prove a sign without the platform's parcel status."""
+
 # A platform status that is final or bad leads over the events known when it was fetched.
-LEADING_PLATFORM_STATUSES = frozenset({Status.SIGNED, Status.EXCEPTION, Status.CANCELLED})
+LEADING_PLATFORM_STATUSES = frozenset(
+    {Status.SIGNED, Status.EXCEPTION, Status.CANCELLED, Status.RETURNING}
+)
 CONTRADICTS_SIGN = frozenset(
     {Status.RETURNING, Status.RETURNED, Status.DELIVERY_FAILED, Status.EXCEPTION}
 )
@@ -274,7 +279,7 @@ def classify(description: str) -> tuple[Status, str | None]:
     if status is Status.UNKNOWN:
         said = _ENGLISH_ASIDES.sub("", description.lower())
         status = _status(said, _ENGLISH_RULES)
-    return status, _sign_kind(said) if status is Status.SIGNED else None
+    return status, sign_kind(said) if status is Status.SIGNED else None
 
 
 def _status(said: str, rules: _Rules) -> Status:
@@ -284,7 +289,7 @@ def _status(said: str, rules: _Rules) -> Status:
     return Status.UNKNOWN
 
 
-def _sign_kind(said: str) -> str | None:
+def sign_kind(said: str) -> str | None:
     """Who the text calls the signer, else whom or which place it names at all."""
     signer = _SIGNER.search(said)
     for words in (signer[0], said) if signer else (said,):
@@ -296,7 +301,12 @@ def _sign_kind(said: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A known trace event as evidence; ``is_new``: since the parcel was judged last."""
+    """
+    A known trace event as evidence.
+
+    :param is_new: since the parcel was judged last.
+    :param action: the platform's own code for it, if it gave one.
+    """
 
     occurred_at: datetime
     position: int
@@ -304,6 +314,7 @@ class Scan:
     sign_kind: str | None
     event_hash: int
     is_new: bool
+    action: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +344,12 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What all evidence says together; a sign is confirmed by the platform, never by its text."""
+    """
+    What all evidence says together.
+
+    :param confirmed: the sign is the platform's word: its parcel status or its code for an event,
+        never a text alone.
+    """
 
     status: str
     signed_at: datetime | None
@@ -350,7 +366,7 @@ def judge(trail: Sequence[Scan], word: PlatformWord | None, before: str) -> Verd
     :param word: its status by the platform, if any was fetched.
     :param before: the status it was last judged to have.
     """
-    readings = _read(trail)
+    readings = _read(trail, word)
     last = readings[-1] if readings else None
     status = last[1] if last else str(Status.PENDING)
     led_by_platform = word is not None and _leads(word, readings)
@@ -375,8 +391,9 @@ def judge(trail: Sequence[Scan], word: PlatformWord | None, before: str) -> Verd
 
     if status != Status.SIGNED:
         return Verdict(status, None, None, False, transitions)
-    sign = _sign(readings)
-    confirmed = (
+    signs = _signs(readings)
+    sign = signs[0] if signs else None
+    confirmed = any(scan.action in SIGN_ACTIONS for scan in signs) or (
         word is not None
         and word.status == Status.SIGNED
         and (led_by_platform or (sign is not None and word.fetched_at >= sign.occurred_at))
@@ -389,12 +406,14 @@ def judge(trail: Sequence[Scan], word: PlatformWord | None, before: str) -> Verd
 _Reading = tuple[Scan, str]
 
 
-def _read(trail: Sequence[Scan]) -> list[_Reading]:
+def _read(trail: Sequence[Scan], word: PlatformWord | None) -> list[_Reading]:
     """Each event with the status it stands for, once it is known whether a return has begun."""
     readings: list[_Reading] = []
     returning = False
+    told_of_return = word.since if word and word.status == Status.RETURNING else None
     for scan in trail:
         status = scan.status
+        returning |= told_of_return is not None and scan.occurred_at > told_of_return
         if status in (Status.RETURNING, Status.RETURNED):
             returning = True
         elif returning and status == Status.SIGNED:
@@ -422,6 +441,8 @@ def _leads(word: PlatformWord, readings: Sequence[_Reading]) -> bool:
     if word.status == Status.SIGNED:
         # After a sign a stray scan means nothing; only a refusal or failure does.
         return not any(status in CONTRADICTS_SIGN for status in later)
+    if word.status == Status.RETURNING and readings[-1][1] == Status.RETURNED:
+        return False
     return not later
 
 
@@ -437,15 +458,15 @@ def _transitions(readings: Sequence[_Reading], before: str) -> tuple[Transition,
     return tuple(steps)
 
 
-def _sign(readings: Sequence[_Reading]) -> Scan | None:
-    """The event that signed: the first sign behind the last contradiction."""
-    sign: Scan | None = None
+def _signs(readings: Sequence[_Reading]) -> list[Scan]:
+    """The signs behind the last contradiction; the first of them is the one that signed."""
+    signs: list[Scan] = []
     for scan, status in readings:
         if status == Status.SIGNED:
-            sign = sign or scan
+            signs.append(scan)
         elif status in CONTRADICTS_SIGN:
-            sign = None
-    return sign
+            signs.clear()
+    return signs
 
 
 def _evidence(scan: Scan) -> str:

@@ -312,7 +312,9 @@ EVENTS = st.lists(
 )
 WORDS = st.none() | st.builds(
     lambda status, hours: word(status, hours=hours, fetched=hours + 1),
-    st.sampled_from(["info_received", "in_transit", "signed", "exception", "cancelled", "unknown"]),
+    st.sampled_from(
+        ["info_received", "in_transit", "signed", "exception", "cancelled", "returning", "unknown"]
+    ),
     st.integers(0, 9),
 )
 
@@ -366,3 +368,39 @@ def test_nothing_is_signed_behind_the_beginning_of_a_return(events, said):
             step.to_status != "signed" or step.occurred_at <= began[0]
             for step in verdict.transitions
         )
+
+
+def test_the_platforms_code_for_a_sign_proves_it_without_the_parcels_status():
+    by_text = Scan(START, 0, "signed", "family", 1, is_new=True)
+    by_code = Scan(START + HOUR, 0, "signed", None, 2, is_new=True, action="SIGNED")
+    shipped = word("info_received", hours=2)
+
+    assert sign(judge([by_text, by_code], shipped, "pending")) == (START, "family", True)
+    assert sign(judge([by_code], None, "pending")) == (START + HOUR, "platform", True)
+    assert judge([by_text], shipped, "pending").confirmed is False
+
+
+def test_a_code_that_signed_before_a_failure_proves_no_later_sign():
+    first = Scan(START, 0, "signed", None, 1, is_new=True, action="SIGNED")
+    later = scans("out_for_delivery", "delivery_failed", "out_for_delivery", "signed")
+
+    assert judge([first, *later[1:]], None, "pending").confirmed is False
+
+
+def test_a_refusal_that_only_the_platform_knows_leads():
+    said = word("returning", hours=5)
+
+    assert judge(scans("out_for_delivery"), said, "pending").status == "returning"
+
+
+def test_a_refusal_by_the_platform_does_not_undo_a_return():
+    said = word("returning", hours=5)
+
+    assert judge(scans("returning", "returned"), said, "pending").status == "returned"
+
+
+def test_a_sign_after_a_refusal_by_the_platform_means_that_the_sender_has_it_back():
+    home = Scan(START + 6 * HOUR, 0, "signed", None, 9, is_new=True, action="SIGNED")
+    said = word("returning", hours=5)
+
+    assert judge([*scans("out_for_delivery"), home], said, "pending").status == "returned"

@@ -1,5 +1,5 @@
 -- A batch of the most urgent due orders of the account is leased to the owner: high priority first,
--- then out for delivery, then overdue by longest.
+-- then out for delivery, then overdue by longest. Each knows its parcels by waybill.
 with due as (
     select tracked_order.order_id
     from tracking.tracked_order
@@ -41,7 +41,26 @@ select
     claimed.platform_order_id,
     claimed.lease_token,
     claimed.fingerprint,
-    claimed.all_signed
+    claimed.all_signed,
+    (
+        select
+            coalesce(
+                jsonb_object_agg(
+                    shipment_waybill.waybill_no,
+                    shipment.consignment_id
+                    order by
+                        order_shipment.superseded_at is null,
+                        shipment.status <> 'cancelled',
+                        shipment.shipment_id
+                ),
+                '{}'
+            )
+        from tracking.order_shipment
+        inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
+        inner join tracking.shipment_waybill
+            on order_shipment.shipment_id = shipment_waybill.shipment_id
+        where order_shipment.order_id = claimed.order_id
+    ) as waybills
 from claimed
 order by
     claimed.priority desc,

@@ -1,4 +1,5 @@
--- Orders of the account that a backfill of the interval still has to poll are leased to the owner.
+-- Orders of the account that a backfill of the interval still has to poll are leased to the owner;
+-- each knows its parcels by waybill.
 with due as (
     select tracked_order.order_id
     from tracking.tracked_order
@@ -39,4 +40,23 @@ returning
     tracked_order.platform_order_id,
     tracked_order.lease_token,
     tracked_order.fingerprint,
-    tracked_order.all_signed
+    tracked_order.all_signed,
+    (
+        select
+            coalesce(
+                jsonb_object_agg(
+                    shipment_waybill.waybill_no,
+                    shipment.consignment_id
+                    order by
+                        order_shipment.superseded_at is null,
+                        shipment.status <> 'cancelled',
+                        shipment.shipment_id
+                ),
+                '{}'
+            )
+        from tracking.order_shipment
+        inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
+        inner join tracking.shipment_waybill
+            on order_shipment.shipment_id = shipment_waybill.shipment_id
+        where order_shipment.order_id = tracked_order.order_id
+    ) as waybills

@@ -5,7 +5,8 @@ select
     position,
     status,
     sign_kind,
-    event_hash
+    event_hash,
+    action
 from tracking.trace_event
 where
     shipment_id = any(:shipments)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shipment_tracking.platforms.client import Account, PlatformClient
 
-EXTRA_FIELDS = ("platform", "dialect", "access_token", "refresh_token", "qps")
+EXTRA_FIELDS = ("platform", "dialect", "access_token", "refresh_token", "qps", "sign_method")
 DEFAULT_QPS = 5.0
 
 
@@ -26,7 +26,8 @@ class PlatformHook(BaseHook):
     Open a client for one authorised account of an e-commerce platform.
 
     :param platform_conn_id: Airflow connection (host = gateway without a path, login = app key,
-        password = app secret, extra: platform, dialect, access_token, refresh_token, qps).
+        password = app secret, extra: platform, dialect, access_token, refresh_token, qps, and for
+        the dialect ``top`` optionally sign_method).
     :param warehouse_conn_id: where the quota of the app key is kept.
     :param backfill: stay within the backfills' share of the quota.
     :raises ConnectionFieldError: a field is missing or unusable; the text names it.
@@ -70,6 +71,7 @@ class PlatformHook(BaseHook):
         """The connection, read and checked."""
         from shipment_tracking.platforms.client import Account
         from shipment_tracking.platforms.dialects import PLATFORMS
+        from shipment_tracking.platforms.taobao import SIGN_METHODS
 
         connection = self.get_connection(self.platform_conn_id)
         if connection.conn_type != self.conn_type:
@@ -82,6 +84,7 @@ class PlatformHook(BaseHook):
                 f"{', '.join(EXTRA_FIELDS)}"
             )
         dialect = self._one_of(extra, "dialect", tuple(PLATFORMS))
+        sign_method = {"sign_method": extra.get("sign_method") or SIGN_METHODS[0]}
         gateway = self._gateway(connection)
         refuse_simulated_clock(gateway)
         return Account(
@@ -94,6 +97,7 @@ class PlatformHook(BaseHook):
             access_token=self._required(extra.get("access_token"), "extra access_token"),
             refresh_token=extra.get("refresh_token") or None,
             qps=self._qps(extra.get("qps")),
+            sign_method=self._one_of(sign_method, "sign_method", SIGN_METHODS),
         )
 
     def _gateway(self, connection: "Connection") -> str:

@@ -11,24 +11,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
-    PlatformError,
     QuotaError,
     RejectedError,
     ReplyError,
     RetryableError,
 )
-from shipment_tracking.masking import event_hash, normalise
+from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.client import Account, Gateway, Json
+from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
+from shipment_tracking.platforms.scans import events_of
 from shipment_tracking.statuses import Status, classify
 
 DIALECT = "param2"
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 PARCEL_STATUSES: Mapping[str, Status] = {
     "WAITACCEPT": Status.INFO_RECEIVED,
@@ -46,7 +45,41 @@ QOS_SECONDS = 2  # no official number is published
 UNSHIPPED_LINE = frozenset({"1", "5", "8"})  # not shipped, partly shipped, no logistics order yet
 ENDED_LINE = frozenset({"cancel", "terminated"})
 
-_CITY = re.compile(r"^【([^】]{2,12}?[市州盟县区])】")
+GATEWAY_ERRORS = (
+    Rule(("gw.QosAppFrequencyLimit",), QuotaError, wait=QOS_SECONDS),
+    Rule(
+        ("401",),
+        AuthError,
+        "the access token is missing, expired or revoked: authorise the account again and put "
+        "the new one into the connection (field Access token, extra access_token)",
+    ),
+    Rule(
+        ("gw.APIACLDecline",),
+        AuthError,
+        "the app may not use this API: ask for its permission in the 1688 console",
+    ),
+    Rule(
+        ("gw.SignatureInvalid", "gw.SignatureMissing"),
+        AuthError,
+        "the signature is refused: correct the app secret (password)",
+    ),
+    Rule(
+        ("gw.AppKeyNotFound", "gw.AppKeyMissing"),
+        AuthError,
+        "the app key (login) is unknown to the platform",
+    ),
+    Rule(("gw.APIUnsupported", "gw.ParamMissing"), PlatformBugError),
+)
+ORDER_ERRORS = (
+    Rule(("order.createtime.history",), RejectedError, final=True),
+    Rule(
+        ("order.nopermission.buyer",),
+        RejectedError,
+        "the order belongs to another member than this connection's",
+    ),
+    Rule((NOT_SHIPPED, NO_TRACE), RejectedError),
+)
+
 _COMPANY_CODE = re.compile(r"\s*[（(][A-Za-z]+[)）]$")
 _COMPACT_TIME = re.compile(r"^(\d{14})(\d{3})?([+-]\d{4})?$")
 
@@ -71,7 +104,7 @@ class Ali1688Client:
         except (KeyError, TypeError, AttributeError) as error:
             raise RejectedError(f"not a parcel list of 1688: {error!r}") from error
 
-    def fetch_traces(self, order_id: str) -> Json:
+    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
         """All parcels' traces in one call, masked, with nothing but what ``read_traces`` reads."""
         body = self._call(
             "com.alibaba.logistics/alibaba.trade.getLogisticsTraceInfo.buyerView",
@@ -167,30 +200,13 @@ def raise_for_gateway(body: Json) -> None:
     code = str(body.get("error_code") or "")
     if not code:
         return
-    said: dict[str, Any] = {"code": code, "request_id": str(body.get("request_id") or "")}
-    message = str(body.get("error_message") or "no message")
-    if code == "gw.QosAppFrequencyLimit":
-        raise QuotaError(message, retry_after=QOS_SECONDS, **said)
-    if code == "401":
-        raise AuthError(
-            "the access token is missing, expired or revoked: authorise the account again and put "
-            f"the new one into the connection (field Access token, extra access_token) ({message})",
-            **said,
-        )
-    if code == "gw.APIACLDecline":
-        raise AuthError(
-            f"the app may not use this API: ask for its permission in the 1688 console ({message})",
-            **said,
-        )
-    if code in {"gw.SignatureInvalid", "gw.SignatureMissing"}:
-        raise AuthError(
-            f"the signature is refused: correct the app secret (password) ({message})", **said
-        )
-    if code in {"gw.AppKeyNotFound", "gw.AppKeyMissing"}:
-        raise AuthError(f"the app key (login) is unknown to the platform ({message})", **said)
-    if code in {"gw.APIUnsupported", "gw.ParamMissing"}:
-        raise PlatformBugError(message, **said)
-    raise RetryableError(message, **said)
+    raise error_of(
+        GATEWAY_ERRORS,
+        code,
+        str(body.get("error_message") or "no message"),
+        request_id=str(body.get("request_id") or ""),
+        now=datetime.now(UTC),
+    )
 
 
 def raise_for_business(
@@ -209,19 +225,7 @@ def raise_for_business(
     message = str(body.get("errorMessage") or body.get("errorMsg") or "no message")
     if code in empty_codes or (not code and NO_TRACE_TEXT in message):
         return {}
-    raise _business_error(code, message)
-
-
-def _business_error(code: str, message: str) -> PlatformError:
-    if code == "order.createtime.history":
-        return RejectedError(message, code=code, final=True)
-    if code == "order.nopermission.buyer":
-        return RejectedError(
-            f"the order belongs to another member than this connection's ({message})", code=code
-        )
-    if code in {NOT_SHIPPED, NO_TRACE}:
-        return RejectedError(message, code=code)
-    return RetryableError(message, code=code)
+    raise error_of(ORDER_ERRORS, code, message, now=datetime.now(UTC))
 
 
 def read_traces(body: Json) -> list[ParcelTrace]:
@@ -350,28 +354,5 @@ def _cross_border(body: Json) -> Iterator[ParcelTrace]:
 
 
 def _events(steps: Iterable[tuple[Any, str, str | None]]) -> tuple[TraceEvent, ...]:
-    """The steps as events; positions count forwards in time, whichever end the reply begins at."""
-    timed = [(read_time(time), description, action) for time, description, action in steps]
-    if timed and timed[0][0] > timed[-1][0]:
-        timed.reverse()
-    return tuple(
-        _event(position, occurred_at, description, action)
-        for position, (occurred_at, description, action) in enumerate(timed)
-    )
-
-
-def _event(
-    position: int, occurred_at: datetime, description: str, action: str | None
-) -> TraceEvent:
-    status, sign_kind = classify(description)
-    city = _CITY.match(description)
-    return TraceEvent(
-        occurred_at=occurred_at,
-        position=position,
-        description=description,
-        event_hash=event_hash(description),
-        status=status,
-        sign_kind=sign_kind,
-        city=city[1] if city else None,
-        action=action,
-    )
+    timed = ((read_time(time), description, action) for time, description, action in steps)
+    return events_of(timed, lambda description, _: classify(description))

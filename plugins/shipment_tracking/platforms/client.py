@@ -9,10 +9,16 @@ from typing import Any, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_base, wait_random_exponential
 
-from shipment_tracking.errors import AuthError, PlatformError, QuotaError, RetryableError
+from shipment_tracking.errors import (
+    AuthError,
+    PlatformError,
+    QuotaError,
+    RetryableError,
+    UnmappedError,
+)
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
 from shipment_tracking.platforms.quota import Quota
 
@@ -26,7 +32,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One authorisation of one account: an Airflow connection, read and checked."""
+    """
+    One authorisation of one account: an Airflow connection, read and checked.
+
+    :param sign_method: how requests are signed, where the dialect leaves a choice (``top``).
+    """
 
     conn_id: str
     platform: str
@@ -37,6 +47,7 @@ class Account:
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     qps: float
+    sign_method: str = "hmac-sha256"
 
 
 class PlatformClient(Protocol):
@@ -47,10 +58,13 @@ class PlatformClient(Protocol):
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
         """The order's parcels with their platform status; none when it is not shipped yet."""
 
-    def fetch_traces(self, order_id: str) -> Json:
+    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
         """The order's traces as the platform prints them, masked and without what we do not need.
 
-        An order without any trace yet gives an empty answer, not an error."""
+        An order without any trace yet gives an empty answer, not an error.
+
+        :param waybills: consignment ids by waybill number, as far as they are known; a platform
+            whose traces do not name the parcel finds it by its number."""
 
     def has_unshipped_lines(self, order_id: str) -> bool:
         """Whether a line of the order is still to be shipped."""
@@ -107,7 +121,7 @@ class Gateway:
         self._retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=_Wait(),
-            retry=retry_if_exception_type(RetryableError),
+            retry=retry_if_exception(_may_pass_soon),
             sleep=sleep,
             reraise=True,
         )
@@ -162,6 +176,9 @@ class Gateway:
             outcome = "quota"
             self._quota.block(error.retry_after)
             raise
+        except UnmappedError as error:
+            outcome = f"unmapped {error.code}"
+            raise
         except RetryableError:
             outcome = "retryable"
             raise
@@ -201,6 +218,12 @@ class Gateway:
             entry = self._usage.setdefault((api, outcome), [0, 0.0])
             entry[0] += 1
             entry[1] += seconds
+
+
+def _may_pass_soon(error: BaseException) -> bool:
+    """Passing trouble, unless its end is known to be far."""
+    has_end = isinstance(error, QuotaError) and error.until is not None
+    return isinstance(error, RetryableError) and not has_end
 
 
 def _json(content: bytes) -> Any:

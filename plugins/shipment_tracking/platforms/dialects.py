@@ -1,11 +1,20 @@
 """Which module speaks which dialect, and which platforms are reached by it."""
 
-from shipment_tracking.platforms import ali1688
+from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
 
-CLIENTS: dict[str, type] = {ali1688.DIALECT: ali1688.Ali1688Client}
-PLATFORMS: dict[str, tuple[str, ...]] = {ali1688.DIALECT: ("1688",)}
-READERS: dict[str, TraceReader] = {ali1688.DIALECT: ali1688.read_traces}
+CLIENTS: dict[str, type] = {
+    ali1688.DIALECT: ali1688.Ali1688Client,
+    taobao.DIALECT: taobao.TaobaoClient,
+}
+PLATFORMS: dict[str, tuple[str, ...]] = {
+    ali1688.DIALECT: ("1688",),
+    taobao.DIALECT: ("taobao", "tmall"),
+}
+READERS: dict[str, TraceReader] = {
+    ali1688.DIALECT: ali1688.read_traces,
+    taobao.DIALECT: taobao.read_traces,
+}
 
 
 def client(gateway: Gateway) -> PlatformClient:

@@ -50,7 +50,9 @@ def run(
 
     def ask(claim: Claim) -> Answer:
         try:
-            return Answer(claim, clock(), found=client.fetch_traces(claim.platform_order_id))
+            asked_at = clock()
+            found = client.fetch_traces(claim.platform_order_id, claim.waybills)
+            return Answer(claim, asked_at, found=found)
         except PlatformError as error:
             return Answer(claim, clock(), error=error)
 

@@ -263,6 +263,7 @@ def _settle(
                 row.sign_kind,
                 row.event_hash,
                 (row.shipment_id, row.occurred_at, row.event_hash) in new,
+                row.action,
             )
             for row in rows
         ]
@@ -366,10 +367,11 @@ def _is_confirmed(
 
     Without the event the word is enough once the traces, asked for after it, know of none either.
     """
-    if not verdict.confirmed or word is None:
+    if not verdict.confirmed:
         return False
-    told_when = verdict.signed_at != word.since
-    return told_when or (traces_seen_at is not None and traces_seen_at >= word.since)
+    if word is None or verdict.signed_at != word.since:
+        return True
+    return traces_seen_at is not None and traces_seen_at >= word.since
 
 
 def _notice_state(

@@ -72,6 +72,8 @@ def test_without_qps_five_calls_a_second_are_allowed(connect: Callable[..., None
         ({"platform": "taobao"}, "platform is 'taobao'"),
         ({"qps": "many"}, "qps is 'many'"),
         ({"qps": 0}, "qps is 0"),
+        ({"dialect": "top"}, "platform is '1688', not one of taobao, tmall"),
+        ({"sign_method": "sha1"}, "sign_method is 'sha1'"),
         ({"acces_token": "x"}, "acces_token"),
         ({"conn_type": "http"}, "of type http"),
     ],
@@ -88,6 +90,26 @@ def test_a_broken_field_is_named_with_its_connection(
 
     assert named in str(caught.value)
     assert "HIDDEN" not in str(caught.value)
+
+
+@pytest.mark.parametrize("platform", ["taobao", "tmall"])
+def test_a_shop_of_taobao_or_tmall_is_reached_by_its_own_protocol(
+    connect: Callable[..., None], platform: str
+) -> None:
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+    from shipment_tracking.platforms import dialects
+    from shipment_tracking.platforms.taobao import TaobaoClient
+
+    shop = {"host": "https://eco.taobao.com", "platform": platform, "dialect": "top"}
+    connect("platform_shop", PLATFORM, **shop)
+    connect("platform_old_shop", PLATFORM, **shop, sign_method="md5")
+
+    account = PlatformHook("platform_shop").account()
+
+    assert (account.platform, account.gateway) == (platform, "https://eco.taobao.com")
+    assert dialects.CLIENTS[account.dialect] is TaobaoClient
+    assert account.sign_method == "hmac-sha256"
+    assert PlatformHook("platform_old_shop").account().sign_method == "md5"
 
 
 def test_an_account_is_a_connection_of_our_type(connect: Callable[..., None]) -> None:
@@ -191,3 +213,16 @@ def test_airflow_offers_the_connection_type_with_its_form(airflow_database: URL)
     assert form["hook-class-name"].endswith(PlatformHook.__name__)
     assert tuple(form["conn-fields"]) == EXTRA_FIELDS
     assert all(field["description"] for field in form["conn-fields"].values())
+
+
+def test_the_form_offers_what_the_hook_takes() -> None:
+    from shipment_tracking.platforms.dialects import PLATFORMS
+    from shipment_tracking.platforms.taobao import SIGN_METHODS
+    from shipment_tracking.provider import get_provider_info
+
+    (form,) = get_provider_info()["connection-types"]
+    offered = {name: field["schema"].get("enum") for name, field in form["conn-fields"].items()}
+
+    assert offered["platform"] == [name for platforms in PLATFORMS.values() for name in platforms]
+    assert offered["dialect"] == list(PLATFORMS)
+    assert offered["sign_method"] == list(SIGN_METHODS)

@@ -1,7 +1,7 @@
 """Polling an account's orders: each due one once, under a lease, keeping only what is new."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,10 +46,12 @@ class Platform:
     def __init__(self, answers: dict[str, Any] | None = None) -> None:
         self.answers = answers or {}
         self.asked: list[str] = []
+        self.waybills: Mapping[str, str] = {}
         self.before_answering: Callable[[str], None] = lambda order_id: None
         self._lock = threading.Lock()
 
-    def fetch_traces(self, order_id: str) -> dict[str, Any]:
+    def fetch_traces(self, order_id: str, waybills: Mapping[str, str]) -> dict[str, Any]:
+        self.waybills = waybills
         with self._lock:
             self.asked.append(order_id)
         self.before_answering(order_id)
@@ -393,3 +395,44 @@ def test_what_a_live_run_polls_no_backfill_has_to_poll_again(
     gather(Platform())
 
     assert select("backfill_at from tracking.tracked_order") == [(None,)]
+
+
+@pytest.mark.parametrize("backfill", [False, True])
+def test_the_platform_is_told_which_parcel_each_known_waybill_belongs_to(
+    backfill: bool,
+    track: Any,
+    gather: Any,
+    insert: Callable[..., Any],
+    select: Select,
+    new_run: Callable[..., Run],
+    now: datetime,
+) -> None:
+    track("1", backfill_at=now if backfill else None)
+    ((order_id,),) = select("order_id from tracking.tracked_order")
+    insert(
+        "erp_row",
+        erp_key="SO1",
+        order_id=order_id,
+        shipped_at=now,
+        first_seen_at=now,
+        listed=True,
+    )
+    for consignment_id, status, waybills in (
+        ("LP2", "in_transit", ("YT1", "YT2")),
+        ("LP3", "cancelled", ("YT2", "YT3")),
+    ):
+        shipment = insert(
+            "shipment", account="platform_1688", consignment_id=consignment_id, status=status
+        )
+        insert("order_shipment", order_id=order_id, shipment_id=shipment, first_seen_at=now)
+        for waybill_no in waybills:
+            insert(
+                "shipment_waybill", shipment_id=shipment, waybill_no=waybill_no, first_seen_at=now
+            )
+    interval = {"shipped_from": now, "shipped_to": now + MINUTE} if backfill else {}
+    platform = Platform()
+
+    gather(platform, run=new_run(**interval))
+
+    # A cancelled parcel gave its number up to a live one.
+    assert platform.waybills == {"YT1": "LP2", "YT2": "LP2", "YT3": "LP3"}

@@ -19,6 +19,7 @@ from shipment_tracking.steps import load_traces
 ACCOUNT = "platform_1688"
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+HOUR = timedelta(hours=1)
 
 COLLECTED = "已揽收"
 MOVING = "快件已到达测试转运中心"
@@ -131,6 +132,7 @@ def reply(warehouse) -> Callable[..., int]:
         hours: float = 0,
         announce: bool = True,
         dialect: str = "param2",
+        body: dict[str, Any] | None = None,
     ) -> int:
         with warehouse.begin() as connection:
             return connection.execute(
@@ -144,7 +146,7 @@ def reply(warehouse) -> Callable[..., int]:
                     "order": order,
                     "dialect": dialect,
                     "at": NOON + timedelta(hours=hours),
-                    "body": json.dumps({"logisticsTrace": parts}),
+                    "body": json.dumps(body or {"logisticsTrace": parts}),
                     "announce": announce,
                 },
             ).scalar_one()
@@ -1001,3 +1003,30 @@ def test_the_run_knows_what_was_loaded(track, lists, reply, warehouse, new_run, 
     assert select(
         "events_new, events_duplicate, changes, signed, ended_at from analytics.runs"
     ) == [(2, 1, 2, 1, NOON)]
+
+
+# Codes beside the texts
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_sign_with_the_platforms_code_counts_at_once_and_one_by_its_text_waits(
+    listed, track, lists, reply, load, erp_row, notices
+):
+    for number, action in ((1, "SIGNED"), (2, None)):
+        order = track(number)
+        if listed:
+            lists(order, **{f"LP{number}": "ACCEPT"})
+        step = {
+            "status_time": f"{(NOON - HOUR).astimezone(SHANGHAI):%F %T}",
+            "status_desc": SIGNED,
+            "action": action,
+        }
+        part = {"order_code": f"LP{number}", "out_sid": f"YT{number}", "trace_list": [step]}
+        reply(order, dialect="top", body={"transit_step_result": [part]})
+
+    load()
+
+    by_code, by_text = erp_row("SO1"), erp_row("SO2")
+    assert (by_code.signed_at, by_code.parcels_signed) == (NOON - HOUR, 1)
+    assert (by_text.signed_at, by_text.parcels_signed) == (None, 0)
+    assert [sendable for to, *_, sendable in notices() if to == "signed"] == [True, False]

@@ -1,0 +1,412 @@
+"""The Taobao dialect (TOP) of the stand-in platform, for accounts of Taobao and Tmall.
+
+As strict as the real gateway. The order of checks: method, app key, timestamp, version, signature,
+quota, session, permission, params. The timestamp is compared with real time, not with the world's.
+"""
+
+import hashlib
+import hmac
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from xml.sax.saxutils import escape
+
+from sandbox.clock import Clock
+from sandbox.defaults import App
+from sandbox.parcels import SHANGHAI, Parcel, Step
+from sandbox.platform_1688 import TOKEN_HOURS, Answer, Body, Quota, Tokens, line_id
+from sandbox.world import Order, World, has_actions, is_self_contacted
+
+PARCELS = "taobao.logistics.orders.get"
+TRACE_GET = "taobao.logistics.trace.get"
+TRACE_SEARCH = "taobao.logistics.trace.search"
+TRADE = "taobao.trade.get"
+FULL_TRADE = "taobao.trade.fullinfo.get"
+PATH = "/router/rest"
+
+WINDOW = timedelta(minutes=10)
+SIGN_METHODS = ("md5", "hmac", "hmac-sha256")
+MOST_SUB_TIDS = 50
+FLOW_CONTROL = "accesscontrol.limited-by-app-api-access-count"
+DAILY_QUOTA = "accesscontrol.limited-by-app-access-count"
+NO_PACKAGE = "isv.permission-api-package-limit"
+SPLIT_MESSAGE = "当前操作的订单是拆单订单，拆单标记和子订单列表都必须传递"
+MASKED = {
+    "receiver_name": "张*",
+    "receiver_mobile": "*******0001",
+    "receiver_address": "测试街道**路*号",
+}
+
+# By the world's own status of a parcel whose carrier the platform hired.
+HIRED_STATUSES = {
+    "WAITACCEPT": "SENDING",
+    "ACCEPT": "ACCEPTED",
+    "TRANSPORT": "PICK_UP",
+    "SIGN": "ACCEPTED_BY_RECEIVER",
+}
+BAD_STATUSES = {"UNSIGN": "LOST", "NOGET": "PICK_UP_FAILED", "CANCEL": "CANCELLED"}
+TRACE_STATUSES = {
+    "SENDING": "等候发送给物流公司",
+    "ACCEPTED": "物流公司已接单",
+    "PICK_UP": "物流公司揽收成功",
+    "PICK_UP_FAILED": "物流公司揽收失败",
+    "ACCEPTED_BY_RECEIVER": "对方已签收",
+    "REJECTED_BY_RECEIVER": "对方拒绝签收",
+}
+ACTIONS = {
+    "info_received": ("CREATE", "CONSIGN"),
+    "picked_up": ("GOT",),
+    "in_transit": ("ARRIVAL", "DEPARTURE", "SENT_CITY"),
+    "out_for_delivery": ("SENT_SCAN",),
+    "ready_for_pickup": ("STA_INBOUND",),
+    "signed": ("SIGNED",),
+    "delivery_failed": ("FAILED",),
+    "returning": ("REJECT", "RT_BACK"),
+    "returned": ("SIGNED",),
+}
+
+
+class PlatformTaobao:
+    """
+    Answers calls as the real gateway does, from the world as it is at the clock's time.
+
+    :param token_hours: life of a session on the sandbox's clock; None lives for ever.
+    :param real_now: the time that timestamps are compared with, and the day of the daily quota.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        clock: Clock,
+        apps: Sequence[App],
+        *,
+        token_hours: float | None = TOKEN_HOURS,
+        real_now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.world = world
+        self.clock = clock
+        self.apps = {app.key: app for app in apps}
+        self.tokens = Tokens(apps, clock, token_hours)
+        self.quotas = {app.key: Quota(app.qps) for app in apps}
+        self._real_now = real_now
+        self._days: Counter[tuple[str, date]] = Counter()
+        self._days_lock = threading.Lock()
+        self._request_numbers = itertools.count(1)
+        self._apis: dict[str, Callable[[Order, datetime, Mapping[str, str]], Body]] = {
+            PARCELS: self._parcels,
+            TRACE_GET: self._trace_get,
+            TRACE_SEARCH: self._trace_search,
+            TRADE: self._trade,
+            FULL_TRADE: self._trade,
+        }
+
+    def answer(self, params: Mapping[str, str], arrived: float | None = None) -> Answer:
+        """
+        Answer one call.
+
+        :param params: the form or query, decoded.
+        :param arrived: monotonic seconds of its arrival; now when left out.
+        """
+        api = params.get("method", "")
+        answer = Answer(200, {}, "", params.get("app_key", ""), "", api, params.get("tid", ""))
+        answer.as_xml = params.get("format", "xml") != "json"
+        refusal = self._refusal(answer, params, time.monotonic() if arrived is None else arrived)
+        if refusal:
+            return self._refuse(answer, *refusal)
+        order = self.world.find(answer.account, answer.order_id)
+        if order is None or order.refusal:
+            return self._refuse(answer, 15, "isv.trade-not-exist", "交易不存在")
+        try:
+            inner = self._apis[api](order, self.world.as_of(self.clock.now()), params)
+        except _Refused as refused:
+            return self._refuse(answer, *refused.args)
+        inner["request_id"] = self._request_id()
+        answer.outcome = _outcome(inner)
+        if params.get("simplify") == "true" and not answer.as_xml:
+            answer.body = _simplified(inner)
+        else:
+            root = api.removeprefix("taobao.").replace(".", "_")
+            answer.body = {f"{root}_response": inner}
+        return answer
+
+    def qos_error(self, answer: Answer, seconds: float = 1) -> Answer:
+        """Flow control: this app asked this API too often; HTTP 200 in any case."""
+        return self._refuse(
+            answer, 7, FLOW_CONTROL, f"This ban will last for {round(seconds)} more seconds"
+        )
+
+    def token_error(self, answer: Answer) -> Answer:
+        """The session ended."""
+        return self._refuse(answer, 27, "session-expired", "用户授权已过期")
+
+    def _refusal(
+        self, answer: Answer, params: Mapping[str, str], arrived: float
+    ) -> tuple[int, str, str] | None:
+        """What the gateway has against a call: code, sub_code and message."""
+        if not answer.api:
+            return 21, "", "Missing method"
+        if answer.api not in self._apis:
+            return 22, "", "Invalid method"
+        app = self.apps.get(answer.app_key)
+        if app is None:
+            return (29, "", "Invalid app Key") if answer.app_key else (28, "", "Missing app key")
+        if params.get("format", "xml") not in ("xml", "json"):
+            return 23, "", "Invalid format"
+        if not params.get("timestamp"):
+            return 30, "", "Missing timestamp"
+        if not self._is_timely(params["timestamp"]):
+            return 31, "", "Invalid timestamp"
+        if params.get("v") != "2.0":
+            return (33, "", "Invalid version") if params.get("v") else (32, "", "Missing version")
+        if not params.get("sign"):
+            return 24, "", "Missing signature"
+        method = params.get("sign_method", "")
+        if method not in SIGN_METHODS or not hmac.compare_digest(
+            sign(params, app.secret, method).encode(), params["sign"].encode()
+        ):
+            return 25, "", "Invalid signature"
+        return self._limit(app, arrived) or self._account_refusal(answer, app, params)
+
+    def _account_refusal(
+        self, answer: Answer, app: App, params: Mapping[str, str]
+    ) -> tuple[int, str, str] | None:
+        session = params.get("session", "")
+        if not session:
+            return 26, "", "Missing session"
+        answer.account = self.tokens.holder(session, app.key) or ""
+        if not answer.account:
+            known = self.tokens.is_known(session, app.key)
+            if known:
+                return 27, "session-expired", "用户授权已过期"
+            return 27, "invalid-sessionkey", "SessionKey非法"
+        if answer.api in app.denied:
+            return 11, NO_PACKAGE, "scope ids is 381 11498"
+        for name in ("fields", "tid") if answer.api in (PARCELS, TRADE, FULL_TRADE) else ("tid",):
+            if not params.get(name):
+                return 40, "", f"Missing required arguments:{name}"
+        tid = answer.order_id
+        if not (tid.isascii() and tid.isdecimal() and int(tid) < 2**63):
+            return 41, "", "Invalid arguments:tid"
+        return None
+
+    def _limit(self, app: App, arrived: float) -> tuple[int, str, str] | None:
+        if not self.quotas[app.key].allows(arrived):
+            return 7, FLOW_CONTROL, "This ban will last for 1 more seconds"
+        if app.daily_calls is None:
+            return None
+        now = self._real_now().astimezone(SHANGHAI)
+        with self._days_lock:
+            self._days[app.key, now.date()] += 1
+            used = self._days[app.key, now.date()]
+        if used <= app.daily_calls:
+            return None
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        left = int((midnight - now).total_seconds())
+        return 7, DAILY_QUOTA, f"This ban will last for {left} more seconds"
+
+    def _is_timely(self, printed: str) -> bool:
+        try:
+            at = datetime.strptime(printed, "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
+        except ValueError:
+            return False
+        return abs(at - self._real_now()) <= WINDOW
+
+    def _refuse(self, answer: Answer, code: int, sub_code: str, message: str) -> Answer:
+        answer.outcome = sub_code or str(code)
+        error: Body = {"code": code, "msg": message if not sub_code else "Remote service error"}
+        if code == 7:
+            error["msg"] = "App Call Limited"
+        if sub_code:
+            error |= {"sub_code": sub_code, "sub_msg": message}
+        answer.body = {"error_response": error | {"request_id": self._request_id()}}
+        return answer
+
+    def _request_id(self) -> str:
+        return f"15r4k6x{next(self._request_numbers):06d}"
+
+    def _parcels(self, order: Order, at: datetime, params: Mapping[str, str]) -> Body:
+        listed = order.listed(at)
+        size = int(params.get("page_size") or 40)
+        first = (int(params.get("page_no") or 1) - 1) * size
+        wanted = set(params["fields"].split(","))
+        rows = [
+            {
+                name: value
+                for name, value in self._shipping(order, parcel, at).items()
+                if name in wanted
+            }
+            for parcel in listed[first : first + size]
+        ]
+        body: Body = {"total_results": len(listed)}
+        # An empty list is left out, and now and then a single one comes without its list.
+        if rows:
+            single = len(rows) == 1 and order.quirk % 3 == 0
+            body["shippings"] = {"shipping": rows[0] if single else rows}
+        return body
+
+    def _shipping(self, order: Order, parcel: Parcel, at: datetime) -> Body:
+        shipping: Body = {
+            "tid": int(order.order_id),
+            "order_code": parcel.consignment_id,
+            "out_sid": parcel.waybill(at),
+            "company_name": company_name(parcel),
+            "status": shipping_status(parcel, at),
+            "type": "express",
+            "seller_confirm": "yes",
+            "item_title": "测试商品",
+            "created": _printed(parcel.listed_at),
+            "modified": _printed(at),
+            "is_split": is_split(order, parcel),
+        } | MASKED
+        if shipping["is_split"]:
+            shipping["sub_tids"] = {"number": [line_id(order, number) for number in parcel.lines]}
+        return shipping
+
+    def _trace_get(self, order: Order, at: datetime, params: Mapping[str, str]) -> Body:
+        parts = [self._trace(order, parcel, at) for parcel in order.listed(at)]
+        return {"result": {"transit_step_result": parts} if parts else {}}
+
+    def _trace_search(self, order: Order, at: datetime, params: Mapping[str, str]) -> Body:
+        listed = order.listed(at)
+        if not listed:
+            return {"tid": int(order.order_id)}
+        if not any(is_split(order, parcel) for parcel in listed):
+            return self._trace(order, listed[0], at)
+        wanted = set(filter(None, params.get("sub_tid", "").split(",")))
+        if params.get("is_split") != "1" or not wanted:
+            raise _Refused(15, "isv.logistics-trace-service-error:B99", SPLIT_MESSAGE)
+        found = [
+            parcel
+            for parcel in listed
+            if wanted & {str(line_id(order, number)) for number in parcel.lines}
+        ]
+        if not found or len(wanted) > MOST_SUB_TIDS:
+            raise _Refused(15, "isv.invalid-parameter", "非法参数")
+        return self._trace(order, found[0], at)
+
+    def _trace(self, order: Order, parcel: Parcel, at: datetime) -> Body:
+        status = shipping_status(parcel, at)
+        trace: Body = {
+            "out_sid": parcel.waybill(at),
+            "company_name": company_name(parcel),
+            "tid": int(order.order_id),
+            "status": TRACE_STATUSES.get(status, ""),
+        }
+        steps = [
+            _step(parcel, step, text)
+            for step in parcel.shown(at)
+            for text in (step.text, *step.variants)
+        ]
+        if steps:
+            single = len(steps) == 1 and order.quirk % 3 == 0
+            trace["trace_list"] = {"transit_step_info": steps[0] if single else steps}
+        return trace
+
+    def _trade(self, order: Order, at: datetime, params: Mapping[str, str]) -> Body:
+        status = "WAIT_BUYER_CONFIRM_GOODS"
+        if order.has_unshipped_lines(at):
+            status = "SELLER_CONSIGNED_PART" if order.listed(at) else "WAIT_SELLER_SEND_GOODS"
+        trade: Body = {
+            "tid": int(order.order_id),
+            "tid_str": order.order_id,
+            "status": status,
+            "created": _printed(order.created_at),
+        } | MASKED
+        wanted = set(params["fields"].split(","))
+        return {"trade": {name: value for name, value in trade.items() if name in wanted}}
+
+
+class _Refused(Exception):
+    """An API refuses what it is asked: code, sub_code and message."""
+
+
+def sign(params: Mapping[str, str], secret: str, method: str) -> str:
+    """`sign`: over the sorted key+value strings of all that is not empty, in upper-case hex."""
+    pairs = "".join(
+        key + params[key] for key in sorted(params) if key != "sign" and key and params[key]
+    )
+    if method == "md5":
+        return hashlib.md5(f"{secret}{pairs}{secret}".encode()).hexdigest().upper()
+    algorithm = hashlib.md5 if method == "hmac" else hashlib.sha256
+    return hmac.new(secret.encode(), pairs.encode(), algorithm).hexdigest().upper()
+
+
+def company_name(parcel: Parcel) -> str:
+    """The carrier's name as Taobao prints it: without its code."""
+    return parcel.carrier.name.partition("(")[0].partition("（")[0]
+
+
+def is_split(order: Order, parcel: Parcel) -> bool:
+    """Whether the order's lines travel in more than this one parcel."""
+    return len(parcel.lines) < len(order.lines_shipped)
+
+
+def shipping_status(parcel: Parcel, at: datetime) -> str:
+    """
+    `Shipping.status`.
+
+    A parcel whose carrier the seller hired says 对方已签收 from the first moment on.
+    """
+    status = parcel.platform_status(at)
+    if status in BAD_STATUSES:
+        return BAD_STATUSES[status]
+    if is_self_contacted(parcel):
+        return "ACCEPTED_BY_RECEIVER"
+    if any(step.label == "returning" for step in parcel.shown(at)):
+        return "REJECTED_BY_RECEIVER"
+    return HIRED_STATUSES[status]
+
+
+def render_xml(body: Body) -> bytes:
+    """What comes unless `format=json` is asked for."""
+    return f'<?xml version="1.0" encoding="utf-8" ?>{_xml(body)}'.encode()
+
+
+def _xml(value: Any) -> str:
+    if not isinstance(value, dict):
+        return escape(str(value).lower() if isinstance(value, bool) else str(value))
+    return "".join(
+        f"<{name}>{_xml(each)}</{name}>"
+        for name, inner in value.items()
+        for each in (inner if isinstance(inner, list) else [inner])
+    )
+
+
+def _simplified(value: Any) -> Any:
+    """Without the inner keys of lists."""
+    if isinstance(value, list):
+        return [_simplified(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    wrappers = {"shipping", "number", "transit_step_info"}
+    if len(value) == 1 and (only := next(iter(value))) in wrappers:
+        inner = _simplified(value[only])
+        return inner if isinstance(inner, list) else [inner]
+    return {name: _simplified(inner) for name, inner in value.items()}
+
+
+def _outcome(inner: Body) -> str:
+    """What the log keeps of a good answer."""
+    if "trade" in inner:
+        return "ok"
+    if "total_results" in inner:
+        return "ok" if inner["total_results"] else "not_shipped"
+    result = inner.get("result") or {}
+    parts = result.get("transit_step_result", ()) if "result" in inner else [inner]
+    return "ok" if any(part.get("trace_list") for part in parts) else "empty"
+
+
+def _step(parcel: Parcel, step: Step, text: str) -> Body:
+    printed: Body = {"status_time": step.printed_at, "status_desc": text}
+    if has_actions(parcel):
+        codes = ACTIONS[step.label]
+        printed["action"] = codes[len(text) % len(codes)]
+    return printed
+
+
+def _printed(at: datetime) -> str:
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,456 @@
+"""
+The official protocol of Taobao and Tmall (TOP, dialect ``top``), seen by a seller.
+
+Sources: TOP's page on calling and signing (developer.alibaba.com articleId 101617) and its API
+pages for ``taobao.logistics.orders.get`` (docId 235), ``taobao.logistics.trace.search`` (10463),
+``taobao.logistics.trace.get`` (65623) and ``taobao.trade.get``. All times are GMT+8.
+"""
+
+import hmac
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import md5
+from itertools import count
+from typing import Any
+
+from shipment_tracking.errors import (
+    AuthError,
+    PlatformBugError,
+    PlatformError,
+    QuotaError,
+    RejectedError,
+    ReplyError,
+    RetryableError,
+)
+from shipment_tracking.masking import normalise
+from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
+from shipment_tracking.platforms.client import Account, Gateway, Json
+from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
+from shipment_tracking.platforms.scans import events_of
+from shipment_tracking.statuses import Status, classify, sign_kind
+
+DIALECT = "top"
+PATH = "/router/rest"
+SIGN_METHODS = ("hmac-sha256", "hmac", "md5")
+
+PARCELS = "taobao.logistics.orders.get"
+TRACE_GET = "taobao.logistics.trace.get"
+TRACE_SEARCH = "taobao.logistics.trace.search"
+TRADE = "taobao.trade.get"
+
+# Nothing personal: receivers' names, phones and addresses are fields of their own.
+PARCEL_FIELDS = "tid,order_code,out_sid,company_name,status,is_split,sub_tids"
+PAGE_SIZE = 40
+LARGEST_ID = 2**63 - 1
+LEARN_SECONDS = 5
+
+PARCEL_STATUSES: Mapping[str, Status] = {
+    "CREATED": Status.PENDING,
+    "RECREATED": Status.PENDING,
+    "SENDING": Status.INFO_RECEIVED,
+    "ACCEPTING": Status.INFO_RECEIVED,
+    "ACCEPTED": Status.INFO_RECEIVED,
+    "PICK_UP": Status.PICKED_UP,
+    "REJECTED": Status.EXCEPTION,
+    "PICK_UP_FAILED": Status.EXCEPTION,
+    "LOST": Status.EXCEPTION,
+    "CANCELLED": Status.CANCELLED,
+    "CLOSED": Status.CANCELLED,
+    "REJECTED_BY_RECEIVER": Status.RETURNING,
+    # 对方已签收; but a parcel whose carrier the seller hired says so from its shipping on, and
+    # nothing tells these parcels apart: it proves that it was shipped, and a trace the sign.
+    "ACCEPTED_BY_RECEIVER": Status.INFO_RECEIVED,
+}
+ACTIONS: Mapping[str, Status] = {
+    "CREATE": Status.INFO_RECEIVED,
+    "CONSIGN": Status.INFO_RECEIVED,
+    "GOT": Status.PICKED_UP,
+    "ARRIVAL": Status.IN_TRANSIT,
+    "ARRIVE": Status.IN_TRANSIT,
+    "DEPARTURE": Status.IN_TRANSIT,
+    "SENT_CITY": Status.IN_TRANSIT,
+    "TO_EMS": Status.IN_TRANSIT,
+    "SENT_SCAN": Status.OUT_FOR_DELIVERY,
+    "STA_INBOUND": Status.READY_FOR_PICKUP,
+    "SIGNED": Status.SIGNED,
+    "STA_SIGN": Status.SIGNED,
+    "FAILED": Status.DELIVERY_FAILED,
+    "REJECT": Status.RETURNING,
+    "LOST": Status.EXCEPTION,
+}
+ANY_HOP = "OTHER"
+RETURN_ACTIONS = "RT_"
+UNSHIPPED_TRADES = frozenset({"SELLER_CONSIGNED_PART", "WAIT_SELLER_SEND_GOODS"})
+
+NO_PERMISSION = ("11", "12", "13")
+NO_SUCH_API = "22"
+PERMISSION_MISSING = "isv.permission"
+SPLIT_ORDER = "拆单"  # the sub_code of this error is not documented
+
+ERRORS = (
+    Rule(
+        ("7",),
+        QuotaError,
+        "the app's calls of the day are used up",
+        sub_code="accesscontrol.limited-by-app-access-count",
+        until_midnight=True,
+    ),
+    Rule(("4", "7", "8"), QuotaError, wait=2),
+    Rule(("10",), RetryableError),
+    Rule((), RetryableError, sub_code="isp."),
+    Rule(
+        ("24", "25"),
+        AuthError,
+        "the signature is refused: correct the app secret (password)",
+    ),
+    Rule(
+        ("26", "27"),
+        AuthError,
+        "the session is missing, expired or revoked: authorise the account again and put the new "
+        "one into the connection (field Access token, extra access_token)",
+    ),
+    Rule(("28", "29"), AuthError, "the app key (login) is unknown to the platform"),
+    Rule(
+        ("31",),
+        PlatformBugError,
+        "the platform's clock and this machine's differ by more than ten minutes: correct this "
+        "machine's time",
+    ),
+    Rule(
+        (*NO_PERMISSION, "53"),
+        AuthError,
+        "the app may not use this API: ask for its permission in the console of open.taobao.com",
+    ),
+    Rule(
+        (),
+        AuthError,
+        "the app may not use this API: ask for its permission in the console of open.taobao.com",
+        sub_code=PERMISSION_MISSING,
+    ),
+    Rule(("21", NO_SUCH_API, "23", "30", "32", "33", "34", "40", "42", "43"), PlatformBugError),
+    # An argument that is refused is this order's number: everything else is always alike.
+    Rule(("41",), RejectedError),
+    Rule(("15", "50"), RejectedError, sub_code="isv."),
+)
+
+
+class TaobaoClient:
+    """What one authorised seller may ask TOP; safe to use from many threads."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.account: Account = gateway.account
+        self._gateway = gateway
+        self._must_search: bool | None = None  # not known yet
+        self._learning = threading.Lock()
+
+    def fetch_parcels(self, order_id: str) -> list[Parcel]:
+        """The order's parcels; none when the order is not shipped yet."""
+        return [_parcel(row) for row in self._shippings(order_id)]
+
+    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
+        """
+        All parcels' traces, masked, with nothing but what ``read_traces`` reads.
+
+        :param waybills: consignment ids by waybill number: a trace tells its number alone. The
+            parcel of a number that is not among them is asked for.
+        """
+        consignments = dict(waybills or {})
+        parts = [
+            part
+            for part in self._traces(order_id, consignments)
+            if _rows(part.get("trace_list"), "transit_step_info")
+        ]
+        strangers = {str(part["tid"]) for part in parts if part.get("tid")} - {order_id}
+        if strangers:
+            raise RetryableError(f"order {order_id} was answered with traces of {strangers.pop()}")
+        if any(_waybill(part) not in consignments and "order_code" not in part for part in parts):
+            consignments |= _consignments(self._shippings(order_id))
+        return {"transit_step_result": [_masked(part, consignments) for part in parts]}
+
+    def has_unshipped_lines(self, order_id: str) -> bool:
+        """Whether a line still waits for its shipping, as the trade's status tells."""
+        body = self._call(TRADE, order_id, {"fields": "tid,status"})
+        (trade, *_) = _rows(body.get("trade"), "trade") or ({},)
+        if str(trade.get("tid") or order_id) != order_id:
+            raise RetryableError(f"order {order_id} was answered with trade {trade['tid']}")
+        if not trade.get("status"):
+            raise RetryableError("the trade came without its status")
+        return trade["status"] in UNSHIPPED_TRADES
+
+    def drain_usage(self) -> list[ApiUsage]:
+        """Calls made since the last look."""
+        return self._gateway.drain_usage()
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._gateway.close()
+
+    def _shippings(self, order_id: str) -> list[Json]:
+        """The order's rows of the parcel list, each parcel once."""
+        found: dict[str, Json] = {}
+        seen: dict[str, str] = {}
+        for page in count(1):
+            body = self._call(
+                PARCELS,
+                order_id,
+                {"fields": PARCEL_FIELDS, "page_no": str(page), "page_size": str(PAGE_SIZE)},
+            )
+            rows = _rows(body.get("shippings"), "shipping")
+            if not all(row.get("order_code") for row in rows):
+                raise RejectedError("not a parcel list of TOP: a parcel has no order_code")
+            known = len(seen)
+            for row in rows:
+                code, tid = str(row["order_code"]), str(row.get("tid") or order_id)
+                seen[code + tid] = tid
+                if tid == order_id:
+                    found[code] = row
+            if len(seen) in (known, _whole(body.get("total_results"))):
+                break
+        if seen and not found:
+            raise RetryableError(f"order {order_id} was answered with parcels of {tid}")
+        return list(found.values())
+
+    def _traces(self, order_id: str, consignments: Mapping[str, str]) -> list[Json]:
+        # The first to ask learns which API the app has; the others wait for that, but not long:
+        # the platform may be slow.
+        if self._must_search is None and self._learning.acquire(timeout=LEARN_SECONDS):
+            try:
+                if self._must_search is None:
+                    return self._get_or_search(order_id, consignments)
+            finally:
+                self._learning.release()
+        return self._get_or_search(order_id, consignments)
+
+    def _get_or_search(self, order_id: str, consignments: Mapping[str, str]) -> list[Json]:
+        if not self._must_search:
+            try:
+                body = self._call(TRACE_GET, order_id, {})
+            except (AuthError, PlatformBugError) as error:
+                if not _lacks_api(error):
+                    raise
+                self._must_search = True
+            else:
+                self._must_search = False
+                result = body.get("result")
+                return _rows(
+                    (result if isinstance(result, dict) else body).get("transit_step_result"),
+                    "transit_step_result",
+                )
+        return self._search(order_id, consignments)
+
+    def _search(self, order_id: str, consignments: Mapping[str, str]) -> list[Json]:
+        """One question for a plain order; one a parcel, with its lines, for a split one."""
+        if len(set(consignments.values())) < 2:
+            try:
+                return [self._call(TRACE_SEARCH, order_id, {})]
+            except RejectedError as error:
+                if SPLIT_ORDER not in str(error):
+                    raise
+        return [
+            {"order_code": row["order_code"]} | self._call(TRACE_SEARCH, order_id, _split(row))
+            for row in self._shippings(order_id)
+            if _status(row) is not Status.CANCELLED
+        ]
+
+    def _call(self, api: str, order_id: str, params: Mapping[str, str]) -> Json:
+        if not re.fullmatch(r"[0-9]{1,19}", order_id) or int(order_id) > LARGEST_ID:
+            # Asked all the same, the gateway would call our request malformed.
+            raise RejectedError(
+                "the order's platform_order_id is not a number of Taobao; correct it in the ERP"
+            )
+        account = self.account
+
+        def request() -> tuple[str, Mapping[str, str]]:
+            form = {
+                **params,
+                "tid": order_id,
+                "method": api,
+                "app_key": account.app_key,
+                "session": account.access_token,
+                # Real time whatever the pipeline's clock says: ten minutes off are refused.
+                "timestamp": f"{datetime.now(SHANGHAI):%Y-%m-%d %H:%M:%S}",
+                "format": "json",
+                "v": "2.0",
+                "sign_method": account.sign_method,
+            }
+            return PATH, form | {"sign": sign(form, account.app_secret, account.sign_method)}
+
+        return self._gateway.call(api, request, read_answer)
+
+
+def sign(params: Mapping[str, str], secret: str, method: str = SIGN_METHODS[0]) -> str:
+    """
+    The value of ``sign``: the sorted key+value strings under the secret, in upper-case hex.
+
+    Source: developer.alibaba.com articleId 101617; what is empty is not signed.
+
+    :param method: ``hmac-sha256``, ``hmac`` (HMAC-MD5) or ``md5`` (secret at both ends).
+    """
+    joined = "".join(
+        f"{key}{value}" for key, value in sorted(params.items()) if key != "sign" and key and value
+    )
+    if method == "md5":
+        return md5((secret + joined + secret).encode()).hexdigest().upper()
+    digest = {"hmac": "md5", "hmac-sha256": "sha256"}[method]
+    return hmac.new(secret.encode(), joined.encode(), digest).hexdigest().upper()
+
+
+def read_answer(http_status: int, body: Json) -> Json:
+    """
+    What stands inside an answer's root; an answer to ``simplify`` has none.
+
+    :raises PlatformError: of the kind that says what to do.
+    """
+    refusal = body.get("error_response")
+    if isinstance(refusal, dict):
+        said = [str(refusal[key]) for key in ("msg", "sub_msg") if refusal.get(key)]
+        raise error_of(
+            ERRORS,
+            str(refusal.get("code") or ""),
+            ": ".join(said) or "no message",
+            sub_code=str(refusal.get("sub_code") or ""),
+            request_id=str(refusal.get("request_id") or ""),
+            now=datetime.now(UTC),
+        )
+    if http_status >= 400:
+        raise RetryableError(f"HTTP {http_status}", code=str(http_status))
+    for name, answer in body.items():
+        if name.endswith("_response") and isinstance(answer, dict):
+            return answer
+    if "request_id" not in body:
+        raise RetryableError("neither an answer nor an error of TOP")
+    return body
+
+
+def read_traces(body: Json) -> list[ParcelTrace]:
+    """
+    The parcels and events of an answer that ``fetch_traces`` returned.
+
+    :raises ReplyError: it is not what ``fetch_traces`` writes, or holds no times.
+    """
+    try:
+        return [
+            ParcelTrace(
+                str(part["order_code"]),
+                part["out_sid"] or None,
+                events_of(
+                    (
+                        (read_time(step["status_time"]), step["status_desc"], step["action"])
+                        for step in part["trace_list"]
+                    ),
+                    _meaning,
+                ),
+            )
+            for part in body["transit_step_result"]
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ReplyError(f"not a trace of TOP: {type(error).__name__} {error}") from error
+
+
+def read_time(value: Any) -> datetime:
+    """
+    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8.
+
+    :raises ReplyError: it is not.
+    """
+    try:
+        naive = datetime.fromisoformat(str(value).strip().replace("/", "-"))
+        return naive.replace(tzinfo=naive.tzinfo or SHANGHAI).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ReplyError(f"not a time of TOP: {value!r}") from error
+
+
+def _meaning(description: str, action: str | None) -> tuple[Status, str | None]:
+    """The action's meaning, which wins over the text; but what came back was not signed."""
+    by_text, kind = classify(description)
+    said = ACTIONS.get(action or "")
+    if action and action.startswith(RETURN_ACTIONS):
+        said = Status.RETURNING
+    if action == ANY_HOP and by_text is Status.UNKNOWN:
+        said = Status.IN_TRANSIT
+    if said is None or (said is Status.SIGNED and by_text is Status.RETURNED):
+        return by_text, kind
+    return said, sign_kind(description) if said is Status.SIGNED else None
+
+
+def _lacks_api(error: PlatformError) -> bool:
+    """Whether the app has no right to an API, or the platform no longer has it."""
+    return error.code in (*NO_PERMISSION, NO_SUCH_API) or error.code.startswith(PERMISSION_MISSING)
+
+
+def _rows(value: Any, name: str) -> list[Json]:
+    """
+    A list of objects in any of its shapes.
+
+    Wrapped (``{"shipping": [...]}``), bare, as ``simplify`` asks, a single object, or left out.
+    """
+    if isinstance(value, dict) and (name in value or not value):
+        value = value.get(name)
+    found = value if isinstance(value, list) else [value]
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _split(row: Json) -> dict[str, str]:
+    """What a question about a parcel says of its order lines; nothing when it holds them all."""
+    # The API's own page also spells it "is_spilt".
+    if str(row.get("is_split", row.get("is_spilt"))).lower() == "false":
+        return {}
+    lines = row.get("sub_tids")
+    if isinstance(lines, dict):
+        lines = lines.get("number")
+    if isinstance(lines, list):
+        lines = ",".join(str(line) for line in lines)
+    return {"is_split": "1", "sub_tid": str(lines)} if lines else {}
+
+
+def _whole(value: Any) -> int:
+    return int(value) if str(value).isdecimal() else 0
+
+
+def _waybill(part: Json) -> str:
+    return str(part.get("out_sid") or "").strip()
+
+
+def _status(row: Json) -> Status:
+    return PARCEL_STATUSES.get(str(row.get("status") or ""), Status.UNKNOWN)
+
+
+def _parcel(row: Json) -> Parcel:
+    return Parcel(
+        consignment_id=str(row["order_code"]),
+        waybill_no=_waybill(row) or None,
+        carrier_code=None,
+        carrier_name=str(row.get("company_name") or "").strip() or None,
+        platform_code=str(row.get("status") or ""),
+        platform_status=_status(row),
+    )
+
+
+def _consignments(rows: Iterable[Json]) -> dict[str, str]:
+    """Consignment ids by waybill number; a cancelled parcel gives its number up to a new one."""
+    live_last = sorted(rows, key=lambda row: _status(row) is not Status.CANCELLED)
+    return {_waybill(row): str(row["order_code"]) for row in live_last if _waybill(row)}
+
+
+def _masked(part: Json, consignments: Mapping[str, str]) -> Json:
+    waybill_no = _waybill(part)
+    order_code = consignments.get(waybill_no) or part.get("order_code")
+    known = set(consignments.values())
+    if not order_code and not waybill_no and len(known) == 1:
+        order_code = known.pop()
+    if not order_code:
+        raise RetryableError("a waybill of the order's trace is in none of its parcels")
+    return {
+        "order_code": str(order_code),
+        "out_sid": waybill_no,
+        "trace_list": [
+            {
+                "status_time": step.get("status_time"),
+                "status_desc": normalise(str(step.get("status_desc") or "")),
+                "action": str(step.get("action") or "") or None,
+            }
+            for step in _rows(part.get("trace_list"), "transit_step_info")
+        ],
+    }

@@ -1,0 +1,140 @@
+"""Accounts of every platform go through the same steps, and each ends as the truth has it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from sandbox.clock import Clock
+from sandbox.defaults import App, apps_for
+from sandbox.erp import DemoErp
+from sandbox.platform_1688 import TRACES
+from sandbox.platform_taobao import TRACE_GET
+from sandbox.server import Sandbox
+from sandbox.stories import STORIES
+from sandbox.witness import differences, erp_differences, leaks
+from sandbox.world import World
+from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.sql import SqlWriter
+from shipment_tracking.models import Run
+from shipment_tracking.platforms.client import PlatformClient
+from shipment_tracking.steps import (
+    extract_orders,
+    fetch_waybills,
+    gather_traces,
+    load_traces,
+    mark_signed,
+    show_trace,
+)
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+# Enough for Taobao to live every usual story once.
+ACCOUNTS = {"platform_1688": 6, "platform_taobao": len(STORIES) - 1, "platform_tmall": 10}
+BUDGET = timedelta(minutes=5)
+
+Pass = Callable[..., None]
+
+
+@pytest.fixture
+def world() -> World:
+    return World(19, START, ACCOUNTS, stories=dict.fromkeys(STORIES.keys() - {"sign_withdrawn"}, 1))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock.standing(START + timedelta(days=1))
+
+
+@pytest.fixture
+def apps() -> list[App]:
+    """Taobao and Tmall share one app."""
+    return list(apps_for(list(ACCOUNTS), qps=None))
+
+
+@pytest.fixture
+def sandbox(world: World, clock: Clock, apps: list[App]) -> Iterator[Sandbox]:
+    with Sandbox(world, clock, apps, token_hours=None) as running:
+        yield running
+
+
+@pytest.fixture
+def live(
+    sandbox: Sandbox,
+    erp: ErpDatabase,
+    warehouse: Engine,
+    open_client: Callable[..., PlatformClient],
+    new_run: Callable[..., Run],
+) -> Pass:
+    """Let hours pass and run every step once."""
+    shop = DemoErp(erp.engine)
+    shop.create()
+
+    def run(hours: float = 0) -> None:
+        now = sandbox.clock.advance(minutes=hours * 60)
+        shop.sync(sandbox.world, now)
+        this_run = new_run()
+        lanes = extract_orders.run(
+            erp, warehouse, this_run, knows_account=ACCOUNTS.__contains__, now=now
+        )
+        assert lanes == sorted(ACCOUNTS)
+        for account in lanes:
+            client = open_client(sandbox, account)
+            ask: dict[str, Any] = {"owner": account, "budget": BUDGET, "clock": sandbox.clock.now}
+            fetch_waybills.run(warehouse, client, this_run, **ask)
+            gather_traces.run(warehouse, client, this_run, **ask)
+        assert load_traces.run(warehouse, this_run, now=now)["unreadable"] == 0
+        mark_signed.run(warehouse, SqlWriter(erp), this_run, now=now)
+        show_trace.run(warehouse, SqlWriter(erp), this_run)
+
+    return run
+
+
+def test_a_world_of_three_platforms_ends_as_its_truth(sandbox, world, live, warehouse, erp):
+    live()
+    live(12)
+    sandbox.freeze(sandbox.clock.now() + timedelta(hours=60))
+    for hours in (30, 30, 0.5, 24.5, 0.5):
+        live(hours)
+
+    now = sandbox.clock.now()
+    assert differences(warehouse, world, now) == []
+    assert erp_differences(erp.engine, world, now) == []
+    assert leaks(warehouse, world) == []
+    with warehouse.connect() as connection:
+        stored = connection.execute(text("select distinct account, platform from analytics.orders"))
+        assert {row.account: row.platform for row in stored} == {
+            account: account.removeprefix("platform_") for account in ACCOUNTS
+        }
+
+    sandbox.clear_calls()
+    live(0.5)
+
+    # A quiet pass costs one call an order: nobody asks again which parcel a waybill belongs to.
+    polls = Counter(call.order_id for call in sandbox.calls if call.outcome == "ok")
+    assert set(polls.values()) == {1}
+    assert {call.api for call in sandbox.calls if call.outcome == "ok"} == {TRACES, TRACE_GET}
+
+
+def test_an_app_that_may_only_search_ends_at_the_same_truth_through_faults(
+    sandbox, world, live, warehouse, apps
+):
+    for app in apps:
+        sandbox.taobao.apps[app.key] = replace(app, denied=frozenset({TRACE_GET}))
+    for kind in ("http_500", "reset", "half_json", "html", "empty", "duplicated", "reordered"):
+        sandbox.faults.add(kind, probability=0.02)
+    live()
+    live(12)
+    sandbox.freeze(sandbox.clock.now() + timedelta(hours=60))
+    for hours in (30, 30):
+        live(hours)
+    sandbox.faults.clear()
+    for hours in (24.5, 24.5, 0.5):
+        live(hours)
+
+    now = sandbox.clock.now()
+    assert differences(warehouse, world, now) == []
+    assert leaks(warehouse, world) == []

@@ -1,0 +1,70 @@
+"""One table a dialect says what a platform's error code asks of us."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shipment_tracking.errors import (
+    AuthError,
+    QuotaError,
+    RejectedError,
+    RetryableError,
+    UnmappedError,
+)
+from shipment_tracking.platforms.refusals import Rule, error_of
+
+EVENING = datetime(2026, 9, 18, 14, 30, tzinfo=UTC)  # half past ten at night in Beijing
+RULES = (
+    Rule(("7",), QuotaError, sub_code="day", until_midnight=True),
+    Rule(("7",), QuotaError, wait=2),
+    Rule((), AuthError, "buy the package", sub_code="isv.permission"),
+    Rule(("15", "50"), RejectedError, sub_code="isv.", final=True),
+)
+
+
+def refused(code: str, message: str = "no", sub_code: str = ""):
+    return error_of(RULES, code, message, sub_code=sub_code, request_id="r1", now=EVENING)
+
+
+def test_the_first_rule_that_matches_decides():
+    assert type(refused("15", sub_code="isv.permission-ip")) is AuthError
+    assert type(refused("50", sub_code="isv.anything:B04")) is RejectedError
+    assert type(refused("7")) is QuotaError
+
+
+def test_an_error_carries_the_finer_code_the_request_and_advice_before_the_platforms_words():
+    error = refused("15", "no package", "isv.permission-ip")
+
+    assert str(error) == "buy the package (no package) (code isv.permission-ip, request r1)"
+    assert refused("7").code == "7"
+
+
+def test_what_is_final_stays_final():
+    assert refused("15", sub_code="isv.x").final is True
+
+
+@pytest.mark.parametrize(("code", "sub_code"), [("15", ""), ("15", "isp.x"), ("99", "isv.x")])
+def test_a_code_that_no_rule_knows_is_passing_and_keeps_its_name(code, sub_code):
+    error = refused(code, sub_code=sub_code)
+
+    assert type(error) is UnmappedError
+    assert error.code == (sub_code or code)
+
+
+def test_an_error_without_any_code_has_no_name_to_be_counted_by():
+    assert type(refused("")) is RetryableError
+
+
+def test_a_wait_is_the_messages_own_and_a_second_or_else_the_rules():
+    assert refused("7", "This ban will last for 30 more seconds").retry_after == 31
+    assert refused("7", "too fast").retry_after == 2
+    assert refused("7").until is None
+
+
+def test_a_ban_of_the_day_ends_with_it_in_beijing_unless_the_message_says_when():
+    silent = refused("7", sub_code="day")
+    told = refused("7", "This ban will last for 60 more seconds", "day")
+
+    assert silent.until == datetime(2026, 9, 18, 16, tzinfo=UTC)
+    assert silent.retry_after == 90 * 60
+    assert told.until == EVENING + timedelta(seconds=61)
