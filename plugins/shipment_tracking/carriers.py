@@ -5,6 +5,7 @@ The table is ``include/carriers.csv``; an owner's own file of that place wins. T
 1688's list of companies, ``python -m shipment_tracking.carriers reply.json > carriers.csv``.
 """
 
+import argparse
 import csv
 import io
 import json
@@ -168,14 +169,16 @@ def _read(path: Path, changed: int) -> tuple[tuple[Carrier, ...], dict[str, Carr
 
 def main(arguments: list[str]) -> int:
     """Print the table refreshed from the reply in a file, and beside it what changed."""
-    if len(arguments) != 1:
-        print("usage: python -m shipment_tracking.carriers reply.json", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(
+        prog="python -m shipment_tracking.carriers", description=main.__doc__
+    )
+    parser.add_argument("reply", type=Path, help="1688's list of companies, as JSON")
+    path = parser.parse_args(arguments).reply
     try:
-        reply = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+        reply = json.loads(path.read_text(encoding="utf-8"))
         found = refresh(load(), reply if isinstance(reply, dict) else {})
     except (OSError, ValueError) as error:
-        print(f"{arguments[0]}: {error}", file=sys.stderr)
+        print(f"{path}: {error}", file=sys.stderr)
         return 1
     print(as_csv(found.table), end="")
     for what, rows in (("new", found.new), ("changed", found.changed)):
