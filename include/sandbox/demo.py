@@ -321,7 +321,10 @@ What to look at next
   dags/sync_shipments.py       the pipeline, one screen
   include/sql/erp/             what you edit for your own ERP
   README.md                    connections, running it in your Airflow, what to do when it is red
-  the views in schema analytics of this demo's warehouse:
+  make up                      the same in Airflow's UI
+  {_short(folder)}/erp.db          the ERP (SQLite): status, signed_at, latest_trace of erp_order
+  schema analytics of this demo's warehouse (erp_writebacks: what was written; notifications: who
+  was told; stalls: what stands still):
                                {look}"""
     )
 
