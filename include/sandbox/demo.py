@@ -322,7 +322,7 @@ What to look at next
   include/sql/erp/             what you edit for your own ERP
   README.md                    connections, running it in your Airflow, what to do when it is red
   make up                      the same in Airflow's UI
-  {_short(folder)}/erp.db          the ERP (SQLite): status, signed_at, latest_trace of erp_order
+  {f"{_short(folder)}/erp.db":<29}the ERP (SQLite): status, signed_at, latest_trace of erp_order
   schema analytics of this demo's warehouse (erp_writebacks: what was written; notifications: who
   was told; stalls: what stands still):
                                {look}"""
