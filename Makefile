@@ -35,7 +35,7 @@ down: $(STAMP) ## end everything that make up started
 
 .PHONY: test
 test: $(STAMP) ## run the tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup
 
 .PHONY: soak
 soak: $(STAMP) ## run the long simulation (SEEDS=20)

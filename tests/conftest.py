@@ -35,6 +35,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=1, help="how many worlds the soak lives through")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Airflow is one to a process; those who start it in earnest would starve each other."""
+    for item in items:
+        for folder in ("dags", "integration"):
+            if folder in item.path.relative_to(item.config.rootpath).parts:
+                item.add_marker(pytest.mark.xdist_group(folder))
+
+
 def open_engine(url: str | URL) -> Engine:
     """An engine as the hooks make it."""
     return create_engine(

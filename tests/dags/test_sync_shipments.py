@@ -85,7 +85,7 @@ def test_a_world_that_moved_is_followed_until_the_warehouse_is_its_truth(
     assert count("tracking.trace_event") > first
 
     pipeline.sandbox.freeze(pipeline.clock.now() + timedelta(hours=8))
-    for after in (8, 0.5, 24, 0.5, 0.5):
+    for after in (8, 0.5, 24, 0.5):
         assert pipeline.run(after=timedelta(hours=after))["run"] == "success"
         moments.append(pipeline.clock.now())
     now = pipeline.clock.now()
@@ -193,7 +193,7 @@ class TestOnServers:
         DemoErp(engine).drop()
 
     def test_signs_and_traces_are_written_to_the_erp(self, pipeline: Any) -> None:
-        for after in (0, 12, 0.5):
+        for after in (0, 0.5):
             assert pipeline.run(after=timedelta(hours=after))["run"] == "success"
 
         with pipeline.erp.engine.connect() as connection:

@@ -16,7 +16,7 @@ LEASE_CHECKS = (
     "    where\n        tracked_order.lease_owner = :owner\n"
     "        and tracked_order.lease_until >= clock_timestamp()\n",
 )
-DEATHS = [Plan(minutes=480, dies=commit) for commit in range(1, 10)]
+DEATHS = [Plan(minutes=480, dies=commit) for commit in range(1, 9)]
 ZOMBIES = [Plan(zombie="fetch_waybills"), Plan(), Plan(zombie="gather_traces"), Plan()]
 
 
