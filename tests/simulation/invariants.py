@@ -72,9 +72,12 @@ def stored(warehouse: Engine) -> dict[str, int]:
 
 
 def open_rows(warehouse: Engine) -> set[str]:
-    """Keys of the ERP's rows that are tracked."""
+    """Keys of the ERP's rows that are tracked, or closed because they are signed."""
     with warehouse.connect() as connection:
-        keys = text("select erp_key from tracking.erp_row where closed_at is null")
+        keys = text(
+            "select erp_key from tracking.erp_row"
+            " where closed_at is null or close_reason = 'signed'"
+        )
         return set(connection.execute(keys).scalars())
 
 
