@@ -34,6 +34,23 @@ STAGES = {
 }
 """The stage of each status that may stand still; the rest gives its alarm at once."""
 
+LEADS_ORDER = (
+    "exception",
+    "delivery_failed",
+    "returning",
+    "returned",
+    "pending",
+    "unknown",
+    "info_received",
+    "picked_up",
+    "in_transit",
+    "out_for_delivery",
+    "ready_for_pickup",
+    "signed",
+    "cancelled",
+)
+"""Of an order's parcels trouble leads, then the least advanced one."""
+
 _OrderKey = tuple[str, str]
 _ParcelKey = tuple[str, str, str]
 
@@ -214,19 +231,14 @@ def _told_differences(
 def _standing(world: World, at: datetime) -> Iterator[tuple[_ParcelKey, str]]:
     """Every parcel that stands still, and its stage."""
     tracked = _tracked(world, at)
+    shipped = {(order.account, order.order_id): order.shipped_at for order in world.orders()}
     for key, true in world.truth(at).items():
         if key not in tracked or true.signed or _signed_by_text(true, at):
             continue
-        shipped_at = min(
-            row.shipped_at for row in rows(world) if (row.account, row.order_id) == key
-        )
         for parcel in true.parcels:
             times = [event.occurred_at for event in parcel.events if event.occurred_at < FUTURE]
             stage = STAGES.get(parcel.status)
-            if stage == "pickup":
-                since = shipped_at
-            elif times:
-                since = max(times)
+            since = shipped[key] if stage == "pickup" or not times else max(times)
             if stage and at - since >= timedelta(hours=STALLED_AFTER_HOURS.get(stage, 0)):
                 yield (*key, parcel.consignment_id), stage
 
@@ -277,7 +289,7 @@ def _trace_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference
         ),
         (
             "ERP trace status",
-            found.logistics_status if len(true.parcels) > 1 else true.parcels[0].status,
+            min((parcel.status for parcel in true.parcels), key=LEADS_ORDER.index),
             found.logistics_status,
         ),
     ):
