@@ -165,9 +165,9 @@ class Ali1688Client:
                 "the order's platform_order_id is not a number; correct it in the ERP"
             )
         path = f"param2/1/{api}/{self.account.app_key}"
-        form = {**params, "access_token": self.account.access_token}
 
-        def request() -> tuple[str, Mapping[str, str]]:
+        def request(access_token: str) -> tuple[str, Mapping[str, str]]:
+            form = {**params, "access_token": access_token}
             signature = sign(path, form, self.account.app_secret)
             return f"/openapi/{path}", {**form, "_aop_signature": signature}
 

@@ -28,6 +28,8 @@ TRIES = 3
 LONGEST_WAIT = 30  # seconds between two tries, whatever the platform asks for
 
 Json = dict[str, Any]
+Request = Callable[[str], tuple[str, Mapping[str, str]]]
+"""Path and form of a call, signed, from the access token it is made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +131,14 @@ class Gateway:
     def call(
         self,
         api: str,
-        request: Callable[[], tuple[str, Mapping[str, str]]],
+        request: Request,
         read: Callable[[int, Json], Json],
     ) -> Json:
         """
         Post one request and return its answer.
 
         :param api: name for the meter and for messages.
-        :param request: gives path and form, freshly signed for each try.
+        :param request: freshly signed for each try.
         :param read: turns status and body into the answer, or raises a ``PlatformError``.
         :raises PlatformError: with the connection's name in front.
         """
@@ -163,10 +165,10 @@ class Gateway:
     def _try(
         self,
         api: str,
-        request: Callable[[], tuple[str, Mapping[str, str]]],
+        request: Request,
         read: Callable[[int, Json], Json],
     ) -> Json:
-        path, form = request()
+        path, form = request(self.account.access_token)
         self._quota.acquire()
         started = time.monotonic()
         outcome = "ok"

@@ -262,13 +262,13 @@ class TaobaoClient:
             )
         account = self.account
 
-        def request() -> tuple[str, Mapping[str, str]]:
+        def request(access_token: str) -> tuple[str, Mapping[str, str]]:
             form = {
                 **params,
                 "tid": order_id,
                 "method": api,
                 "app_key": account.app_key,
-                "session": account.access_token,
+                "session": access_token,
                 # Real time whatever the pipeline's clock says: ten minutes off are refused.
                 "timestamp": f"{datetime.now(SHANGHAI):%Y-%m-%d %H:%M:%S}",
                 "format": "json",

@@ -192,7 +192,7 @@ def secrets(client: PlatformClient, order: str) -> list[str]:
 @pytest.fixture
 def call(gateway: Gateway) -> Callable[[], object]:
     """Ask the talker for anything."""
-    return lambda: gateway.call("api", lambda: ("/path", {"a": "1"}), lambda status, body: body)
+    return lambda: gateway.call("api", lambda _: ("/path", {"a": "1"}), lambda status, body: body)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_two_tries_are_as_far_apart_as_the_platform_asks(talker, quotas, gateway
     talker.says(b"", 503, Retry_After="900")
     talker.says({"ok": True})
 
-    patient.call("api", lambda: ("/path", {}), lambda status, body: body)
+    patient.call("api", lambda _: ("/path", {}), lambda status, body: body)
     patient.close()
 
     assert waited == [7, 30]
