@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sandbox.defaults import ACCOUNTS
+
 if TYPE_CHECKING:
     from sandbox.clock import Clock
     from sandbox.receiver import Delivery
     from sandbox.world import World
 
-ACCOUNTS = "platform_1688,platform_1688_east,platform_1688_south"
 ERP_SECONDS = 5.0
 
 
@@ -39,8 +40,9 @@ def add_world_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--accounts",
-        default=ACCOUNTS,
-        help="account ids, separated by commas; the first two share one app (default: %(default)s)",
+        default=",".join(ACCOUNTS),
+        help="account ids, separated by commas; the first two of a protocol share one app"
+        " (default: %(default)s)",
     )
     parser.add_argument(
         "--start",

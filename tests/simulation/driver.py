@@ -24,10 +24,11 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from sandbox.clock import Clock
-from sandbox.defaults import apps_for
+from sandbox.defaults import ACCOUNTS, apps_for
 from sandbox.erp import DemoErp
 from sandbox.faults import HTTP_FAULTS, KINDS, Latency
-from sandbox.platform_1688 import INFOS, TRACES
+from sandbox.platform_1688 import INFOS
+from sandbox.platform_taobao import PARCELS, TRACE_GET
 from sandbox.receiver import Receiver
 from sandbox.server import Sandbox
 from sandbox.stories import STORIES
@@ -35,12 +36,11 @@ from sandbox.world import World
 from shipment_tracking.models import Run
 
 from . import announcements, invariants
-from .invariants import ANSWERED, Violation
+from .invariants import ANSWERED, POLLS, Violation
 from .people import People
 from .processes import Process, Processes
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
-ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_1688_south")
 OWNER_FOLDER = Path(__file__).parents[2] / "include" / "sandbox" / "owner"
 WATCH = Path(__file__).with_name("watch.sql")
 
@@ -59,10 +59,10 @@ CALMING = (HALF_HOUR, HALF_HOUR, DAY + 1, HALF_HOUR, DAY + 1, HALF_HOUR)
 
 WRITES = ("mark_signed", "show_trace")
 SENDS = ("notify_changes", "report_stalled")
-CHANNELS = {"ops": "ops", "backup": "ops", "south": "platform_1688_south"}
+CHANNELS = {"ops": "ops", "backup": "ops", "shop": "platform_tmall"}
 """The audience of each channel."""
 
-ASKS = {"fetch_waybills": INFOS, "gather_traces": TRACES}
+ASKS = {"fetch_waybills": {INFOS, PARCELS}, "gather_traces": POLLS}
 FAIL_AT_ONCE = {"AuthError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
 PUSH_BACKS = ("http_429", "qos_200", "qos_400")
 
@@ -125,7 +125,7 @@ def draw_plan(dice: random.Random) -> Plan:
         erp=dice.choice((*["whole" for _ in range(14)], "short", "empty", "away")),
         deaf={
             channel: dice.choice(("status", "status", "reset", "lost"))
-            for channel in ("ops", "south")
+            for channel in ("ops", "shop")
             if dice.random() < 0.25
         },
         edits=dice.choice((0, 0, 1, 3)),
@@ -170,10 +170,12 @@ class Simulation:
         self.warehouse = warehouse
         stories = {name: story.weight for name, story in STORIES.items()}
         stories["sign_withdrawn"] = dice.choice((0, 0, 8))
-        accounts = {account: orders or dice.randint(25, 32) for account in ACCOUNTS}
+        accounts = {account: orders or dice.randint(18, 24) for account in ACCOUNTS}
         self.world = World(seed, START, accounts, stories=stories)
         self.clock = Clock.standing(START)
-        self.sandbox = Sandbox(self.world, self.clock, apps_for(ACCOUNTS, LIMIT), token_hours=None)
+        denied = dice.choice((frozenset(), frozenset({TRACE_GET})))
+        apps = [replace(app, denied=denied) for app in apps_for(ACCOUNTS, LIMIT)]
+        self.sandbox = Sandbox(self.world, self.clock, apps, token_hours=None)
         self.promised = PROMISED
         self.violations: list[Violation] = []
         self.round = 0
@@ -467,8 +469,8 @@ class Simulation:
         given = self.sandbox.connection(name)
         return {
             "conn_id": name,
-            "platform": "1688",
-            "dialect": "param2",
+            "platform": given["extra"]["platform"],
+            "dialect": given["extra"]["dialect"],
             "gateway": given["host"],
             "app_key": given["login"],
             "app_secret": given["password"],
@@ -507,7 +509,7 @@ class Simulation:
             time.sleep(0.002)
             if any(
                 call.account == process.account
-                and call.api == ASKS[process.step]
+                and call.api in ASKS[process.step]
                 and call.outcome in ANSWERED
                 for call in self.sandbox.calls[first:]
             ):
