@@ -1,5 +1,5 @@
 """
-`python -m sandbox`: serve the stand-in platform, fill the demo ERP, receive notices, run a private
+`python -m sandbox`: serve the stand-in platforms, fill the demo ERP, receive notices, run a private
 PostgreSQL.
 """
 
@@ -292,7 +292,7 @@ COMMANDS = {
     ),
     "down": Command("end whatever `up` started", _add_down_arguments, _run_down),
     "platform": Command(
-        "serve the stand-in platform on 127.0.0.1", _add_platform_arguments, _run_platform
+        "serve the stand-in platforms on 127.0.0.1", _add_platform_arguments, _run_platform
     ),
     "erp": Command(
         "create the demo ERP's table and fill it as of a world time",

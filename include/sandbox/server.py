@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server: the platform on loopback, and `/control/` for other processes."""
+"""The sandbox's HTTP server: the platforms on loopback, and `/control/` for other processes."""
 
 import contextlib
 import json

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from sandbox.clock import Clock
-from sandbox.defaults import ACCOUNTS, apps_for, connection
+from sandbox.defaults import apps_for, connection
 from sandbox.faults import Latency
 from sandbox.platform_1688 import INFOS, TIME, TRACES, sign
 from sandbox.server import Sandbox, most_in_any_second
@@ -196,14 +196,6 @@ def test_the_first_two_accounts_share_an_app_and_the_third_has_its_own():
     assert first["extra"]["access_token"] != second["extra"]["access_token"]
     with pytest.raises(KeyError, match="no such account"):
         connection("platform_taobao", base_url, apps_for(names))
-
-
-def test_the_usual_accounts_are_of_1688_taobao_and_tmall():
-    apps = apps_for(ACCOUNTS)
-
-    given = [connection(name, "http://127.0.0.1:1", apps)["extra"] for name in ACCOUNTS]
-
-    assert {extra["platform"] for extra in given} == {"1688", "taobao", "tmall"}
 
 
 def test_a_sandbox_serves_the_accounts_of_its_world():
