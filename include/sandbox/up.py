@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="which world (default: %(default)s)")
     parser.add_argument(
-        "--orders", type=int, default=150, help="orders of each account (default: %(default)s)"
+        "--orders", type=int, default=120, help="orders of each account (default: %(default)s)"
     )
 
 
