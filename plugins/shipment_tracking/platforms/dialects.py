@@ -2,6 +2,7 @@
 
 from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
+from shipment_tracking.platforms.tokens import OAuth
 
 CLIENTS: dict[str, type] = {
     ali1688.DIALECT: ali1688.Ali1688Client,
@@ -15,6 +16,11 @@ READERS: dict[str, TraceReader] = {
     ali1688.DIALECT: ali1688.read_traces,
     taobao.DIALECT: taobao.read_traces,
 }
+OAUTHS: dict[str, OAuth] = {
+    ali1688.DIALECT: ali1688.OAUTH,
+    taobao.DIALECT: taobao.OAUTH,
+}
+"""Dialects whose access tokens can be renewed."""
 
 
 def client(gateway: Gateway) -> PlatformClient:

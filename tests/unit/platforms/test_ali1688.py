@@ -14,6 +14,7 @@ from shipment_tracking.errors import (
     RejectedError,
     ReplyError,
     RetryableError,
+    TokenError,
 )
 from shipment_tracking.models import ParcelTrace
 from shipment_tracking.platforms.ali1688 import (
@@ -33,7 +34,7 @@ TREATED_AS: dict[str, type[Exception]] = {
     "permanent_config": AuthError,
     "permanent_request": PlatformBugError,
     "permanent": RejectedError,
-    "refresh_token": AuthError,
+    "refresh_token": TokenError,
     "retry_backoff": QuotaError,
 }
 # Where the recorded expectation is coarser than the design.
