@@ -63,7 +63,7 @@ CHANNELS = {"ops": "ops", "backup": "ops", "shop": "platform_tmall"}
 """The audience of each channel."""
 
 ASKS = {"fetch_waybills": {INFOS, PARCELS}, "gather_traces": POLLS}
-FAIL_AT_ONCE = {"AuthError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
+FAIL_AT_ONCE = {"TokenError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
 PUSH_BACKS = ("http_429", "qos_200", "qos_400")
 
 
@@ -455,7 +455,7 @@ class Simulation:
             if kinds & HTTP_FAULTS or "half_json" in kinds:
                 expected |= {"LaneStoppedError", "QuotaError", "RetryableError"}
             if "token_expired" in kinds or account in self._expired:
-                expected.add("AuthError")
+                expected.add("TokenError")
         if step == "extract_orders" and plan.erp == "empty":
             expected.add("ClosureRefusedError")
         if step in SENDS and self.were_deaf:

@@ -27,7 +27,7 @@ POLLS = frozenset({TRACES, TRACE_GET, TRACE_SEARCH})
 
 PASSING = frozenset(
     {
-        "AuthError",
+        "TokenError",
         "ChannelDownError",
         "OperationalError",
         "QuotaError",
