@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from cryptography.fernet import Fernet
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -48,6 +49,7 @@ LIMIT = 40.0
 """Calls of one app key that its platform accepts in a second."""
 PROMISED = 38.0
 """What the connections promise: the platform counts arrivals, and this machine is busy."""
+FERNET_KEY = Fernet.generate_key().decode()
 LEASE = 3.0  # seconds
 BUDGET = 20.0  # seconds a lane has
 LONGEST = 60.0  # seconds after which a process hangs
@@ -56,6 +58,9 @@ HALF_HOUR = 30
 DAY = 24 * 60
 CALMING = (HALF_HOUR, HALF_HOUR, DAY + 1, HALF_HOUR, DAY + 1, HALF_HOUR)
 """Minutes between the rounds in which the warehouse catches up with a world that stands still."""
+
+RENEWING = frozenset({"platform_1688_east", "platform_taobao"})
+"""Accounts whose connection holds a refresh token; a person gives the others their new tokens."""
 
 WRITES = ("mark_signed", "show_trace")
 SENDS = ("notify_changes", "report_stalled")
@@ -314,7 +319,7 @@ class Simulation:
             self._renew_tokens()
         if plan.expire and plan.expire not in self._expired:
             self.sandbox.expire_token(plan.expire)
-            self._expired.add(plan.expire)
+            self._expired |= {plan.expire} - RENEWING
 
     def _renew_tokens(self) -> None:
         for account in sorted(self._expired):
@@ -440,6 +445,7 @@ class Simulation:
             order |= {
                 "lane": account,
                 "account": self._account(account),
+                "fernet_key": FERNET_KEY,
                 "owner": f"sync_shipments/{run.run_id}/{step}/{account}",
                 "budget": BUDGET,
                 "lease": LEASE,
@@ -476,7 +482,7 @@ class Simulation:
             "app_key": given["login"],
             "app_secret": given["password"],
             "access_token": self._tokens.get(name, given["extra"]["access_token"]),
-            "refresh_token": None,
+            "refresh_token": given["extra"]["refresh_token"] if name in RENEWING else None,
             "qps": PROMISED,
         }
 

@@ -27,11 +27,11 @@ POLLS = frozenset({TRACES, TRACE_GET, TRACE_SEARCH})
 
 PASSING = frozenset(
     {
-        "TokenError",
         "ChannelDownError",
         "OperationalError",
         "QuotaError",
         "RetryableError",
+        "TokenError",
         "WritebackError",
     }
 )

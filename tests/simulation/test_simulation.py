@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.platform_1688 import TRACES
-from sandbox.platform_taobao import TRACE_SEARCH
+from sandbox.platform_taobao import REFRESH, TRACE_SEARCH
 from shipment_tracking.sql import include_folder
 
 from .driver import OWNER_FOLDER, SENDS, WRITES, Plan, Simulation, draw_plans
@@ -61,7 +61,7 @@ def test_a_world_under_fault_ends_as_if_nothing_had_happened(
     life.end()
 
     assert told(life) == []
-    assert {TRACES, TRACE_SEARCH} <= {call.api for call in life.sandbox.calls}
+    assert {TRACES, TRACE_SEARCH, REFRESH} <= {call.api for call in life.sandbox.calls}
 
 
 def test_a_process_that_was_thought_dead_writes_nothing(
