@@ -142,7 +142,7 @@ def _to_sql(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def _whole_step(theatre: Theatre, raw: float) -> list[Figure]:
-    """Reading, classing, storing and judging the replies of 1,000 orders; first all, then a day on."""
+    """Reading, classing, storing and judging replies of 1,000 orders; all, then what moved."""
     rates: dict[str, list[float]] = {}
     for _ in range(RUNS):
         with theatre.stage(1_000) as stage:
