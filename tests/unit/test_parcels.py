@@ -45,6 +45,7 @@ def listed(order_id: int, consignment_id: str = "LP1", hours: float = 0, **more:
             "carrier_name": "圆通速递",
             "platform_code": "TRANSPORT",
             "platform_status": "in_transit",
+            "listed": True,
             "announce": True,
         }
         | more

@@ -111,6 +111,7 @@ def lists(warehouse) -> Callable[..., None]:
                 "carrier_name": "圆通速递",
                 "platform_code": code,
                 "platform_status": str(PARCEL_STATUSES[code]),
+                "listed": True,
                 "seen_at": NOON + timedelta(hours=hours),
                 "announce": announce,
             }
