@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
+from airflow.sdk.configuration import conf
+from airflow.sdk.crypto import get_fernet
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.errors import ConnectionFieldError
-from shipment_tracking.hooks.clock_hook import refuse_simulated_clock
+from shipment_tracking.hooks.clock_hook import now, refuse_simulated_clock
 from shipment_tracking.hooks.warehouse_hook import WarehouseHook
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+    from airflow.sdk.crypto import FernetProtocol
 
     from shipment_tracking.platforms.client import Account, PlatformClient
 
@@ -56,17 +59,26 @@ class PlatformHook(BaseHook):
         from shipment_tracking.platforms import dialects
         from shipment_tracking.platforms.client import Gateway
         from shipment_tracking.platforms.quota import Quota
+        from shipment_tracking.platforms.tokens import Tokens, TokenStore
 
         account = self.account()
+        warehouse = WarehouseHook(self.warehouse_conn_id).get_conn()
+        cipher = token_cipher()
+        tokens = Tokens(
+            account,
+            dialects.OAUTHS.get(account.dialect),
+            TokenStore(warehouse, cipher) if cipher else None,
+            clock=now,
+        )
         quota = Quota(
-            WarehouseHook(self.warehouse_conn_id).get_conn(),
+            warehouse,
             gateway=account.gateway,
             app_key=account.app_key,
             account=account.conn_id,
             qps=account.qps,
             backfill=self.backfill,
         )
-        return dialects.client(Gateway(account, quota))
+        return dialects.client(Gateway(account, quota, tokens))
 
     def account(self) -> "Account":
         """The connection, read and checked."""
@@ -139,6 +151,33 @@ class PlatformHook(BaseHook):
 
     def _error(self, problem: str) -> ConnectionFieldError:
         return ConnectionFieldError(f"connection {self.platform_conn_id}: {problem}")
+
+
+class TokenCipher:
+    """Keeps tokens unreadable in the warehouse, by Airflow's Fernet key."""
+
+    def __init__(self, fernet: "FernetProtocol") -> None:
+        self._fernet = fernet
+
+    def encrypt(self, plain: bytes) -> bytes:
+        """The text under the key."""
+        return self._fernet.encrypt(plain)
+
+    def decrypt(self, secret: bytes) -> bytes | None:
+        """The text again; ``None`` when the key was changed since."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet.decrypt(secret)
+        except InvalidToken:
+            return None
+
+
+def token_cipher() -> TokenCipher | None:
+    """What tokens are stored under; without a key they are not stored at all."""
+    key = conf.get("core", "fernet_key", fallback="")
+    # Where no key is set, a task sees the placeholder of Airflow's default.
+    return TokenCipher(get_fernet()) if key and key != "{FERNET_KEY}" else None
 
 
 def is_account(conn_id: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from shipment_tracking.platforms import ali1688, router, taobao
 from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
+from shipment_tracking.platforms.tokens import OAuth
 
 CLIENTS: dict[str, Callable[[Gateway], PlatformClient]] = {
     ali1688.DIALECT: ali1688.Ali1688Client,
@@ -20,6 +21,11 @@ READERS: dict[str, TraceReader] = {
     taobao.DIALECT: taobao.read_traces,
     router.DIALECT: router.read_traces,
 }
+OAUTHS: dict[str, OAuth] = {
+    ali1688.DIALECT: ali1688.OAUTH,
+    taobao.DIALECT: taobao.OAUTH,
+}
+"""Dialects whose access tokens can be renewed."""
 
 
 def client(gateway: Gateway) -> PlatformClient:

@@ -21,6 +21,7 @@ from shipment_tracking.errors import (
     RejectedError,
     ReplyError,
     RetryableError,
+    TokenError,
     UnmappedError,
 )
 from shipment_tracking.masking import event_hash, normalise
@@ -62,9 +63,8 @@ ERRORS = (
     ),
     Rule(
         ("26", "27", "401"),
-        AuthError,
-        "the session is missing, expired or revoked: get a new one from the gateway's operator and "
-        "put it into the connection (field Access token, extra access_token)",
+        TokenError,
+        "the session is missing, expired or revoked; the gateway's operator gives a new one",
     ),
     Rule(("28", "29"), AuthError, "the app key (login) is unknown to the gateway"),
     Rule(
@@ -100,6 +100,10 @@ class _RouterClient:
     def drain_usage(self) -> list[ApiUsage]:
         """Calls made since the last look."""
         return self._gateway.drain_usage()
+
+    def warnings(self) -> list[str]:
+        """What a person should see to though the calls went on; one line each."""
+        return self._gateway.warnings()
 
     def close(self) -> None:
         """Give connections back."""

@@ -18,6 +18,7 @@ from shipment_tracking.errors import (
     RejectedError,
     ReplyError,
     RetryableError,
+    TokenError,
     UnmappedError,
 )
 from shipment_tracking.platforms import router
@@ -47,9 +48,9 @@ ERRORS: dict[str, type[Exception]] = {
     "429": QuotaError,
     "10": RetryableError,
     "25": AuthError,
-    "26": AuthError,
-    "27": AuthError,
-    "401": AuthError,
+    "26": TokenError,
+    "27": TokenError,
+    "401": TokenError,
     "29": AuthError,
     "11": AuthError,
     "22": PlatformBugError,
@@ -407,7 +408,7 @@ def test_every_rule_is_tried():
     ("http_status", "body", "error"),
     [
         (429, {}, QuotaError),
-        (401, {"message": "no"}, AuthError),
+        (401, {"message": "no"}, TokenError),
         (503, {"message": "no"}, RetryableError),
         (200, {"result": None}, RetryableError),
         (200, {}, RetryableError),
