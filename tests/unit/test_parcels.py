@@ -154,7 +154,7 @@ def test_a_status_that_came_with_a_trace_counts_too(orders, keep, select):
 
 def test_a_list_without_statuses_leaves_the_known_one_alone(orders, keep, select):
     keep(told(orders[0], hours=1))
-    keep(listed(orders[0], hours=2, platform_code=None, platform_status=None))
+    keep(listed_alone(orders[0], hours=2))
 
     assert select("platform_code, carrier_code from tracking.shipment") == [("SIGN", "YTO")]
     assert select("listed_at is not null from tracking.order_shipment") == [(True,)]
@@ -178,7 +178,14 @@ def test_of_several_traces_read_at_once_the_newest_tells_the_status(orders, keep
     assert select("platform_code from tracking.shipment") == [("SIGN",)]
 
 
-@pytest.mark.parametrize(("kind", "waits"), [(named, False), (listed, True), (told, True)])
+def listed_alone(order_id: int, consignment_id: str = "LP1", hours: float = 0) -> Any:
+    """A parcel of a list that tells no statuses."""
+    return listed(order_id, consignment_id, hours, platform_code=None, platform_status=None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"), [(named, False), (listed, True), (listed_alone, True), (told, True)]
+)
 def test_what_is_listed_or_has_a_status_waits_to_be_judged(
     kind, waits, orders, keep, execute, select
 ):
