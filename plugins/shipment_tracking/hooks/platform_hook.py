@@ -1,5 +1,6 @@
 """A platform client from the connection of one account."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,13 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.errors import ConnectionFieldError
-from shipment_tracking.hooks.clock_hook import refuse_simulated_clock
+from shipment_tracking.hooks.clock_hook import now, refuse_simulated_clock
 from shipment_tracking.hooks.warehouse_hook import WarehouseHook
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from shipment_tracking.platforms.check import Finding
     from shipment_tracking.platforms.client import Account, PlatformClient
 
 EXTRA_FIELDS = ("platform", "dialect", "access_token", "refresh_token", "qps", "sign_method")
@@ -66,6 +68,24 @@ class PlatformHook(BaseHook):
             backfill=self.backfill,
         )
         return dialects.client(Gateway(account, quota))
+
+    def check(self) -> "Iterator[Finding]":
+        """Ask the platform a few harmless questions; needs no warehouse and takes no quota."""
+        from shipment_tracking.platforms.check import Pause, check
+        from shipment_tracking.platforms.client import Gateway
+
+        account = self.account()
+        return check(Gateway(account, Pause(account.qps)), now=now)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the connection works, and a line about it: the button *Test* in the UI."""
+        from shipment_tracking.platforms.check import verdict
+
+        try:
+            return verdict(self.check())
+        except ConnectionFieldError as error:
+            # The button gives the connection a random id, which says nothing to anybody.
+            return False, str(error).removeprefix(f"connection {self.platform_conn_id}: ")
 
     def account(self) -> "Account":
         """The connection, read and checked."""
@@ -146,6 +166,24 @@ def is_account(conn_id: str) -> bool:
         return PlatformHook.get_connection(conn_id).conn_type == PlatformHook.conn_type
     except AirflowNotFoundException:
         return False
+
+
+def check(conn_id: str) -> "Iterator[Finding]":
+    """
+    Check a connection from the command line, outside any task.
+
+    :raises ConnectionFieldError: there is no such connection, or a field of it is unusable.
+    """
+    # Outside a task Airflow opens its database only to what calls itself a server, as its own
+    # command "airflow connections test" does.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    try:
+        return PlatformHook(conn_id).check()
+    except AirflowNotFoundException as error:
+        raise ConnectionFieldError(
+            f"connection {conn_id}: not defined, neither as AIRFLOW_CONN_{conn_id.upper()} nor in "
+            "the database or secrets backend of this machine's Airflow"
+        ) from error
 
 
 @contextmanager

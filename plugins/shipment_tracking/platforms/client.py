@@ -11,6 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_base, wait_random_exponential
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from shipment_tracking.errors import (
     AuthError,
@@ -20,7 +21,6 @@ from shipment_tracking.errors import (
     UnmappedError,
 )
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
-from shipment_tracking.platforms.quota import Quota
 
 THREADS = 16
 TIMEOUT = (3, 10)  # seconds to connect, to read
@@ -50,6 +50,19 @@ class Account:
     refresh_token: str | None = field(repr=False)
     qps: float
     sign_method: str = "hmac-sha256"
+
+
+class Pace(Protocol):
+    """The right to call, one call at a time."""
+
+    def acquire(self) -> None:
+        """Wait until a call may be made."""
+
+    def block(self, seconds: float) -> None:
+        """The platform wants no calls for ``seconds`` from now."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
 
 
 class PlatformClient(Protocol):
@@ -107,7 +120,7 @@ class Gateway:
     def __init__(
         self,
         account: Account,
-        quota: Quota,
+        quota: Pace,
         *,
         sleep: Callable[[float], None] = time.sleep,
         timeout: tuple[float, float] = TIMEOUT,
@@ -202,7 +215,7 @@ class Gateway:
         except requests.Timeout:
             raise RetryableError("no answer in time") from None
         except requests.RequestException as error:
-            raise RetryableError(f"no connection ({type(error).__name__})") from None
+            raise RetryableError(f"no connection ({_obstacle(error)})") from None
         if reply.status_code == requests.codes.too_many_requests:
             raise QuotaError("HTTP 429", code="429", retry_after=_seconds(reply, default=2))
         body = _json(reply.content)
@@ -238,6 +251,18 @@ def _json(content: bytes) -> Any:
     except (ValueError, RecursionError):
         return None
     return body
+
+
+def _obstacle(error: requests.RequestException) -> str:
+    """Where the way to the gateway ends; the library's own text holds addresses."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(reason, NameResolutionError):
+        return "the gateway's name is unknown to this machine's DNS"
+    if isinstance(reason, NewConnectionError):
+        return "the gateway's machine refuses it or is out of reach"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no TLS there, or a certificate that is not trusted"
+    return type(error).__name__
 
 
 def _seconds(reply: requests.Response, *, default: float) -> float:

@@ -2,6 +2,7 @@
 
 from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
+from shipment_tracking.platforms.probe import Probes
 
 CLIENTS: dict[str, type] = {
     ali1688.DIALECT: ali1688.Ali1688Client,
@@ -14,6 +15,10 @@ PLATFORMS: dict[str, tuple[str, ...]] = {
 READERS: dict[str, TraceReader] = {
     ali1688.DIALECT: ali1688.read_traces,
     taobao.DIALECT: taobao.read_traces,
+}
+PROBES: dict[str, Probes] = {
+    ali1688.DIALECT: ali1688.probes,
+    taobao.DIALECT: taobao.probes,
 }
 
 
