@@ -95,13 +95,13 @@ def sync_shipments() -> None:
     @task_group
     def lane(account: str) -> None:
         @task(map_index_template=ACCOUNT, multiple_outputs=False)
-        def fetch_waybills(account: str) -> dict[str, int]:
+        def fetch_waybills(account: str) -> dict[str, int | list[str]]:
             """The parcels of this account's orders are known."""
             with hooks.lane(account) as lane:
                 return steps.fetch_waybills.run(**lane)
 
         @task(map_index_template=ACCOUNT, multiple_outputs=False)
-        def gather_traces(account: str) -> dict[str, int]:
+        def gather_traces(account: str) -> dict[str, int | list[str]]:
             """What is new in this account's traces is kept, to be loaded."""
             with hooks.lane(account) as lane:
                 return steps.gather_traces.run(**lane)

@@ -26,6 +26,7 @@ class App:
     :param qps: most arrivals in any one second over all its accounts; None is no limit.
     :param denied: API names it has no package for.
     :param daily_calls: most calls in one day of Beijing (TOP alone); None is no limit.
+    :param rotates: whether a renewal also replaces the refresh token; its life is `refresh_days`.
     """
 
     key: str
@@ -34,6 +35,8 @@ class App:
     qps: float | None = DEFAULT_QPS
     denied: frozenset[str] = frozenset()
     daily_calls: int | None = None
+    rotates: bool = False
+    refresh_days: float = 180
 
     @property
     def dialect(self) -> str:

@@ -69,6 +69,15 @@ class Token:
     expires_at: datetime | None
 
 
+@dataclass(slots=True)
+class Pair:
+    """What a renewal gives; the refresh token is the old one unless its app rotates."""
+
+    access_token: str
+    refresh_token: str
+    token: Token
+
+
 class Tokens:
     """
     Access and refresh tokens of all accounts.
@@ -79,6 +88,7 @@ class Tokens:
     def __init__(self, apps: Iterable[App], clock: Clock, hours: float | None) -> None:
         self._clock = clock
         self._hours = hours
+        self._lock = threading.Lock()
         self._count = itertools.count(1)
         self._access: dict[str, Token] = {}
         self._refresh: dict[str, Token] = {}
@@ -87,6 +97,11 @@ class Tokens:
                 token = Token(account, app.key, self._end())
                 self._access[account.access_token] = token
                 self._refresh[account.refresh_token] = token
+
+    @property
+    def seconds(self) -> int:
+        """The life that a renewal promises."""
+        return round((self._hours or TOKEN_HOURS) * 3600)
 
     def holder(self, access_token: str, app_key: str) -> str | None:
         """The account a token speaks for; None when it is unknown, expired or another app's."""
@@ -107,6 +122,10 @@ class Tokens:
         for token in self._of(account):
             token.expires_at = self._clock.now()
 
+    def revoke_refresh_tokens(self) -> None:
+        """Let no pair be renewed any more."""
+        self._refresh.clear()
+
     def replace(self, account: str) -> dict[str, str]:
         """Give the account a new pair; the old one is dead."""
         (old, *_) = self._of(account)
@@ -122,16 +141,21 @@ class Tokens:
         self._refresh[pair["refresh_token"]] = token
         return pair
 
-    def refresh(self, refresh_token: str, app_key: str) -> dict[str, str] | None:
-        """A new access token, as OAuth gives it; the refresh token stays good."""
-        token = self._refresh.get(refresh_token)
-        if token is None or token.app_key != app_key:
-            return None
-        access_token = f"{token.account.access_token}-{next(self._count)}"
-        self._access = {key: held for key, held in self._access.items() if held is not token}
-        token.expires_at = self._end()
-        self._access[access_token] = token
-        return {"access_token": access_token, "resource_owner": token.account.name}
+    def refresh(self, refresh_token: str, app: App) -> Pair | None:
+        """A new access token; an app that rotates gets a new refresh token too. Old ones die."""
+        with self._lock:
+            old = self._refresh.get(refresh_token)
+            if old is None or old.app_key != app.key:
+                return None
+            number = next(self._count)
+            token = Token(old.account, old.app_key, self._end())
+            pair = Pair(f"{old.account.access_token}-{number}", refresh_token, token)
+            self._access = {key: held for key, held in self._access.items() if held is not old}
+            if app.rotates:
+                pair.refresh_token = f"{old.account.refresh_token}-{number}"
+                del self._refresh[refresh_token]
+            self._access[pair.access_token] = self._refresh[pair.refresh_token] = token
+            return pair
 
     def _of(self, account: str) -> list[Token]:
         found = [token for token in self._access.values() if token.account.name == account]
@@ -410,22 +434,27 @@ class Platform1688:
     def _refresh_token(self, answer: Answer, app: App, params: Mapping[str, str]) -> Answer:
         """OAuth: not signed, another error envelope."""
         is_app = params.get("client_id") == app.key and params.get("client_secret") == app.secret
+        if not is_app:
+            return _refuse_grant(answer, "invalid_client", "client_id or client_secret is wrong")
         pair = None
-        if is_app and params.get("grant_type") == "refresh_token":
-            pair = self.tokens.refresh(params.get("refresh_token", ""), app.key)
+        if params.get("grant_type") == "refresh_token":
+            pair = self.tokens.refresh(params.get("refresh_token", ""), app)
         if pair is None:
-            answer.status, answer.outcome = 400, "invalid_grant"
-            answer.body = {
-                "error": "invalid_grant",
-                "error_description": "refresh token expired",
+            return _refuse_grant(answer, "invalid_grant", "refresh token expired")
+        answer.status, answer.outcome, answer.account = 200, "ok", pair.token.account.name
+        answer.body = {
+            "aliId": "8888888888",
+            "resource_owner": answer.account,
+            "memberId": "b2b-1624961198",
+            "expires_in": str(self.tokens.seconds),
+            "access_token": pair.access_token,
+        }
+        if app.rotates:
+            end = self.clock.now() + timedelta(days=app.refresh_days)
+            answer.body |= {
+                "refresh_token": pair.refresh_token,
+                "refresh_token_timeout": compact(end),
             }
-        else:
-            answer.status, answer.outcome, answer.account = 200, "ok", pair["resource_owner"]
-            answer.body = {
-                "aliId": "8888888888",
-                "memberId": "b2b-1624961198",
-                "expires_in": "36000",
-            } | pair
         return answer
 
 
@@ -481,6 +510,12 @@ def _refuse(
     answer.body = {"error_code": code, "error_message": message}
     if exception:
         answer.body["exception"] = message
+    return answer
+
+
+def _refuse_grant(answer: Answer, error: str, description: str) -> Answer:
+    answer.status, answer.outcome = 400, error
+    answer.body = {"error": error, "error_description": description}
     return answer
 
 

@@ -7,6 +7,7 @@ quota, session, permission, params. The timestamp is compared with real time, no
 import hashlib
 import hmac
 import itertools
+import json
 import threading
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ TRACE_GET = "taobao.logistics.trace.get"
 TRACE_SEARCH = "taobao.logistics.trace.search"
 TRADE = "taobao.trade.get"
 FULL_TRADE = "taobao.trade.fullinfo.get"
+REFRESH = "taobao.top.auth.token.refresh"
 PATH = "/router/rest"
 
 WINDOW = timedelta(minutes=10)
@@ -117,6 +119,8 @@ class PlatformTaobao:
         refusal = self._refusal(answer, params, time.monotonic() if arrived is None else arrived)
         if refusal:
             return self._refuse(answer, *refusal)
+        if api == REFRESH:
+            return self._refresh_session(answer, params)
         order = self.world.find(answer.account, answer.order_id)
         if order is None or order.refusal:
             return self._refuse(answer, 15, "isv.trade-not-exist", "交易不存在")
@@ -149,7 +153,7 @@ class PlatformTaobao:
         """What the gateway has against a call: code, sub_code and message."""
         if not answer.api:
             return 21, "", "Missing method"
-        if answer.api not in self._apis:
+        if answer.api not in self._apis and answer.api != REFRESH:
             return 22, "", "Invalid method"
         app = self.apps.get(answer.app_key)
         if app is None:
@@ -169,7 +173,10 @@ class PlatformTaobao:
             sign(params, app.secret, method).encode(), params["sign"].encode()
         ):
             return 25, "", "Invalid signature"
-        return self._limit(app, arrived) or self._account_refusal(answer, app, params)
+        limited = self._limit(app, arrived)
+        if limited or answer.api == REFRESH:
+            return limited
+        return self._account_refusal(answer, app, params)
 
     def _account_refusal(
         self, answer: Answer, app: App, params: Mapping[str, str]
@@ -192,6 +199,29 @@ class PlatformTaobao:
         if not (tid.isascii() and tid.isdecimal() and int(tid) < 2**63):
             return 41, "", "Invalid arguments:tid"
         return None
+
+    def _refresh_session(self, answer: Answer, params: Mapping[str, str]) -> Answer:
+        """The next session; TOP gives it as JSON within a text, and a new refresh token."""
+        app = self.apps[answer.app_key]
+        pair = self.tokens.refresh(params.get("refresh_token", ""), app)
+        if pair is None:
+            return self._refuse(answer, 15, "isv.refresh-token-invalid", "refresh_token无效")
+        answer.account, answer.outcome = pair.token.account.name, "ok"
+        told = {
+            "access_token": pair.access_token,
+            "refresh_token": pair.refresh_token,
+            "token_type": "Bearer",
+            "expires_in": self.tokens.seconds,
+            "re_expires_in": round(app.refresh_days * 86400),
+            "taobao_user_nick": answer.account,
+        }
+        answer.body = {
+            "top_auth_token_refresh_response": {
+                "token_result": json.dumps(told),
+                "request_id": self._request_id(),
+            }
+        }
+        return answer
 
     def _limit(self, app: App, arrived: float) -> tuple[int, str, str] | None:
         if not self.quotas[app.key].allows(arrived):

@@ -12,6 +12,7 @@ Errors, named by what to do about them.
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
     │   ├── LaneStoppedError        most of an account's orders fail alike
     │   ├── AuthError               the platform does not let this account in
+    │   │   └── TokenError          its access token, or the one to renew it with, is no good
     │   └── PlatformBugError        the platform calls our request malformed
     ├── DeliveryError           a receiver did not take a message: it is sent again later
     ├── ChannelDownError        channels failed in this run; the others got everything
@@ -153,6 +154,10 @@ class UnmappedError(RetryableError):
 
 class AuthError(PersonNeededError, PlatformError):
     """The account is not let in: key, secret, token or permission."""
+
+
+class TokenError(AuthError):
+    """The access token, or the refresh token, is missing, expired or revoked."""
 
 
 class RejectedError(PlatformError):

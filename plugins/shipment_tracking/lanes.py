@@ -3,6 +3,9 @@ Work through one account's due orders: claim by lease, ask the platform in threa
 
 A lease keeps two runs from asking for the same order at once; its token keeps a process that was
 thought dead from writing. No database transaction is open while a platform is asked.
+
+An account that fails as a whole (not let in, or one order after the other fails) opens its circuit:
+the lane ends, and the next one, of whatever run, asks for a single order before it goes on.
 """
 
 import logging
@@ -148,6 +151,19 @@ class Lane:
             self._execute("lane_release", **self._tokens())
             self.held = {}
 
+    def circuit(self) -> str | None:
+        """Why the account failed as a whole when it was last asked; ``None`` if it did not."""
+        rows = self._execute("lane_circuit", account=self.account)
+        return next((f"{reason} (since {opened_at})" for opened_at, reason in rows), None)
+
+    def open_circuit(self, reason: str) -> None:
+        """Let the account's next lane ask for a single order before all others."""
+        self._execute("lane_open_circuit", account=self.account, reason=reason)
+
+    def close_circuit(self) -> None:
+        """Let the account's lanes ask for everything again."""
+        self._execute("lane_close_circuit", account=self.account)
+
     def count_left_over(self, this_run: Run, now: datetime) -> int:
         """Add to the run's numbers what is still due of the account, and return it."""
         ((left_over,),) = self._execute(
@@ -164,7 +180,9 @@ class Lane:
         return int(left_over)
 
     def count_usage(self, this_run: Run, client: PlatformClient) -> None:
-        """Add to the run's calls what the client did since the last look."""
+        """Add to the run's calls what the client did since the last look, and log its warnings."""
+        for warning in client.warnings():
+            log.warning(warning)
         with self.engine.begin() as connection:
             runs.add_usage(connection, this_run, self.account, client.drain_usage())
 
@@ -185,6 +203,12 @@ class Lane:
                 statement(f"warehouse/{name}"), {"owner": self.owner, **binds}
             )
             return result.all() if result.returns_rows else []
+
+
+def with_warnings(counts: dict[str, Any], client: PlatformClient) -> dict[str, Any]:
+    """What a lane's task returns: its numbers, and what a person should see to, if anything."""
+    warnings = client.warnings()
+    return counts | {"warnings": warnings} if warnings else counts
 
 
 @dataclass(slots=True)
@@ -250,6 +274,7 @@ class _Work:
         self.asked_twice: set[int] = set()
         self.to_ask_again: list[Answer] = []
         self.failures_in_a_row = 0
+        self.is_probing = False
         self.broken: PlatformError | None = None
         self.record_every = min(RECORD_EVERY, lane.lease.total_seconds() / 4)
         self.recorded_at = time.monotonic()
@@ -257,10 +282,14 @@ class _Work:
     def run(self) -> None:
         """Until nothing is due, the time is over or the account turns out to be broken."""
         more = True
+        failure = self.lane.circuit()
+        if failure:
+            log.warning("%s: one order is asked first: %s", self.lane.account, failure)
+        self.is_probing = failure is not None
         try:
             while True:
-                if more and len(self.pending) < CHUNK // 2 and self._may_go_on():
-                    claims = self.lane.claim(CHUNK)
+                if more and self._has_room() and self._may_go_on():
+                    claims = self.lane.claim(1 if self.is_probing else CHUNK)
                     more = bool(claims)
                     self._submit(claims)
                 if not self.pending and self._may_go_on():
@@ -273,6 +302,7 @@ class _Work:
                 for future in done:
                     self._take(future.result())
                 if self.broken:
+                    self.lane.open_circuit(str(self.broken))
                     raise self.broken
                 if len(self.answers) >= CHUNK or self._is_time_to_record():
                     self._save()
@@ -280,6 +310,9 @@ class _Work:
             self._await_last_answers()
             self.answers += self.to_ask_again
             self._save()
+
+    def _has_room(self) -> bool:
+        return len(self.pending) < (1 if self.is_probing else CHUNK // 2)
 
     def _await_last_answers(self) -> None:
         """Take what is under way; nothing new is asked for."""
@@ -316,20 +349,38 @@ class _Work:
         if isinstance(error, QuotaError) and error.until is not None:
             self.tally.stopped = str(error)
             return
-        self.failures_in_a_row = (
-            self.failures_in_a_row + 1 if isinstance(error, RetryableError) else 0
-        )
-        if self.failures_in_a_row >= FAILURES_IN_A_ROW:
-            self.broken = self.broken or RetryableError(
-                f"{self.failures_in_a_row} orders of connection {self.lane.account} in a row "
-                f"failed, the last with: {error}"
-            )
-        if isinstance(error, RetryableError) and answer.claim.order_id not in self.asked_twice:
-            self.to_ask_again.append(answer)
-            return
+        if isinstance(error, RetryableError):
+            is_first = answer.claim.order_id not in self.asked_twice
+            self._count_failure(error, is_first)
+            if is_first:
+                self.to_ask_again.append(answer)
+                return
+        else:
+            self.failures_in_a_row = 0
+            self._end_probe()
         self.tally.asked += 1
         self.tally.failed += error is not None
         self.answers.append(answer)
+
+    def _count_failure(self, error: RetryableError, is_first: bool) -> None:
+        """Passing trouble of one order; what failed before is no news of the account."""
+        self.failures_in_a_row += is_first
+        account = self.lane.account
+        if self.is_probing:
+            self.broken = self.broken or RetryableError(
+                f"connection {account} still fails: {error}"
+            )
+        elif self.failures_in_a_row >= FAILURES_IN_A_ROW:
+            self.broken = self.broken or RetryableError(
+                f"{self.failures_in_a_row} orders of connection {account} in a row failed, the "
+                f"last with: {error}"
+            )
+
+    def _end_probe(self) -> None:
+        """The platform lets the account in."""
+        if self.is_probing:
+            self.is_probing = False
+            self.lane.close_circuit()
 
     def _save(self) -> None:
         self.answers = [answer for answer in self.answers if self.lane.is_newest(answer.claim)]

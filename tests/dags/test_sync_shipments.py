@@ -126,6 +126,7 @@ def test_a_dead_lane_is_red_and_named_while_the_others_land_and_it_catches_up(
     pipeline: Any, count: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.sandbox.expire_token("platform_1688_east")
+    pipeline.sandbox.platform.tokens.revoke_refresh_tokens()
 
     states = pipeline.run()
 
@@ -143,6 +144,21 @@ def test_a_dead_lane_is_red_and_named_while_the_others_land_and_it_catches_up(
     monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688_EAST", json.dumps(mended))
     assert pipeline.run(after=HALF_HOUR)["run"] == "success"
     assert count("analytics.trace_events where account = 'platform_1688_east'") > 0
+
+
+def test_tokens_that_end_in_mid_run_are_renewed_and_no_order_is_lost(
+    pipeline: Any, count: Count
+) -> None:
+    for account in ("platform_1688", "platform_1688_east"):
+        pipeline.sandbox.faults.add("token_expired", account=account, times=3)
+
+    states = pipeline.run()
+
+    assert states["run"] == "success"
+    renewals = [call.account for call in pipeline.sandbox.calls if call.api == "getToken"]
+    assert {"platform_1688", "platform_1688_east"} == set(renewals)
+    assert count("analytics.orders where last_error like '%token%'") == 0
+    assert differences(pipeline.warehouse, pipeline.world, pipeline.clock.now()) == []
 
 
 def test_nothing_is_loaded_into_a_warehouse_that_was_refused(pipeline: Any, count: Count) -> None:

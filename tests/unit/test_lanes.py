@@ -266,3 +266,64 @@ def test_a_platform_that_wants_no_calls_for_long_ends_the_lane_quietly(due, new_
     assert "not before 13:00" in str(tally.stopped)
     assert platform.recorded == {"1": None}
     assert "2" not in leases(warehouse)
+
+
+def circuits(warehouse: Engine) -> list[tuple[str, int]]:
+    with warehouse.connect() as connection:
+        rows = connection.execute(text("select account, failures from tracking.circuit"))
+        return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("failure", [AuthError("no"), PlatformBugError("what?")])
+def test_an_account_that_is_not_let_in_is_asked_for_one_order_first_from_then_on(
+    due, new_lane, warehouse, failure
+):
+    due(60)
+    errors = {str(number): failure for number in range(1, 61)}
+    with pytest.raises(type(failure)):
+        Platform(errors).work(new_lane())
+    assert circuits(warehouse) == [("platform_1688", 1)]
+    still = Platform(errors)
+
+    with pytest.raises(type(failure)):
+        still.work(new_lane("next run"))
+
+    assert len(still.asked) == 1
+    assert circuits(warehouse) == [("platform_1688", 2)]
+
+
+def test_a_platform_that_failed_for_one_order_after_the_other_is_asked_for_one_first(
+    due, new_lane, warehouse
+):
+    due(200)
+    errors = {str(number): RetryableError("down") for number in range(1, 201)}
+    with pytest.raises(RetryableError, match="in a row"):
+        Platform(errors).work(new_lane())
+    still = Platform(errors)
+
+    with pytest.raises(RetryableError, match="connection platform_1688 still fails: down"):
+        still.work(new_lane("next run"))
+
+    assert len(still.asked) == 1
+
+
+def test_an_account_that_is_let_in_again_is_asked_for_everything(due, new_lane, warehouse):
+    due(60)
+    with pytest.raises(AuthError):
+        Platform({"1": AuthError("no")}).work(new_lane())
+    let_leases_end(warehouse)
+    mended = Platform({"1": RejectedError("not yours")})
+
+    tally = mended.work(new_lane("next run"))
+
+    assert tally.asked == len(set(mended.asked))
+    assert circuits(warehouse) == []
+
+
+def test_a_few_failures_among_good_answers_open_no_circuit(due, new_lane, warehouse):
+    due(100)
+    errors = {str(number): RetryableError("slow") for number in range(1, 101, 2)}
+
+    Platform(errors).work(new_lane())
+
+    assert circuits(warehouse) == []

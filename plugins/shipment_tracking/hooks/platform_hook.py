@@ -3,10 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
+from airflow.sdk.configuration import conf
+from airflow.sdk.crypto import get_fernet
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.errors import ConnectionFieldError
@@ -15,12 +18,16 @@ from shipment_tracking.hooks.warehouse_hook import WarehouseHook
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+    from airflow.sdk.crypto import FernetProtocol
+    from sqlalchemy import Engine
 
     from shipment_tracking.platforms.check import Finding
     from shipment_tracking.platforms.client import Account, PlatformClient
+    from shipment_tracking.platforms.tokens import Tokens
 
 EXTRA_FIELDS = ("platform", "dialect", "access_token", "refresh_token", "qps", "sign_method")
 DEFAULT_QPS = 5.0
+WAREHOUSE_SECONDS = 5  # that a check waits for it
 
 
 class PlatformHook(BaseHook):
@@ -59,23 +66,34 @@ class PlatformHook(BaseHook):
         from shipment_tracking.platforms.quota import Quota
 
         account = self.account()
+        warehouse = WarehouseHook(self.warehouse_conn_id).get_conn()
+        tokens = self._tokens(account, warehouse)
         quota = Quota(
-            WarehouseHook(self.warehouse_conn_id).get_conn(),
+            warehouse,
             gateway=account.gateway,
             app_key=account.app_key,
             account=account.conn_id,
             qps=account.qps,
             backfill=self.backfill,
         )
-        return dialects.client(Gateway(account, quota))
+        return dialects.client(Gateway(account, quota, tokens))
 
     def check(self) -> "Iterator[Finding]":
-        """Ask the platform a few harmless questions; needs no warehouse and takes no quota."""
-        from shipment_tracking.platforms.check import Pause, check
+        """
+        Ask the platform a few harmless questions, outside the quota.
+
+        Of the warehouse nothing but renewed access tokens is wanted, and it may be out of reach.
+        """
+        from shipment_tracking.platforms.check import Finding, Pause, check
         from shipment_tracking.platforms.client import Gateway
 
         account = self.account()
-        return check(Gateway(account, Pause(account.qps)), now=now)
+        tokens = self._tokens_within_reach(account)
+        findings = check(Gateway(account, Pause(account.qps), tokens), now=now)
+        if tokens or not account.refresh_token:
+            return findings
+        unseen = "the warehouse is out of reach, the connection's own token is used"
+        return chain([Finding("renewed access token", None, unseen)], findings)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection works, and a line about it: the button *Test* in the UI."""
@@ -120,6 +138,29 @@ class PlatformHook(BaseHook):
             sign_method=self._one_of(sign_method, "sign_method", SIGN_METHODS),
         )
 
+    def _tokens(self, account: "Account", warehouse: "Engine") -> "Tokens":
+        from shipment_tracking.platforms.dialects import OAUTHS
+        from shipment_tracking.platforms.tokens import Tokens, TokenStore
+
+        cipher = token_cipher()
+        store = TokenStore(warehouse, cipher) if cipher else None
+        return Tokens(account, OAUTHS.get(account.dialect), store, clock=now)
+
+    def _tokens_within_reach(self, account: "Account") -> "Tokens | None":
+        """The account's tokens as a lane has them, unless the warehouse does not answer."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from shipment_tracking.sql import statement
+
+        hook = WarehouseHook(self.warehouse_conn_id, connect_timeout=WAREHOUSE_SECONDS)
+        try:
+            warehouse = hook.get_conn()
+            with warehouse.connect() as connection:
+                connection.execute(statement("warehouse/token_find"), {"key": ""})
+        except (AirflowNotFoundException, ConnectionFieldError, SQLAlchemyError):
+            return None
+        return self._tokens(account, warehouse)
+
     def _gateway(self, connection: "Connection") -> str:
         host = self._required(connection.host, "host (gateway)").rstrip("/")
         parts = urlsplit(host)
@@ -154,6 +195,33 @@ class PlatformHook(BaseHook):
 
     def _error(self, problem: str) -> ConnectionFieldError:
         return ConnectionFieldError(f"connection {self.platform_conn_id}: {problem}")
+
+
+class TokenCipher:
+    """Keeps tokens unreadable in the warehouse, by Airflow's Fernet key."""
+
+    def __init__(self, fernet: "FernetProtocol") -> None:
+        self._fernet = fernet
+
+    def encrypt(self, plain: bytes) -> bytes:
+        """The text under the key."""
+        return self._fernet.encrypt(plain)
+
+    def decrypt(self, secret: bytes) -> bytes | None:
+        """The text again; ``None`` when the key was changed since."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet.decrypt(secret)
+        except InvalidToken:
+            return None
+
+
+def token_cipher() -> TokenCipher | None:
+    """What tokens are stored under; without a key they are not stored at all."""
+    key = conf.get("core", "fernet_key", fallback="")
+    # Where no key is set, a task sees the placeholder of Airflow's default.
+    return TokenCipher(get_fernet()) if key and key != "{FERNET_KEY}" else None
 
 
 def is_account(conn_id: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from shipment_tracking.errors import (
     AuthError,
@@ -20,6 +21,7 @@ from shipment_tracking.errors import (
     RejectedError,
     ReplyError,
     RetryableError,
+    TokenError,
 )
 from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
@@ -27,9 +29,11 @@ from shipment_tracking.platforms.client import Account, Gateway, Json, Request
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import events_of
+from shipment_tracking.platforms.tokens import OAuth, TokenPair
 from shipment_tracking.statuses import Status, classify
 
 DIALECT = "param2"
+AUTHORISE = "https://auth.1688.com/oauth/authorize"
 
 PARCELS = "com.alibaba.logistics/alibaba.trade.getLogisticsInfos.buyerView"
 TRACES = "com.alibaba.logistics/alibaba.trade.getLogisticsTraceInfo.buyerView"
@@ -57,12 +61,7 @@ LARGEST_SKEW = timedelta(minutes=1)
 
 GATEWAY_ERRORS = (
     Rule(("gw.QosAppFrequencyLimit",), QuotaError, wait=QOS_SECONDS),
-    Rule(
-        ("401",),
-        AuthError,
-        "the access token is missing, expired or revoked: authorise the account again and put "
-        "the new one into the connection (field Access token, extra access_token)",
-    ),
+    Rule(("401",), TokenError, "the access token is missing, expired or revoked"),
     Rule(
         (NO_PERMISSION,),
         AuthError,
@@ -79,6 +78,15 @@ GATEWAY_ERRORS = (
         "the app key (login) is unknown to the platform: correct it",
     ),
     Rule(("gw.APIUnsupported", PARAM_MISSING), PlatformBugError),
+)
+OAUTH_ERRORS = (
+    Rule(("invalid_grant",), TokenError, "the refresh token is expired, used up or revoked"),
+    Rule(
+        ("invalid_client", "unauthorized_client"),
+        AuthError,
+        "the app is unknown or its secret is refused: correct app key (login) and secret "
+        "(password)",
+    ),
 )
 ORDER_ERRORS = (
     Rule(("order.createtime.history",), RejectedError, final=True),
@@ -157,6 +165,10 @@ class Ali1688Client:
     def drain_usage(self) -> list[ApiUsage]:
         """Calls made since the last look."""
         return self._gateway.drain_usage()
+
+    def warnings(self) -> list[str]:
+        """What a person should see to though the calls went on; one line each."""
+        return self._gateway.warnings()
 
     def close(self) -> None:
         """Give connections back."""
@@ -247,6 +259,53 @@ def raise_for_business(
     if code in empty_codes or (not code and NO_TRACE_TEXT in message):
         return {}
     raise error_of(ORDER_ERRORS, code, message, now=datetime.now(UTC))
+
+
+def authorisation_page(account: Account) -> str:
+    """Where the buyer lets the app in again, once the address registered for it is put in."""
+    query = {"client_id": account.app_key, "site": "1688", "state": account.conn_id}
+    return f"{AUTHORISE}?{urlencode(query)}&redirect_uri=REGISTERED_ADDRESS"
+
+
+def refresh_request(account: Account, refresh_token: str) -> tuple[str, Mapping[str, str]]:
+    """
+    The call that renews a token pair; it is not signed.
+
+    Source: open.1688.com/api/sys_auth.htm.
+    """
+    return f"/openapi/http/1/system.oauth2/getToken/{account.app_key}", {
+        "grant_type": "refresh_token",
+        "client_id": account.app_key,
+        "client_secret": account.app_secret,
+        "refresh_token": refresh_token,
+    }
+
+
+def read_refresh(http_status: int, body: Json, now: datetime) -> TokenPair:
+    """
+    The pair in the answer; its refresh token may be left out, then the old one stays good.
+
+    :param now: aware; the access token's life counts from then.
+    :raises TokenError: the refresh token is no longer good.
+    :raises PlatformError: of the kind that says what to do.
+    """
+    raise_for_gateway(body)
+    if "error" in body:
+        message = str(body.get("error_description") or "no message")
+        raise error_of(OAUTH_ERRORS, str(body["error"]), message, now=datetime.now(UTC))
+    access_token, life = body.get("access_token"), str(body.get("expires_in") or "")
+    if http_status >= 400 or not access_token:
+        raise RetryableError(f"HTTP {http_status} without an access token")
+    refresh_end = body.get("refresh_token_timeout")
+    return TokenPair(
+        str(access_token),
+        str(body.get("refresh_token") or "") or None,
+        expires_at=now + timedelta(seconds=int(life)) if life.isdecimal() else None,
+        refresh_expires_at=read_time(refresh_end) if refresh_end else None,
+    )
+
+
+OAUTH = OAuth("getToken", authorisation_page, refresh_request, read_refresh)
 
 
 def read_traces(body: Json) -> list[ParcelTrace]:

@@ -28,7 +28,7 @@ class Finding:
     What came of one question.
 
     :param works: ``None`` when it was not asked.
-    :param said: a warning, or why it does not work and what to do.
+    :param said: a warning, or why it does not work or was not asked, and what to do.
     """
 
     about: str
@@ -36,9 +36,8 @@ class Finding:
     said: str = ""
 
     def __str__(self) -> str:
-        if self.works is None:
-            return f"{self.about}: not checked"
-        text = f"{self.about}: {'ok' if self.works else 'failed'}"
+        state = {None: "not checked", True: "ok", False: "failed"}[self.works]
+        text = f"{self.about}: {state}"
         return f"{text}: {self.said}" if self.said else text
 
 
@@ -95,7 +94,7 @@ def verdict(findings: Iterable[Finding]) -> tuple[bool, str]:
     failures = [finding.said for finding in told if finding.works is False]
     if failures:
         return False, f"does not work: {'; '.join(failures)}"
-    warnings = [finding.said for finding in told if finding.said]
+    warnings = [finding.said for finding in told if finding.works and finding.said]
     return True, f"works, but {'; '.join(warnings)}" if warnings else "works"
 
 

@@ -3,9 +3,10 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -18,15 +19,18 @@ from shipment_tracking.errors import (
     PlatformError,
     QuotaError,
     RetryableError,
+    TokenError,
     UnmappedError,
 )
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
+from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens
 
 THREADS = 16
 TIMEOUT = (3, 10)  # seconds to connect, to read
 TRIES = 3
 LONGEST_WAIT = 30  # seconds between two tries, whatever the platform asks for
 
+T = TypeVar("T")
 Json = dict[str, Any]
 Request = Callable[[str], tuple[str, Mapping[str, str]]]
 """Path and form of a call, signed, from the access token it is made with."""
@@ -87,6 +91,9 @@ class PlatformClient(Protocol):
     def drain_usage(self) -> list[ApiUsage]:
         """Calls made since the last look."""
 
+    def warnings(self) -> list[str]:
+        """What a person should see to though the calls went on; one line each."""
+
     def close(self) -> None:
         """Give connections back."""
 
@@ -113,6 +120,7 @@ class Gateway:
     """
     One account's way out: every try takes a new quota slot, is metered, and tells nobody a secret.
 
+    :param tokens: renews the account's access token; without it the connection's own is used.
     :param sleep: waits between two tries.
     :param timeout: seconds to connect, to read.
     """
@@ -121,15 +129,18 @@ class Gateway:
         self,
         account: Account,
         quota: Pace,
+        tokens: Tokens | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
         timeout: tuple[float, float] = TIMEOUT,
     ) -> None:
         self.account = account
         self._quota = quota
+        self._tokens = tokens or Tokens(account)
         self._timeout = timeout
         self._usage: dict[tuple[str, str], list[float]] = {}
         self._usage_lock = threading.Lock()
+        self._unmapped: Counter[str] = Counter()
         self._session = requests.Session()
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=THREADS, max_retries=0)
         self._session.mount(account.gateway, adapter)
@@ -156,7 +167,7 @@ class Gateway:
         :raises PlatformError: with the connection's name in front.
         """
         try:
-            return self._retrying(self._try, api, request, read)
+            return self._call(api, request, read)
         except PlatformError as error:
             error.args = (f"{self.account.conn_id}: {api}: {error.args[0]}",)
             raise
@@ -170,18 +181,45 @@ class Gateway:
             for (api, outcome), (calls, seconds) in sorted(usage.items())
         ]
 
+    def warnings(self) -> list[str]:
+        """What a person should see to though the calls went on; one line each."""
+        unmapped = [
+            f"{self.account.conn_id} answered {calls} times with the code {code}, which no rule "
+            "knows; the calls were repeated"
+            for code, calls in sorted(self._unmapped.items())
+        ]
+        return [*self._tokens.warnings(), *unmapped]
+
     def close(self) -> None:
         """Give connections back."""
         self._session.close()
         self._quota.close()
 
+    def _call(self, api: str, request: Request, read: Callable[[int, Json], T]) -> T:
+        """Ask, and once more with the next access token if this one is refused."""
+        token = self._tokens.access_token(self._renew)
+        try:
+            return self._retrying(self._try, api, lambda: request(token), read)
+        except TokenError as refusal:
+            fresh = self._tokens.after_refusal(token, refusal, self._renew)
+        return self._retrying(self._try, api, lambda: request(fresh), read)
+
+    def _renew(self, oauth: OAuth, refresh_token: str) -> TokenPair:
+        """Ask for the pair that follows a refresh token."""
+        return self._retrying(
+            self._try,
+            oauth.api,
+            lambda: oauth.request(self.account, refresh_token),
+            lambda status, body: oauth.read(status, body, self._tokens.now()),
+        )
+
     def _try(
         self,
         api: str,
-        request: Request,
-        read: Callable[[int, Json], Json],
-    ) -> Json:
-        path, form = request(self.account.access_token)
+        request: Callable[[], tuple[str, Mapping[str, str]]],
+        read: Callable[[int, Json], T],
+    ) -> T:
+        path, form = request()
         self._quota.acquire()
         started = time.monotonic()
         outcome = "ok"
@@ -193,6 +231,8 @@ class Gateway:
             raise
         except UnmappedError as error:
             outcome = f"unmapped {error.code}"
+            with self._usage_lock:
+                self._unmapped[error.code] += 1
             raise
         except RetryableError:
             outcome = "retryable"

@@ -3,6 +3,7 @@
 from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
 from shipment_tracking.platforms.probe import Probes
+from shipment_tracking.platforms.tokens import OAuth
 
 CLIENTS: dict[str, type] = {
     ali1688.DIALECT: ali1688.Ali1688Client,
@@ -20,6 +21,11 @@ PROBES: dict[str, Probes] = {
     ali1688.DIALECT: ali1688.probes,
     taobao.DIALECT: taobao.probes,
 }
+OAUTHS: dict[str, OAuth] = {
+    ali1688.DIALECT: ali1688.OAUTH,
+    taobao.DIALECT: taobao.OAUTH,
+}
+"""Dialects whose access tokens can be renewed."""
 
 
 def client(gateway: Gateway) -> PlatformClient:

@@ -7,14 +7,16 @@ pages for ``taobao.logistics.orders.get`` (docId 235), ``taobao.logistics.trace.
 """
 
 import hmac
+import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import md5
 from itertools import count
 from typing import Any
+from urllib.parse import urlencode
 
 from shipment_tracking.errors import (
     AuthError,
@@ -24,13 +26,15 @@ from shipment_tracking.errors import (
     RejectedError,
     ReplyError,
     RetryableError,
+    TokenError,
 )
 from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
-from shipment_tracking.platforms.client import Account, Gateway, Json, Request
+from shipment_tracking.platforms.client import Account, Gateway, Json
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import events_of
+from shipment_tracking.platforms.tokens import OAuth, TokenPair
 from shipment_tracking.statuses import Status, classify, sign_kind
 
 DIALECT = "top"
@@ -41,6 +45,8 @@ PARCELS = "taobao.logistics.orders.get"
 TRACE_GET = "taobao.logistics.trace.get"
 TRACE_SEARCH = "taobao.logistics.trace.search"
 TRADE = "taobao.trade.get"
+REFRESH = "taobao.top.auth.token.refresh"
+AUTHORISE = "https://oauth.taobao.com/authorize"
 
 # Nothing personal: receivers' names, phones and addresses are fields of their own.
 PARCEL_FIELDS = "tid,order_code,out_sid,company_name,status,is_split,sub_tids"
@@ -110,12 +116,7 @@ ERRORS = (
         AuthError,
         "the signature is refused: correct the app secret (password)",
     ),
-    Rule(
-        NO_SESSION,
-        AuthError,
-        "the session is missing, expired or revoked: authorise the account again and put the new "
-        "one into the connection (field Access token, extra access_token)",
-    ),
+    Rule(NO_SESSION, TokenError, "the session is missing, expired or revoked"),
     Rule(("28", "29"), AuthError, "the app key (login) is unknown to the platform: correct it"),
     Rule(
         ("31",),
@@ -187,6 +188,10 @@ class TaobaoClient:
     def drain_usage(self) -> list[ApiUsage]:
         """Calls made since the last look."""
         return self._gateway.drain_usage()
+
+    def warnings(self) -> list[str]:
+        """What a person should see to though the calls went on; one line each."""
+        return self._gateway.warnings()
 
     def close(self) -> None:
         """Give connections back."""
@@ -265,8 +270,27 @@ class TaobaoClient:
             raise RejectedError(
                 "the order's platform_order_id is not a number of Taobao; correct it in the ERP"
             )
-        request = _signed(self.account, api, {**params, "tid": order_id})
+
+        def request(access_token: str) -> tuple[str, Mapping[str, str]]:
+            form = {**params, "tid": order_id, "session": access_token}
+            return signed(self.account, api, form)
+
         return self._gateway.call(api, request, read_answer)
+
+
+def signed(account: Account, api: str, params: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """Path and form of a call, with what every call of TOP has beside its own params."""
+    form = {
+        **params,
+        "method": api,
+        "app_key": account.app_key,
+        # Real time whatever the pipeline's clock says: ten minutes off are refused.
+        "timestamp": f"{datetime.now(SHANGHAI):%Y-%m-%d %H:%M:%S}",
+        "format": "json",
+        "v": "2.0",
+        "sign_method": account.sign_method,
+    }
+    return PATH, form | {"sign": sign(form, account.app_secret, account.sign_method)}
 
 
 def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
@@ -333,6 +357,54 @@ def read_answer(http_status: int, body: Json) -> Json:
     return body
 
 
+def authorisation_page(account: Account) -> str:
+    """Where the seller lets the app in again, once the address registered for it is put in."""
+    query = {"response_type": "code", "client_id": account.app_key, "state": account.conn_id}
+    return f"{AUTHORISE}?{urlencode(query)}&redirect_uri=REGISTERED_ADDRESS"
+
+
+def refresh_request(account: Account, refresh_token: str) -> tuple[str, Mapping[str, str]]:
+    """
+    The call that renews a session; it needs none itself.
+
+    Source: the API page of ``taobao.top.auth.token.refresh``, which says that the platform renews
+    the sessions of apps of its service market alone; those of a shop's own app have a fixed end.
+    """
+    return signed(account, REFRESH, {"refresh_token": refresh_token})
+
+
+def read_refresh(http_status: int, body: Json, now: datetime) -> TokenPair:
+    """
+    The pair in the answer, which holds it as JSON within a text.
+
+    :param now: aware; lives count from then.
+    :raises TokenError: the platform does not renew this session.
+    :raises PlatformError: of the kind that says what to do.
+    """
+    try:
+        answer = read_answer(http_status, body)
+    except (RejectedError, PlatformBugError) as refusal:
+        raise TokenError(
+            f"the session cannot be renewed ({refusal.args[0]})",
+            code=refusal.code,
+            request_id=refusal.request_id,
+        ) from None
+    try:
+        told = answer["token_result"]
+        told = json.loads(told) if isinstance(told, str) else told
+        return TokenPair(
+            str(told["access_token"]),
+            str(told.get("refresh_token") or "") or None,
+            expires_at=_after(now, told.get("expires_in")),
+            refresh_expires_at=_after(now, told.get("re_expires_in")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise RetryableError("an answer without a session") from None
+
+
+OAUTH = OAuth(REFRESH, authorisation_page, refresh_request, read_refresh)
+
+
 def read_traces(body: Json) -> list[ParcelTrace]:
     """
     The parcels and events of an answer that ``fetch_traces`` returned.
@@ -371,24 +443,6 @@ def read_time(value: Any) -> datetime:
         raise ReplyError(f"not a time of TOP: {value!r}") from error
 
 
-def _signed(account: Account, api: str, params: Mapping[str, str]) -> Request:
-    def request(access_token: str) -> tuple[str, Mapping[str, str]]:
-        form = {
-            **params,
-            "method": api,
-            "app_key": account.app_key,
-            "session": access_token,
-            # Real time whatever the pipeline's clock says: ten minutes off are refused.
-            "timestamp": f"{datetime.now(SHANGHAI):%Y-%m-%d %H:%M:%S}",
-            "format": "json",
-            "v": "2.0",
-            "sign_method": account.sign_method,
-        }
-        return PATH, form | {"sign": sign(form, account.app_secret, account.sign_method)}
-
-    return request
-
-
 def _ask(
     gateway: Gateway, api: str, *, with_session: bool = True, need_permission: bool = True
 ) -> str:
@@ -409,8 +463,11 @@ def _ask(
                 raise
             return {}
 
-    request = _signed(gateway.account, api, NO_ORDER)
-    gateway.call(api, request if with_session else lambda _: request(""), read)
+    def request(access_token: str) -> tuple[str, Mapping[str, str]]:
+        session = {"session": access_token} if with_session else {}
+        return signed(gateway.account, api, NO_ORDER | session)
+
+    gateway.call(api, request, read)
     return ""
 
 
@@ -465,6 +522,12 @@ def _split(row: Json) -> dict[str, str]:
     if isinstance(lines, list):
         lines = ",".join(str(line) for line in lines)
     return {"is_split": "1", "sub_tid": str(lines)} if lines else {}
+
+
+def _after(now: datetime, seconds: Any) -> datetime | None:
+    """The end of a life in seconds; 0 says that there is none to speak of."""
+    life = _whole(seconds)
+    return now + timedelta(seconds=life) if life else None
 
 
 def _whole(value: Any) -> int:

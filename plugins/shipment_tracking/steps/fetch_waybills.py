@@ -3,12 +3,21 @@
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Engine
 
 from shipment_tracking import parcels, runs
 from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
-from shipment_tracking.lanes import LEASE, MIN_SPACING, Answer, Claim, Lane, work_through
+from shipment_tracking.lanes import (
+    LEASE,
+    MIN_SPACING,
+    Answer,
+    Claim,
+    Lane,
+    with_warnings,
+    work_through,
+)
 from shipment_tracking.models import Parcel, Run
 from shipment_tracking.platforms.client import PlatformClient
 from shipment_tracking.sql import statement
@@ -27,7 +36,7 @@ def run(
     budget: timedelta,
     clock: Callable[[], datetime],
     lease: timedelta = LEASE,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """
     Ask for the parcels of the account's orders that are due for it.
 
@@ -65,7 +74,7 @@ def run(
         raise
     finally:
         lane.count_usage(this_run, client)
-    return {"asked": tally.asked, "failed": tally.failed}
+    return with_warnings({"asked": tally.asked, "failed": tally.failed}, client)
 
 
 def share(budget: timedelta, *, polls_wait: int) -> timedelta:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -14,7 +15,15 @@ from shipment_tracking.errors import (
     PlatformError,
     RejectedError,
 )
-from shipment_tracking.lanes import LEASE, MIN_SPACING, Answer, Claim, Lane, work_through
+from shipment_tracking.lanes import (
+    LEASE,
+    MIN_SPACING,
+    Answer,
+    Claim,
+    Lane,
+    with_warnings,
+    work_through,
+)
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import Json, PlatformClient
 from shipment_tracking.sql import statement
@@ -32,7 +41,7 @@ def run(
     budget: timedelta,
     clock: Callable[[], datetime],
     lease: timedelta = LEASE,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """
     Poll every due order of the account once.
 
@@ -72,12 +81,13 @@ def run(
         lane.count_usage(this_run, client)
     left_over = lane.count_left_over(this_run, now)
     _raise_if_alike(warehouse, account)
-    return {
+    counts = {
         "polled": tally.asked,
         "failed": tally.failed,
         "replies": replies,
         "left_over": left_over,
     }
+    return with_warnings(counts, client)
 
 
 def _raise_if_alike(warehouse: Engine, account: str) -> None:

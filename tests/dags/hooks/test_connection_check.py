@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 
+from sandbox.airflow_home import postgres_connection
 from sandbox.clock import Clock
 from sandbox.server import Sandbox
 from sandbox.world import World
@@ -69,6 +70,8 @@ def test_a_connection_in_airflows_database_is_checked_step_by_step(stored: str) 
     checked = run_check(stored)
 
     assert checked.stdout.splitlines() == [
+        "renewed access token: not checked: the warehouse is out of reach, the connection's own"
+        " token is used",
         "gateway, app key, app secret: ok",
         "access token: ok",
         "permission for alibaba.trade.getLogisticsInfos.buyerView: ok",
@@ -89,7 +92,7 @@ def test_a_connection_of_the_environment_that_does_not_work_ends_the_command_wit
     checked = run_check(ACCOUNT)
 
     (*steps, verdict) = checked.stdout.splitlines()
-    assert [step.rpartition(": ")[2] for step in steps[1:]] == ["not checked"] * 4
+    assert [step.rpartition(": ")[2] for step in steps[2:]] == ["not checked"] * 4
     assert verdict.startswith("connection platform_1688 does not work: currentTime: the signature")
     assert checked.returncode == 1
     assert "HIDDEN" not in checked.stdout + checked.stderr
@@ -128,3 +131,24 @@ def test_airflow_tests_a_connection_that_is_not_stored_yet(sandbox: Sandbox) -> 
     assert "authorise the account again" in told
     assert "HIDDEN" not in told
     assert tested(login="") == (False, "login (app key) is missing")
+
+
+def test_a_token_that_was_renewed_is_the_one_that_is_checked(
+    sandbox: Sandbox,
+    airflow_database: URL,
+    warehouse: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+
+    monkeypatch.setenv("SHIPMENT_TRACKING_CLOCK_URL", sandbox.clock_url)
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688", json.dumps(sandbox.connection(ACCOUNT)))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DB", json.dumps(postgres_connection(warehouse.url)))
+    sandbox.expire_token(ACCOUNT)
+
+    assert PlatformHook(ACCOUNT).test_connection() == (True, "works")
+
+    sandbox.clear_calls()
+
+    assert PlatformHook(ACCOUNT).test_connection() == (True, "works")
+    assert "401" not in {call.outcome for call in sandbox.calls}

@@ -226,3 +226,27 @@ def test_the_form_offers_what_the_hook_takes() -> None:
     assert offered["platform"] == [name for platforms in PLATFORMS.values() for name in platforms]
     assert offered["dialect"] == list(PLATFORMS)
     assert offered["sign_method"] == list(SIGN_METHODS)
+
+
+@pytest.mark.parametrize("key", ["", "{FERNET_KEY}"])
+def test_without_a_fernet_key_no_token_is_stored(
+    connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    from shipment_tracking.hooks.platform_hook import token_cipher
+
+    # What a task sees where nobody set a key is the placeholder of Airflow's default.
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", key)
+
+    assert token_cipher() is None
+
+
+def test_tokens_are_stored_under_airflows_key(connect: Callable[..., None]) -> None:
+    from shipment_tracking.hooks.platform_hook import token_cipher
+
+    cipher = token_cipher()
+    assert cipher is not None
+    secret = cipher.encrypt(b"token")
+
+    assert b"token" not in secret
+    assert cipher.decrypt(secret) == b"token"
+    assert cipher.decrypt(b"written under another key") is None

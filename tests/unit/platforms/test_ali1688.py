@@ -14,6 +14,7 @@ from shipment_tracking.errors import (
     RejectedError,
     ReplyError,
     RetryableError,
+    TokenError,
     UnmappedError,
 )
 from shipment_tracking.models import ParcelTrace
@@ -34,7 +35,7 @@ TREATED_AS: dict[str, type[Exception]] = {
     "permanent_config": AuthError,
     "permanent_request": PlatformBugError,
     "permanent": RejectedError,
-    "refresh_token": AuthError,
+    "refresh_token": TokenError,
     "retry_backoff": QuotaError,
 }
 # Where the recorded expectation is coarser than the design.
@@ -194,7 +195,8 @@ def test_the_code_decides_whatever_the_http_status_is(status, client, talker):
 @pytest.mark.parametrize(
     ("codes", "kind"),
     [
-        ("401 gw.APIACLDecline", AuthError),
+        ("401", TokenError),
+        ("gw.APIACLDecline", AuthError),
         ("gw.SignatureInvalid gw.SignatureMissing", AuthError),
         ("gw.AppKeyNotFound gw.AppKeyMissing", AuthError),
         ("gw.APIUnsupported gw.ParamMissing", PlatformBugError),

@@ -16,6 +16,7 @@ from shipment_tracking.errors import (
     QuotaError,
     RejectedError,
     RetryableError,
+    TokenError,
 )
 from shipment_tracking.models import Parcel, ParcelTrace
 from shipment_tracking.platforms import ali1688, taobao
@@ -29,8 +30,8 @@ ORDER = "2938624554509662977"
 
 TREATED_AS: dict[str, type[PlatformError]] = {
     "permanent_config": AuthError,
-    "reauthorize": AuthError,
-    "refresh_token": AuthError,
+    "reauthorize": TokenError,
+    "refresh_token": TokenError,
     "permanent_request": PlatformBugError,
     "clock_skew": PlatformBugError,
     "permanent": RejectedError,
@@ -45,6 +46,8 @@ DESIGN_DECIDES: dict[str, dict[str, Any]] = {
     "1688_err_qos_limit": {"treat_as": QuotaError},
     # Nothing in the connection can be wrong about a name that stands in the code.
     "1688_err_api_unsupported": {"treat_as": PlatformBugError},
+    # A new session is what helps, as when it ended.
+    "top_err_26_missing_session": {"treat_as": TokenError},
     # They are about the one order that was asked for; the others go on.
     "1688_trace_err_nopermission": {"treat_as": RejectedError},
     "top_err_41_invalid_args": {"treat_as": RejectedError},
@@ -159,6 +162,19 @@ def read_platform_time(client: Any, body: Any) -> Found:
     return {}
 
 
+def read_pair(client: Any, body: Any) -> Found:
+    if "error" in body:
+        with pytest.raises(TokenError):
+            ali1688.read_refresh(400, body, datetime.now(UTC))
+    else:
+        pair = ali1688.read_refresh(200, body, datetime.now(UTC))
+        assert (pair.access_token, pair.refresh_token) == (
+            body["access_token"],
+            body.get("refresh_token"),
+        )
+    return {}
+
+
 def read_action(client: Any, body: Any) -> Found:
     content = json.loads(body["content"])
     step = {
@@ -188,6 +204,7 @@ READERS: dict[str, Callable[[Any, Any], Found]] = {
     "1688_trace_": read_trace,
     "1688_logistics_infos_": read_parcels,
     "1688_order_detail_": read_order,
+    "1688_oauth_": read_pair,
     "1688_system_current_time": read_platform_time,
     "top_err_": read_error,
     "top_trace_search_split_error": lambda client, body: error_of(

@@ -20,6 +20,7 @@ from shipment_tracking.errors import (
     RejectedError,
     ReplyError,
     RetryableError,
+    TokenError,
     UnmappedError,
 )
 from shipment_tracking.platforms.taobao import (
@@ -46,12 +47,16 @@ TREATED_AS: dict[str, type[PlatformError]] = {
     "retry_after": QuotaError,
     "stop_until": QuotaError,
     "permanent_config": AuthError,
-    "reauthorize": AuthError,
+    "reauthorize": TokenError,
     "permanent_request": PlatformBugError,
     "clock_skew": PlatformBugError,
 }
 # They are about the one order that was asked for; the others go on.
-DESIGN_DECIDES = {"top_err_50_isv": RejectedError, "top_err_41_invalid_args": RejectedError}
+DESIGN_DECIDES = {
+    "top_err_50_isv": RejectedError,
+    "top_err_41_invalid_args": RejectedError,
+    "top_err_26_missing_session": TokenError,
+}
 NO_PACKAGE = {"error_response": {"code": 11, "sub_code": "isv.permission-api-package-limit"}}
 
 
@@ -187,9 +192,10 @@ def test_a_code_of_no_recorded_reply(refusal, kind):
         ("530 15 50", "isp.system-busy", RetryableError),
         ("15 50", "isp.call-limited", RetryableError),
         ("15 50", "isv.logistics-offline-service-error:B04", RejectedError),
-        ("24 25 26 28 29", "", AuthError),
-        ("27", "session-expired", AuthError),
-        ("27", "invalid-sessionkey", AuthError),
+        ("24 25 28 29", "", AuthError),
+        ("26", "", TokenError),
+        ("27", "session-expired", TokenError),
+        ("27", "invalid-sessionkey", TokenError),
         ("30 31 21 22 23 32 33 34 40 42 43", "", PlatformBugError),
         ("41", "", RejectedError),
         ("11 12 13 53", "", AuthError),
@@ -205,7 +211,7 @@ def test_every_documented_code_has_its_consequence(codes, sub_code, kind):
 def test_a_clock_that_is_wrong_and_a_session_that_ended_say_what_to_do():
     with pytest.raises(PlatformBugError, match="correct this machine's time"):
         read_answer(200, recorded("top_err_31_invalid_timestamp")["body"])
-    with pytest.raises(AuthError, match="authorise the account again"):
+    with pytest.raises(TokenError, match="session is missing, expired or revoked"):
         read_answer(200, recorded("top_err_27_session_expired")["body"])
 
 

@@ -45,6 +45,9 @@ class Platform:
         self.details.append(order_id)
         return self.unshipped
 
+    def warnings(self) -> list[str]:
+        return []
+
     def drain_usage(self) -> list[ApiUsage]:
         return []
 

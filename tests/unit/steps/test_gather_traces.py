@@ -60,6 +60,9 @@ class Platform:
             raise answer
         return dict(answer)
 
+    def warnings(self) -> list[str]:
+        return []
+
     def drain_usage(self) -> list[ApiUsage]:
         return [ApiUsage("traces", "ok", 1, 0.1)]
 

@@ -1,0 +1,3 @@
+-- The account is let in again.
+delete from tracking.circuit
+where account = :account

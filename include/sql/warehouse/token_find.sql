@@ -1,0 +1,10 @@
+-- The newest pair that followed the connection's own, encrypted.
+select
+    account,
+    secret,
+    expires_at,
+    refresh_expires_at
+from tracking.token
+where
+    pair = :key
+    and secret is not null

@@ -1,0 +1,286 @@
+"""
+Access tokens: the one a call is made with, and the next one before that ends.
+
+A platform gives pairs: an access token for hours, a refresh token for months that buys the next
+one. Whoever finds an access token ending leases the pair's row, asks the platform once, and stores
+the new pair encrypted before anybody uses it; all others wait for that. The row belongs to the pair
+in the connection, so a pair that an operator puts there begins a row of its own, and wins.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+from sqlalchemy import Engine
+
+from shipment_tracking.errors import AuthError, RetryableError, TokenError
+from shipment_tracking.platforms.refusals import SHANGHAI
+from shipment_tracking.sql import statement
+
+if TYPE_CHECKING:
+    from shipment_tracking.platforms.client import Account, Json
+
+log = logging.getLogger(__name__)
+
+RENEW_BEFORE = timedelta(minutes=30)
+"""An access token with less life than that is replaced: a lane works for 22 minutes."""
+WARN_BEFORE = timedelta(days=7)
+"""How long before the end of a refresh token its account's runs say so."""
+LEASE = timedelta(minutes=2)
+PATIENCE = timedelta(minutes=3)
+"""How long to wait for somebody else who renews; longer than the lease of one who died."""
+LOOK_AGAIN = 0.2  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What an account is let in with; aware times, as far as they are known."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+
+    def ends_before(self, time: datetime) -> bool:
+        """Whether the access token is known to end before a time."""
+        return self.expires_at is not None and self.expires_at < time
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """
+    How a dialect renews a pair.
+
+    :param api: name for the meter and for messages.
+    :param page: where a person authorises the account anew.
+    :param request: path and form of the call, from the account and its refresh token.
+    :param read: the new pair from status, body and the present; what the answer leaves out is None.
+    """
+
+    api: str
+    page: Callable[["Account"], str]
+    request: Callable[["Account", str], tuple[str, Mapping[str, str]]]
+    read: Callable[[int, "Json", datetime], TokenPair]
+
+
+Ask = Callable[[OAuth, str], TokenPair]
+
+
+class Cipher(Protocol):
+    """What makes a stored pair unreadable to others."""
+
+    def encrypt(self, plain: bytes) -> bytes:
+        """The text under the key."""
+
+    def decrypt(self, secret: bytes) -> bytes | None:
+        """The text again; ``None`` when the key was changed since."""
+
+
+class TokenStore:
+    """
+    Renewed pairs, kept in the warehouse for everybody who uses the same connection's pair.
+
+    :param engine: the warehouse.
+    """
+
+    def __init__(self, engine: Engine, cipher: Cipher, *, lease: timedelta = LEASE) -> None:
+        self._engine = engine
+        self._cipher = cipher
+        self._lease = lease
+        self._owner = str(uuid4())
+
+    def find(self, key: str) -> TokenPair | None:
+        """The newest pair of a key, if one was stored and can be read."""
+        row = self._execute("token_find", key=key)
+        return self._read(row) if row else None
+
+    def lease(self, key: str, account: str) -> bool:
+        """Whether the right to renew the pair is ours for now."""
+        return (
+            self._execute(
+                "token_lease", key=key, account=account, owner=self._owner, lease=self._lease
+            )
+            is not None
+        )
+
+    def store(self, key: str, pair: TokenPair) -> None:
+        """Keep a pair that was just renewed, and give the right to renew back."""
+        tokens = json.dumps([pair.access_token, pair.refresh_token]).encode()
+        self._execute(
+            "token_store",
+            key=key,
+            secret=self._cipher.encrypt(tokens),
+            expires_at=pair.expires_at,
+            refresh_expires_at=pair.refresh_expires_at,
+        )
+
+    def release(self, key: str) -> None:
+        """Give the right to renew back."""
+        self._execute("token_release", key=key, owner=self._owner)
+
+    def _read(self, row: Any) -> TokenPair | None:
+        plain = self._cipher.decrypt(bytes(row.secret))
+        if plain is None:
+            log.warning(
+                "the stored tokens of %s cannot be read, as the Fernet key was changed: the "
+                "connection's own are used",
+                row.account,
+            )
+            return None
+        access_token, refresh_token = json.loads(plain)
+        return TokenPair(access_token, refresh_token, row.expires_at, row.refresh_expires_at)
+
+    def _execute(self, name: str, **binds: object) -> Any:
+        with self._engine.begin() as connection:
+            result = connection.execute(statement(f"warehouse/{name}"), binds)
+            return result.one_or_none() if result.returns_rows else None
+
+
+class Tokens:
+    """
+    The pair of one account; safe to use from many threads.
+
+    :param oauth: how its dialect renews a pair; ``None`` if it cannot.
+    :param store: where renewed pairs are kept; without one none is renewed.
+    """
+
+    def __init__(
+        self,
+        account: "Account",
+        oauth: OAuth | None = None,
+        store: TokenStore | None = None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._account = account
+        self._oauth = oauth
+        self._store = store if oauth and account.refresh_token else None
+        self._clock = clock
+        self._sleep = sleep
+        self._key = _key(account)
+        self._pair: TokenPair | None = None
+        self._refusal: AuthError | None = None
+        self._lock = threading.Lock()
+
+    def access_token(self, ask: Ask) -> str:
+        """
+        The token to make a call with; the next one, if it is about to end.
+
+        :param ask: asks the platform for the pair that follows a refresh token.
+        """
+        with self._lock:
+            pair = self._present()
+            if pair.ends_before(self._clock() + RENEW_BEFORE) and not self._refusal:
+                try:
+                    self._renew(pair, ask, patience=timedelta(0))
+                except (AuthError, RetryableError) as error:
+                    # It is good for a while yet; when it no longer is, the platform will say so.
+                    log.warning("%s: its access token ends soon: %s", self._account.conn_id, error)
+            return self._present().access_token
+
+    def after_refusal(self, refused: str, error: TokenError, ask: Ask) -> str:
+        """
+        The token to make a call with that was refused with another one.
+
+        :param error: the platform's refusal.
+        :raises AuthError: only a person can help; the text holds the page to authorise on.
+        :raises RetryableError: somebody else has been renewing it for too long.
+        """
+        with self._lock:
+            if self._present().access_token == refused:
+                try:
+                    self._renew(self._present(), ask, patience=PATIENCE)
+                except AuthError as further:
+                    raise self._for_a_person(further) from None
+            if self._present().access_token == refused:
+                raise self._for_a_person(error)
+            return self._present().access_token
+
+    def now(self) -> datetime:
+        """The present, aware, that lives of tokens count from."""
+        return self._clock()
+
+    def warnings(self) -> list[str]:
+        """What a person should do before a call fails; one line each."""
+        end = self._pair.refresh_expires_at if self._pair else None
+        if end is None or end > self._clock() + WARN_BEFORE or self._oauth is None:
+            return []
+        return [
+            f"the refresh token of {self._account.conn_id} ends on {end.astimezone(SHANGHAI):%F}: "
+            f"authorise the account again at {self._oauth.page(self._account)} before then"
+        ]
+
+    def _present(self) -> TokenPair:
+        if self._pair is None:
+            stored = self._store.find(self._key) if self._store else None
+            given = TokenPair(self._account.access_token, self._account.refresh_token)
+            self._pair = stored or given
+        return self._pair
+
+    def _renew(self, pair: TokenPair, ask: Ask, *, patience: timedelta) -> None:
+        """Take the pair that follows: from the store if somebody was faster, else by asking."""
+        if self._refusal:
+            raise self._refusal
+        if self._store is None or self._oauth is None or pair.refresh_token is None:
+            return
+        give_up_at = time.monotonic() + patience.total_seconds()
+        while not self._store.lease(self._key, self._account.conn_id):
+            if self._is_renewed(pair):
+                return
+            if time.monotonic() >= give_up_at:
+                raise RetryableError("another process is renewing the access token")
+            self._sleep(LOOK_AGAIN)
+        try:
+            if not self._is_renewed(pair):
+                fresh = ask(self._oauth, pair.refresh_token)
+                # A renewal may leave the refresh token out: the old one then stays good.
+                fresh = replace(
+                    fresh,
+                    refresh_token=fresh.refresh_token or pair.refresh_token,
+                    refresh_expires_at=fresh.refresh_expires_at or pair.refresh_expires_at,
+                )
+                self._store.store(self._key, fresh)
+                self._pair = fresh
+        except AuthError as refusal:
+            self._refusal = refusal
+            raise
+        finally:
+            self._store.release(self._key)
+
+    def _is_renewed(self, pair: TokenPair) -> bool:
+        """Whether somebody else stored another pair since; it is ours then too."""
+        stored = self._store.find(self._key) if self._store else None
+        if stored is None or stored.access_token == pair.access_token:
+            return False
+        self._pair = stored
+        return True
+
+    def _for_a_person(self, error: AuthError) -> AuthError:
+        """The error anew, with what a person has to do about it."""
+        said = {"code": error.code, "request_id": error.request_id}
+        if not isinstance(error, TokenError):
+            return AuthError(error.args[0], **said)
+        page = f" at {self._oauth.page(self._account)}" if self._oauth else ""
+        told = (
+            f"{error.args[0]}: authorise the account again{page} and put the new token into the "
+            "connection (field Access token, extra access_token)"
+        )
+        if self._oauth and self._account.refresh_token:
+            told += ", with its refresh token"
+        if self._oauth and self._account.refresh_token and not self._store:
+            told += "; it was not renewed, as AIRFLOW__CORE__FERNET_KEY is empty here"
+        return TokenError(told, **said)
+
+
+def _key(account: "Account") -> str:
+    """Names the connection's pair without telling it."""
+    parts = (account.gateway, account.app_key, account.access_token, account.refresh_token)
+    return blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
