@@ -5,7 +5,5 @@ on conflict (pair) do update
     set
         lease_owner = excluded.lease_owner,
         lease_until = excluded.lease_until
-    where
-        token.lease_until is null
-        or token.lease_until < clock_timestamp()
+    where coalesce(token.lease_until, '-infinity') < clock_timestamp()
 returning pair

@@ -115,6 +115,7 @@ def test_a_wrong_key_or_secret_is_told_before_the_token_is_looked_at(
     found = findings(account, **changes)
 
     assert remedy in failure(found)
+    assert account not in failure(found)
     assert states(found) == [False, None, None, None, None]
     assert str(found[1]) == "access token: not checked"
     assert len(sandbox.calls) == 1
@@ -149,6 +150,15 @@ def test_an_api_that_the_app_may_not_use_is_named_and_the_others_are_asked(
     assert f"{api}: the app may not use this API: ask for its permission" in failure(found)
     assert states(found[:2]) == [True, True]
     assert [finding.about for finding in found if not finding.works] == [f"permission for {api}"]
+
+
+@pytest.mark.parametrize(("account", "token"), [(PURCHASES, "access_token"), (SHOP, "session")])
+def test_the_first_question_is_asked_without_a_token(account, token, findings, talker):
+    talker.says(b"no", 404, "text/plain")
+
+    findings(account, gateway=talker.url)
+
+    assert not [form for _, form in talker.asked if token in form]
 
 
 def test_every_missing_permission_is_told_at_once(findings, deny):
