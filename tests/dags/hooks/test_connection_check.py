@@ -94,6 +94,7 @@ def test_a_connection_of_the_environment_that_does_not_work_ends_the_command_wit
     (*steps, verdict) = checked.stdout.splitlines()
     assert [step.rpartition(": ")[2] for step in steps[2:]] == ["not checked"] * 4
     assert verdict.startswith("connection platform_1688 does not work: currentTime: the signature")
+    assert verdict.endswith("the warehouse is out of reach, the connection's own token is used")
     assert checked.returncode == 1
     assert "HIDDEN" not in checked.stdout + checked.stderr
 
