@@ -1,11 +1,12 @@
 """The demo's accounts and apps: invented keys and tokens, good for the sandbox only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.world import platform_of
 
+ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_taobao", "platform_tmall")
 DEFAULT_QPS = 5.0
 
 
@@ -53,18 +54,10 @@ def _account(name: str) -> Account:
     return Account(name, f"sandbox-access-{suffix}", f"sandbox-refresh-{suffix}")
 
 
-def default_apps(qps: float | None = DEFAULT_QPS) -> tuple[App, ...]:
-    """Three accounts: the first two share an app key and so its quota."""
-    shared = (_account("platform_1688"), _account("platform_1688_east"))
-    return (
-        App("1688100001", "sandbox-secret-1", shared, qps),
-        App("1688100002", "sandbox-secret-2", (_account("platform_1688_south"),), qps),
-    )
-
-
-def apps_for(accounts: Sequence[str], qps: float | None = DEFAULT_QPS) -> tuple[App, ...]:
-    """Apps for accounts of any names: of each protocol the first two share one."""
+def apps_for(accounts: Iterable[str], qps: float | None = DEFAULT_QPS) -> tuple[App, ...]:
+    """Apps for accounts of any names: of each protocol the first two share one, and its quota."""
     apps: list[App] = []
+    accounts = list(accounts)
     for dialect in ("param2", "top"):
         names = [name for name in accounts if _dialect(name) == dialect]
         for group in filter(None, [names[:2], *([name] for name in names[2:])]):
@@ -82,14 +75,14 @@ def apps_for(accounts: Sequence[str], qps: float | None = DEFAULT_QPS) -> tuple[
 
 
 def connection(
-    account: str, base_url: str, apps: Sequence[App] | None = None, *, qps: float | None = None
+    account: str, base_url: str, apps: Iterable[App], *, qps: float | None = None
 ) -> dict[str, Any]:
     """
     The Airflow connection of an account, as JSON.
 
     :param qps: what the connection promises; the app's own limit when left out.
     """
-    for app in apps or default_apps():
+    for app in apps:
         for each in app.accounts:
             if each.name == account:
                 return {

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server: the platform on loopback, and `/control/` for other processes."""
+"""The sandbox's HTTP server: the platforms on loopback, and `/control/` for other processes."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
 from sandbox.clock import Clock
-from sandbox.defaults import App, connection, default_apps
+from sandbox.defaults import App, apps_for, connection
 from sandbox.faults import ANSWER_FAULTS, Fault, Faults, Latency
 from sandbox.platform_1688 import (
     INFOS,
@@ -53,7 +53,12 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call the platform got; `arrived` is monotonic seconds, `at` the world's time."""
+    """
+    One call the platform got.
+
+    :param arrived: monotonic seconds; `at` is the world's time.
+    :param lines: ids of the order lines that it asks for; empty is all.
+    """
 
     arrived: float
     at: datetime
@@ -61,6 +66,7 @@ class Call:
     account: str
     api: str
     order_id: str
+    lines: str
     outcome: str
 
 
@@ -80,7 +86,7 @@ class Sandbox:
     """
     The stand-in platforms: `with Sandbox(world, clock) as sandbox: sandbox.url`.
 
-    :param apps: app keys and their accounts; the demo's when left out.
+    :param apps: app keys and their accounts; those of the world's accounts when left out.
     :param latency: how long answers take; more by `faults`.
     :param token_hours: life of an access token on the sandbox's clock; None lives for ever.
     :param qos_status: HTTP status of 1688's quota error, 400 or 200.
@@ -102,7 +108,7 @@ class Sandbox:
     ) -> None:
         self.world = world
         self.clock = clock
-        self.apps = tuple(apps or default_apps())
+        self.apps = tuple(apps or apps_for(world.accounts))
         self.faults = faults or Faults(world.seed)
         if latency:
             self.faults.latency = latency
@@ -271,6 +277,7 @@ class Sandbox:
                     answer.account,
                     answer.api,
                     answer.order_id,
+                    answer.lines,
                     answer.outcome,
                 )
             )

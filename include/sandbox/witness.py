@@ -154,6 +154,11 @@ def stall_differences(engine: Engine, world: World, at: datetime) -> list[Differ
     ]
 
 
+def is_signed(true: OrderTruth, at: datetime) -> bool:
+    """Whether an order counts as signed as of ``at``: by proof, or by its texts for a day."""
+    return true.signed or _signed_by_text(true, at)
+
+
 def leaks(engine: Engine, world: World) -> list[str]:
     """Phone numbers and names of the world's people that stand in the warehouse."""
     stored = text(
@@ -169,10 +174,10 @@ def leaks(engine: Engine, world: World) -> list[str]:
 def _differences(found: Warehouse, world: World, at: datetime) -> Iterator[Difference]:
     truth = world.truth(at)
     for key in sorted(_tracked(world, at) & truth.keys()):
-        yield from _order_differences(found, key, truth[key])
+        yield from _order_differences(found, key, truth[key], at)
     for key, erp_rows in found.orders.items():
         true = truth.get(key)
-        if true is None or not (true.signed or _signed_by_text(true, at)):
+        if true is None or not is_signed(true, at):
             for row in erp_rows:
                 if row.signed_at is not None:
                     yield Difference("order wrongly signed", "/".join(key), None, row.signed_at)
@@ -191,7 +196,7 @@ def _erp_differences(
             yield Difference("ERP row missing", row.order_no, row.state(as_of)[0], None)
             continue
         true = truth.get((row.account, row.order_id))
-        if row.state(as_of)[0] == "SHIPPED" and true is not None and true.signed:
+        if row.state(as_of)[0] == "SHIPPED" and true and is_signed(true, at):
             yield from _sign_differences(found, true)
         elif found.status != row.state(as_of)[0] and not _may_be_signed(row, true, at):
             yield Difference("ERP status", row.order_no, row.state(as_of)[0], found.status)
@@ -233,7 +238,7 @@ def _standing(world: World, at: datetime) -> Iterator[tuple[_ParcelKey, str]]:
     tracked = _tracked(world, at)
     shipped = {(order.account, order.order_id): order.shipped_at for order in world.orders()}
     for key, true in world.truth(at).items():
-        if key not in tracked or true.signed or _signed_by_text(true, at):
+        if key not in tracked or is_signed(true, at):
             continue
         for parcel in true.parcels:
             times = [event.occurred_at for event in parcel.events if event.occurred_at < FUTURE]
@@ -260,13 +265,10 @@ def _may_be_signed(row: ErpRow, true: OrderTruth | None, at: datetime) -> bool:
 
 
 def _sign_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]:
-    last = max(
-        (parcel for parcel in true.parcels if parcel.signed_at),
-        key=lambda parcel: (parcel.signed_at, parcel.consignment_id),
-    )
+    last = _last_sign(true)
     for what, expected, actual in (
         ("ERP status", "SIGNED", found.status),
-        ("ERP sign time", _local(true.signed_at), found.signed_at),
+        ("ERP sign time", _local(last.signed_at), found.signed_at),
         ("ERP sign kind", last.sign_kind or None, found.sign_kind),
     ):
         if expected != actual:
@@ -301,23 +303,37 @@ def _local(at: datetime | None) -> datetime | None:
     return at.astimezone(SHANGHAI).replace(tzinfo=None) if at else None
 
 
-def _signed_by_text(true: OrderTruth, at: datetime) -> bool:
-    """Whether the texts said signed for a day without the platform's word: that counts too."""
-    live = [parcel for parcel in true.parcels if parcel.status != "cancelled"]
-    return not true.has_unshipped_lines and all(
-        parcel.signed_at is not None and at - parcel.signed_at >= timedelta(hours=24)
-        for parcel in live
+def _last_sign(true: OrderTruth) -> ParcelTruth:
+    """The parcel of a signed order that was signed last."""
+    return max(
+        (parcel for parcel in true.parcels if parcel.signed_at),
+        key=lambda parcel: (parcel.signed_at, parcel.consignment_id),
     )
 
 
-def _order_differences(found: Warehouse, key: _OrderKey, true: OrderTruth) -> Iterator[Difference]:
+def _signed_by_text(true: OrderTruth, at: datetime) -> bool:
+    """Whether the texts said signed for a day without the platform's word: that counts too."""
+    live = [parcel for parcel in true.parcels if parcel.status != "cancelled"]
+    return (
+        bool(live)
+        and not true.has_unshipped_lines
+        and all(
+            parcel.signed_at is not None and at - parcel.signed_at >= timedelta(hours=24)
+            for parcel in live
+        )
+    )
+
+
+def _order_differences(
+    found: Warehouse, key: _OrderKey, true: OrderTruth, at: datetime
+) -> Iterator[Difference]:
     where = "/".join(key)
     if key not in found.orders:
         yield Difference("order missing", where, "tracked", None)
         return
     for row in found.orders[key]:
-        if true.signed and row.signed_at != true.signed_at:
-            yield Difference("order's sign", where, true.signed_at, row.signed_at)
+        if is_signed(true, at) and row.signed_at != (signed_at := _last_sign(true).signed_at):
+            yield Difference("order's sign", where, signed_at, row.signed_at)
         live = sum(parcel.status != "cancelled" for parcel in true.parcels)
         if row.parcels != live:
             yield Difference("order's parcels", where, live, row.parcels)

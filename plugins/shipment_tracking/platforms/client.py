@@ -144,6 +144,10 @@ class Gateway:
         self._session = requests.Session()
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=THREADS, max_retries=0)
         self._session.mount(account.gateway, adapter)
+        # Proxies and certificates of the environment, read once and not at every call.
+        found = self._session.merge_environment_settings(account.gateway, {}, None, None, None)
+        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
+        self._session.trust_env = False
         self._retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=_Wait(),

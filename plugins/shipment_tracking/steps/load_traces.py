@@ -314,7 +314,7 @@ def _find(
     sign_seen_at = (shipment.sign_seen_at or now) if signed else None
     confirmed = signed and (
         _is_confirmed(verdict, word, shipment.traces_seen_at)
-        or (sign_seen_at is not None and sign_seen_at <= now - CONFIRM_WITHIN)
+        or _stood(sign_seen_at, shipment.polled_at)
     )
     confirmed_at = (shipment.sign_confirmed_at or now) if confirmed else None
     settled_sign = signed and shipment.sign_confirmed_at is not None
@@ -372,6 +372,11 @@ def _is_confirmed(
     if word is None or verdict.signed_at != word.since:
         return True
     return traces_seen_at is not None and traces_seen_at >= word.since
+
+
+def _stood(sign_seen_at: datetime | None, polled_at: datetime | None) -> bool:
+    """Whether a sign by its text was still there when it was asked for after its day."""
+    return bool(sign_seen_at and polled_at and polled_at >= sign_seen_at + CONFIRM_WITHIN)
 
 
 def _notice_state(

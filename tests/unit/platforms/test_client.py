@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from sandbox.clock import Clock
-from sandbox.defaults import default_apps
+from sandbox.defaults import apps_for
 from sandbox.platform_1688 import INFOS
 from sandbox.server import Sandbox
 from sandbox.world import World
@@ -47,7 +47,7 @@ def warehouse(quotas: Engine) -> Engine:
 def sandbox() -> Iterator[Sandbox]:
     world = World(3, START, {"platform_1688": 1}, stories={"signed_by_self": 1})
     clock = Clock.standing(START + timedelta(days=9))
-    with Sandbox(world, clock, default_apps(qps=None), token_hours=None) as running:
+    with Sandbox(world, clock, apps_for(world.accounts, qps=None), token_hours=None) as running:
         yield running
 
 

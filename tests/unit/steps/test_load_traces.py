@@ -461,6 +461,20 @@ def test_a_sign_that_is_withdrawn_is_told_and_the_order_is_open_again(
 # Signs
 
 
+@pytest.fixture
+def poll(warehouse):
+    """Every order is asked for, so many hours after noon, and answers nothing new."""
+
+    def ask(hours: float) -> None:
+        with warehouse.begin() as connection:
+            connection.execute(
+                text("update tracking.tracked_order set last_polled_at = :at"),
+                {"at": NOON + timedelta(hours=hours)},
+            )
+
+    return ask
+
+
 def test_a_sign_by_its_text_alone_shows_and_waits_for_the_platforms_word(
     track, lists, reply, load, notices, erp_row, select
 ):
@@ -495,16 +509,19 @@ def test_the_platforms_word_confirms_a_sign_and_lets_its_notice_go(
     assert notices() == [("signed", "pending", "signed", True)]
 
 
-@pytest.mark.parametrize(("hours", "counts"), [(23.9, False), (24, True)])
-def test_a_sign_by_its_text_counts_after_a_day_without_the_platforms_word(
-    hours, counts, track, lists, reply, load, notices, erp_row, select
+@pytest.mark.parametrize(
+    ("polled", "counts"), [(0, False), (23.9, False), (24, True)], ids=["never", "before", "after"]
+)
+def test_a_sign_by_its_text_counts_once_it_is_still_there_after_a_day(
+    polled, counts, track, lists, reply, load, poll, notices, erp_row, select
 ):
     order = track()
     lists(order, LP1="TRANSPORT", hours=-3)
     reply(order, parcel("LP1", (-1, SIGNED)))
     load()
+    poll(polled)
 
-    load(hours)
+    load(30)
 
     assert (erp_row().signed_at is not None) is counts
     assert notices() == [("signed", "pending", "signed", counts)]
@@ -512,10 +529,11 @@ def test_a_sign_by_its_text_counts_after_a_day_without_the_platforms_word(
 
 
 def test_a_sign_that_waited_its_day_is_not_judged_again_for_ever(
-    track, reply, load, warehouse, select
+    track, reply, load, poll, select
 ):
     reply(track(), parcel("LP1", (-1, SIGNED)))
     load()
+    poll(24)
     load(24)
     before = select("xmin from tracking.shipment")
 
