@@ -24,7 +24,7 @@ from shipment_tracking.platforms.client import THREADS, PlatformClient
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
-ACCOUNTS = {"platform_1688": 40, "platform_taobao": 35, "platform_tmall": 25}
+ACCOUNTS = {"platform_1688": 32, "platform_taobao": 28, "platform_tmall": 20}
 SHOPS = ("platform_taobao", "platform_tmall")
 BUDGET = timedelta(minutes=5)
 # An expired token stops its lane on purpose: a person must authorise the account again.
@@ -98,7 +98,8 @@ def test_all_orders_end_as_the_truth_though_three_calls_in_ten_fail(sandbox, run
         passes += 1
         failed += sum(numbers["failed"] for numbers in run_lanes().values())
         wrong = differences(warehouse, sandbox.world, sandbox.clock.now())
-        sandbox.clock.advance(minutes=30)
+        # A sign by text alone counts when a poll a day later still shows it.
+        sandbox.clock.advance(minutes=30 if passes == 1 else 24 * 60 + 30)
 
     assert wrong == []
     outcomes = Counter(call.outcome for call in sandbox.calls)

@@ -528,9 +528,7 @@ def test_a_sign_by_its_text_counts_once_it_is_still_there_after_a_day(
     assert select("sign_kind from analytics.shipments") == [("text",)]
 
 
-def test_a_sign_that_waited_its_day_is_not_judged_again_for_ever(
-    track, reply, load, poll, select
-):
+def test_a_sign_that_waited_its_day_is_not_judged_again_for_ever(track, reply, load, poll, select):
     reply(track(), parcel("LP1", (-1, SIGNED)))
     load()
     poll(24)
