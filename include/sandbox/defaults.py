@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.world import platform_of
+from sandbox.world import dialect_of, platform_of
 
 ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_taobao", "platform_tmall")
 DEFAULT_QPS = 5.0
@@ -42,11 +42,7 @@ class App:
     @property
     def dialect(self) -> str:
         """The protocol of its accounts' platform: one app has accounts of one protocol."""
-        return _dialect(self.accounts[0].name) if self.accounts else "param2"
-
-
-def _dialect(account: str) -> str:
-    return "param2" if platform_of(account) == "1688" else "top"
+        return dialect_of(self.accounts[0].name) if self.accounts else "param2"
 
 
 def _account(name: str) -> Account:
@@ -58,14 +54,13 @@ def apps_for(accounts: Iterable[str], qps: float | None = DEFAULT_QPS) -> tuple[
     """Apps for accounts of any names: of each protocol the first two share one, and its quota."""
     apps: list[App] = []
     accounts = list(accounts)
-    for dialect in ("param2", "top"):
-        names = [name for name in accounts if _dialect(name) == dialect]
+    for dialect, first_key in (("param2", 1688100000), ("top", 23100000), ("router", 57100000)):
+        names = [name for name in accounts if dialect_of(name) == dialect]
         for group in filter(None, [names[:2], *([name] for name in names[2:])]):
             number = len(apps) + 1
-            key = 1688100000 if dialect == "param2" else 23100000
             apps.append(
                 App(
-                    f"{key + number}",
+                    f"{first_key + number}",
                     f"sandbox-secret-{number}",
                     tuple(_account(name) for name in group),
                     qps,
@@ -85,6 +80,12 @@ def connection(
     for app in apps:
         for each in app.accounts:
             if each.name == account:
+                tokens = {
+                    "access_token": each.access_token,
+                    "refresh_token": each.refresh_token,
+                }
+                if app.dialect == "router" and platform_of(account) != "1688":
+                    tokens = {"access_token": ""}
                 return {
                     "conn_type": "ecommerce_platform",
                     "host": base_url,
@@ -93,9 +94,8 @@ def connection(
                     "extra": {
                         "platform": platform_of(account),
                         "dialect": app.dialect,
-                        "access_token": each.access_token,
-                        "refresh_token": each.refresh_token,
                         "qps": qps or app.qps or 1000,
+                        **tokens,
                     },
                 }
     raise KeyError(f"no such account in the sandbox: {account}")

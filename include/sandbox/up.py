@@ -74,6 +74,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--orders", type=int, default=120, help="orders of each account (default: %(default)s)"
     )
 
+    parser.add_argument(
+        "--qps",
+        type=float,
+        default=QPS,
+        help="calls of one app key in any second; 0 is no limit (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--shipping-hours",
+        type=float,
+        default=SHIPPING_HOURS,
+        help="two thirds of the orders ship in so many hours from now (default: %(default)s)",
+    )
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Start everything unless it runs; returns 0 when the UI can be used."""
@@ -163,9 +176,9 @@ def _start_platform(programs: Programs, arguments: argparse.Namespace) -> str:
     port = free_port()
     command = python(
         *("sandbox", "platform", "--port", str(port)),
-        *("--accounts", ",".join(ACCOUNTS), "--qps", str(QPS)),
+        *("--accounts", ",".join(ACCOUNTS), "--qps", str(arguments.qps)),
         *("--seed", str(arguments.seed), "--orders", str(arguments.orders)),
-        *("--shipping-hours", str(SHIPPING_HOURS), "--speed", str(arguments.speed)),
+        *("--shipping-hours", str(arguments.shipping_hours), "--speed", str(arguments.speed)),
         *("--erp", f"sqlite:///{programs.folder / 'erp.db'}"),
     )
     programs.start("platform", command)

@@ -4,11 +4,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import cycle, load, quota, scale
+from benchmarks import cycle, load, quota, scale, scheduler
 from benchmarks.figures import Figure, as_json, machine, table
 from benchmarks.stage import Theatre
 
-PARTS = {"quota": quota.run, "cycle": cycle.run, "load": load.run, "scale": scale.run}
+PARTS = {
+    "quota": quota.run,
+    "cycle": cycle.run,
+    "load": load.run,
+    "scale": scale.run,
+    "airflow": scheduler.run,
+}
 
 
 def main() -> int:

@@ -145,8 +145,8 @@ def _load(
     for reply, trace in traces:
         shipment_id = ids[reply.account, trace.consignment_id]
         for event in trace.events:
-            key = (shipment_id, event.occurred_at, event.event_hash)
-            incoming.setdefault(key, _event_row(shipment_id, event, reply.fetched_at))
+            key = (shipment_id, event.occurred_at or reply.fetched_at, event.event_hash)
+            incoming.setdefault(key, _event_row(key, event, reply.fetched_at))
             announced[key] = announced.get(key, False) or reply.announce
             read += 1
     new = _insert_events(connection, incoming)
@@ -174,18 +174,20 @@ def _parcel_row(reply: Row[Any], trace: ParcelTrace) -> dict[str, Any]:
         "account": reply.account,
         "consignment_id": trace.consignment_id,
         "waybill_no": trace.waybill_no,
+        "platform_code": trace.platform_code,
+        "platform_status": trace.platform_status,
         "seen_at": reply.fetched_at,
+        "announce": reply.announce,
     }
 
 
-def _event_row(shipment_id: int, event: TraceEvent, fetched_at: datetime) -> tuple[Any, ...]:
+def _event_row(key: _EventKey, event: TraceEvent, fetched_at: datetime) -> tuple[Any, ...]:
+    _, occurred_at, _ = key
     return (
-        shipment_id,
-        event.occurred_at,
-        event.event_hash,
+        *key,
         HASH_VERSION,
         event.position,
-        event.occurred_at > fetched_at + FUTURE_TOLERANCE,
+        occurred_at > fetched_at + FUTURE_TOLERANCE,
         str(event.status),
         event.sign_kind,
         event.description,
