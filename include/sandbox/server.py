@@ -225,7 +225,8 @@ class Sandbox:
 
     def handle(self, path: str, params: Mapping[str, str], arrived: float) -> Response:
         """Answer one platform call, faults and latency included."""
-        if path == ROUTER_PATHS[WAYBILLS] or params.get("app_key") in self.router.apps:
+        is_router = path == ROUTER_PATHS[WAYBILLS] or params.get("method") in ROUTER_PATHS
+        if is_router or params.get("app_key") in self.router.apps:
             answer = self.router.answer(path, params, arrived)
         elif path == PATH:
             answer = self.taobao.answer(params, arrived)

@@ -20,7 +20,6 @@ from shipment_tracking.platforms.client import Gateway
 from shipment_tracking.platforms.dialects import PROBES
 
 SHORTEST_PAUSE = 0.2  # seconds
-UNCHECKABLE = "its dialect has no check yet; run sync_shipments with only_account instead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +72,9 @@ def check(gateway: Gateway, *, now: Callable[[], datetime]) -> Iterator[Finding]
     :param now: this machine's time, aware, held against the platform's.
     """
     account = gateway.account
-    probes = PROBES.get(account.dialect)
     goes_on = True
     try:
-        if probes is None:
-            yield Finding(f"dialect {account.dialect}", False, UNCHECKABLE)
-            return
-        for probe in probes(gateway, now):
+        for probe in PROBES[account.dialect](gateway, now):
             if not goes_on:
                 yield Finding(probe.about, None)
                 continue

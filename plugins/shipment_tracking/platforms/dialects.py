@@ -25,6 +25,7 @@ READERS: dict[str, TraceReader] = {
 PROBES: dict[str, Probes] = {
     ali1688.DIALECT: ali1688.probes,
     taobao.DIALECT: taobao.probes,
+    router.DIALECT: router.probes,
 }
 OAUTHS: dict[str, OAuth] = {
     ali1688.DIALECT: ali1688.OAUTH,

@@ -8,8 +8,10 @@ it is signed; for Taobao one number tells how far an order is. Both sign with MD
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import md5
 from typing import Any
 from urllib.parse import quote_plus
@@ -28,6 +30,7 @@ from shipment_tracking.masking import event_hash, normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.ali1688 import read_time
 from shipment_tracking.platforms.client import Account, Gateway, Json, PlatformClient
+from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
 from shipment_tracking.statuses import Status, classify
@@ -51,6 +54,7 @@ ORDER_STATUSES: Mapping[str, tuple[Status, str]] = {
 }
 NO_ORDER_STATUS = "0"
 SIGN_TEXT = "已签收"
+NO_ORDER = "1"
 
 # The articles name no code but HTTP 429; the numbers are TOP's, whose error form this is.
 ERRORS = (
@@ -209,6 +213,27 @@ class RouterTaobaoClient(_RouterClient):
         return {"orders": [{"order_id": order_id, "status": code}]}
 
 
+def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
+    """
+    What a check of the connection asks, about an order and a waybill that cannot exist.
+
+    In which order such a gateway looks at key, signature and session is not documented: its code
+    tells which of them it refuses.
+
+    :param now: not needed; no router tells its own time.
+    """
+    base = "gateway, app key, app secret, clock"
+    if not has_session(gateway.account.platform):
+        shop = RouterTaobaoClient(gateway)
+        yield Probe(base, partial(_ask, shop.fetch_traces, NO_ORDER), True)
+        return
+    buyer = Router1688Client(gateway)
+    yield Probe(f"{base}, session", partial(_ask, buyer.fetch_parcels, NO_ORDER), True)
+    waybill = {NO_ORDER: f"{NO_ORDER}:{NO_ORDER}"}
+    traces = partial(buyer.fetch_traces, waybills=waybill)
+    yield Probe(f"permission for {TRACE}", partial(_ask, traces, NO_ORDER))
+
+
 def client(gateway: Gateway) -> PlatformClient:
     """The client of the form that the account's platform is reached by."""
     if has_session(gateway.account.platform):
@@ -268,6 +293,13 @@ def read_traces(body: Json) -> list[ParcelTrace]:
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise ReplyError(f"not a trace of a router: {type(error).__name__} {error}") from error
+
+
+def _ask(question: Callable[[str], object], order_id: str) -> str:
+    """Ask; that there is no such order is a good answer."""
+    with suppress(RejectedError):
+        question(order_id)
+    return ""
 
 
 def _refuse_unless_number(order_id: str) -> None:

@@ -15,12 +15,14 @@ from shipment_tracking.platforms.ali1688 import ORDER, PARCELS, TRACES
 from shipment_tracking.platforms.check import Finding, Pause, check, verdict
 from shipment_tracking.platforms.client import Account, Gateway
 from shipment_tracking.platforms.dialects import CLIENTS, PROBES
+from shipment_tracking.platforms.router import ORDER_STATUS, TRACE, WAYBILLS
 from shipment_tracking.platforms.taobao import PARCELS as SHIPPINGS
 from shipment_tracking.platforms.taobao import TRACE_GET, TRACE_SEARCH, TRADE
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 PURCHASES, SHOP = "platform_1688", "platform_taobao"
 ACCOUNTS = [PURCHASES, SHOP]
+ROUTERS = ["platform_router", "platform_router_taobao"]
 APIS_1688 = [api.rpartition("/")[2] for api in (PARCELS, TRACES, ORDER)]
 
 Check = Callable[..., list[Finding]]
@@ -33,8 +35,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sandbox(clock) -> Iterator[Sandbox]:
-    world = World(3, START, dict.fromkeys(ACCOUNTS, 1), stories={"signed_by_self": 2})
-    with Sandbox(world, clock, apps_for(ACCOUNTS, qps=None), token_hours=None) as running:
+    names = [*ACCOUNTS, *ROUTERS]
+    world = World(3, START, dict.fromkeys(names, 1), stories={"signed_by_self": 2})
+    with Sandbox(world, clock, apps_for(names, qps=None), token_hours=None) as running:
         yield running
 
 
@@ -319,9 +322,36 @@ def test_calls_are_a_fifth_of_a_second_apart_or_what_the_connection_allows(qps, 
     assert Pause(qps).seconds == seconds
 
 
-@pytest.mark.parametrize("dialect", sorted(CLIENTS.keys() - PROBES.keys()))
-def test_a_dialect_without_questions_is_told_and_not_asked(dialect, findings, sandbox):
-    found = findings(dialect=dialect)
+@pytest.mark.parametrize("account", ROUTERS)
+def test_a_router_that_works_is_asked_about_no_real_order(account, findings, sandbox):
+    found = findings(account)
 
-    assert failure(found).startswith("does not work: its dialect has no check yet")
-    assert sandbox.calls == []
+    assert verdict(found) == (True, "works")
+    apis = {WAYBILLS, TRACE} if account == ROUTERS[0] else {ORDER_STATUS}
+    assert {call.api for call in sandbox.calls} == apis
+
+
+@pytest.mark.parametrize("account", ROUTERS)
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"app_key": "999"}, "the app key (login) is unknown to the gateway"),
+        ({"app_secret": "another"}, "correct the app secret (password)"),
+        ({"gateway": "http://127.0.0.1:1"}, "correct the host (gateway)"),
+    ],
+)
+def test_what_a_router_refuses_is_told_with_the_remedy(account, changes, remedy, findings):
+    found = findings(account, **changes)
+
+    assert remedy in failure(found)
+    assert found[0].works is False
+
+
+def test_a_session_that_a_router_refuses_is_told(findings):
+    assert "the session is missing, expired or revoked" in failure(
+        findings("platform_router", access_token="never-given")
+    )
+
+
+def test_every_dialect_can_be_checked():
+    assert PROBES.keys() == CLIENTS.keys()
