@@ -11,7 +11,7 @@ from shipment_tracking.sql import statement
 
 # Added in the order of their keys, then locked in the order of their ids: whoever keeps the same
 # parcels meanwhile waits, and never crosswise.
-_STEPS = ("parcels_add", "parcels_lock", "parcels_update", "parcels_link", "parcels_waybills")
+_STEPS = ("parcels_update", "parcels_link", "parcels_waybills")
 
 
 def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], int]:
@@ -28,6 +28,12 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[s
     if not rows:
         return {}
     binds = {"parcels": json.dumps([_with_carrier(row) for row in rows], default=str)}
+    wanted = len({(row["account"], row["consignment_id"]) for row in rows})
+    locked: set[int] = set()
+    # One that was there when the others were added may be pruned before it is locked.
+    while len(locked) < wanted:
+        connection.execute(statement("warehouse/parcels_add"), binds)
+        locked = set(connection.execute(statement("warehouse/parcels_lock"), binds).scalars())
     for step in _STEPS:
         connection.execute(statement(f"warehouse/{step}"), binds)
     found = connection.execute(statement("warehouse/parcels_ids"), binds)

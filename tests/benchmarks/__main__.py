@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import cycle, load, quota, scale, scheduler
+from benchmarks import cycle, load, quota, scale, scheduler, volume
 from benchmarks.figures import Figure, as_json, machine, table
 from benchmarks.stage import Theatre
 
@@ -13,6 +13,7 @@ PARTS = {
     "cycle": cycle.run,
     "load": load.run,
     "scale": scale.run,
+    "volume": volume.run,
     "airflow": scheduler.run,
 }
 

@@ -77,6 +77,21 @@ def test_another_accounts_parcel_is_another_one(orders, keep):
     assert len(set(ids.values())) == 2
 
 
+def test_a_parcel_that_is_deleted_while_it_is_named_anew_is_kept(orders, keep, select, warehouse):
+    keep(named(orders[0]))
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.begin() as deleting:
+            for table in ("order_shipment", "shipment_waybill", "shipment"):
+                deleting.execute(text(f"delete from tracking.{table}"))  # noqa: S608
+            keeping = pool.submit(keep, named(orders[1]))
+            waiting = "wait_event_type = 'Lock' and datname = current_database()"
+            while not select(f"from pg_stat_activity where {waiting}"):
+                assert not keeping.done()
+        keeping.result()
+
+    assert select("order_id from tracking.order_shipment") == [(orders[1],)]
+
+
 def test_nothing_is_kept_of_nothing(keep):
     assert keep() == {}
 

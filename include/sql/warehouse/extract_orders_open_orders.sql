@@ -5,11 +5,14 @@ set
     ask_parcels_at = :now,
     next_poll_at = :now
 where
-    tracked_order.closed_at is not null
-    and exists (
-        select 1
-        from tracking.erp_row
-        where
-            erp_row.order_id = tracked_order.order_id
-            and erp_row.closed_at is null
+    tracked_order.order_id = any(
+        array(
+            select erp_row.order_id
+            from tracking.erp_row
+            where erp_row.closed_at is null
+            except
+            select open_order.order_id
+            from tracking.tracked_order as open_order
+            where open_order.closed_at is null
+        )
     )

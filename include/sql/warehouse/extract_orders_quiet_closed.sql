@@ -2,21 +2,30 @@
 -- order was closed because it is signed: that is still told.
 with finished as (
     select
-        order_shipment.shipment_id,
+        parcel.shipment_id,
         not exists (
             select 1
             from tracking.order_shipment as link
             inner join tracking.erp_row on link.order_id = erp_row.order_id
             where
-                link.shipment_id = order_shipment.shipment_id
+                link.shipment_id = parcel.shipment_id
                 and erp_row.close_reason = 'signed'
         ) as nobody_cares
-    from tracking.order_shipment
-    inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
-    group by order_shipment.shipment_id
-    having
-        bool_and(tracked_order.closed_at is not null)
-        and max(tracked_order.closed_at) = :now
+    from (
+        select distinct order_shipment.shipment_id
+        from tracking.tracked_order
+        inner join tracking.order_shipment on tracked_order.order_id = order_shipment.order_id
+        where tracked_order.closed_at = :now
+    ) as parcel
+    where
+        not exists (
+            select 1
+            from tracking.order_shipment as link
+            inner join tracking.tracked_order on link.order_id = tracked_order.order_id
+            where
+                link.shipment_id = parcel.shipment_id
+                and tracked_order.closed_at is null
+        )
 ),
 
 cleared as (

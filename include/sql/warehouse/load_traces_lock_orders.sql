@@ -2,8 +2,9 @@
 select tracked_order.order_id
 from tracking.tracked_order
 where
-    tracked_order.order_id = any(:orders)
-    or tracked_order.order_id in (
+    tracked_order.order_id in (
+        select unnest(cast(:orders as bigint[]))
+        union
         select sharing.order_id
         from tracking.order_shipment as own
         inner join tracking.order_shipment as sharing on own.shipment_id = sharing.shipment_id

@@ -1,7 +1,8 @@
 -- Every ERP row of the orders says how far its parcels are: all live parcels of the order, or the
 -- one that carries its waybill number. A row is signed when each of them is signed and confirmed,
 -- and for a whole order no line is left unshipped; the last sign is its own. A row whose trace is
--- another than the ERP was shown says so.
+-- another than the ERP was shown says so. A sign that was settled before the parcels were pruned
+-- stays the same sign.
 with live as (
     select
         erp_row.erp_key,
@@ -56,7 +57,10 @@ judged as (
         summary.*,
         erp_row.signed_at as signed_before,
         erp_row.sign_kind as kind_before,
-        erp_row.sign_event as event_before,
+        coalesce(
+            erp_row.sign_event,
+            case when tracked_order.pruned_at is not null then erp_row.settled_event end
+        ) as event_before,
         summary.parcels_signed > 0
         and summary.parcels_signed = summary.parcels
         and (erp_row.waybill_no is not null or not tracked_order.has_unshipped_lines) as is_signed

@@ -15,7 +15,15 @@ select
     shipment.sign_confirmed_at,
     shipment.event_count,
     seen.traces_seen_at,
-    seen.polled_at
+    seen.polled_at,
+    exists(
+        select 1
+        from tracking.order_shipment
+        inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
+        where
+            order_shipment.shipment_id = shipment.shipment_id
+            and tracked_order.pruned_at is not null
+    ) as was_pruned
 from tracking.shipment
 left join lateral (
     select

@@ -1,12 +1,18 @@
 -- The stage holds every parcel that somebody still waits for, with where it stands since when. A
 -- sign that was withdrawn counts for orders too that were closed because they were signed.
+-- The offsets make the planner start from what is open: it would read whole tables of closed orders.
 with watched as (
-    select order_shipment.shipment_id
-    from tracking.order_shipment
-    inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
-    where
-        order_shipment.superseded_at is null
-        and tracked_order.closed_at is null
+    select own.shipment_id
+    from tracking.tracked_order
+    cross join lateral (
+        select order_shipment.shipment_id
+        from tracking.order_shipment
+        where
+            order_shipment.order_id = tracked_order.order_id
+            and order_shipment.superseded_at is null
+        offset 0
+    ) as own
+    where tracked_order.closed_at is null
     union
     select shipment.shipment_id
     from tracking.shipment
@@ -19,30 +25,37 @@ with watched as (
 awaited as (
     select
         watched.shipment_id,
-        min(erp_row.shipped_at) as shipped_at,
-        min(order_shipment.first_seen_at) as first_seen_at,
-        bool_or(
+        min(served.shipped_at) as shipped_at,
+        min(served.first_seen_at) as first_seen_at,
+        bool_or(served.is_open) as is_open,
+        bool_or(served.may_reopen) as may_reopen
+    from watched
+    cross join lateral (
+        select
+            erp_row.shipped_at,
+            order_shipment.first_seen_at,
             tracked_order.closed_at is null
             and erp_row.closed_at is null
-            and erp_row.signed_at is null
-        ) as is_open,
-        bool_or(tracked_order.closed_at is null or erp_row.close_reason = 'signed') as may_reopen
-    from watched
-    inner join tracking.order_shipment
-        on
-            watched.shipment_id = order_shipment.shipment_id
+            and erp_row.signed_at is null as is_open,
+            tracked_order.closed_at is null or erp_row.close_reason = 'signed' as may_reopen
+        from tracking.order_shipment
+        inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
+        inner join tracking.erp_row on tracked_order.order_id = erp_row.order_id
+        where
+            order_shipment.shipment_id = watched.shipment_id
             and order_shipment.superseded_at is null
-    inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
-    inner join tracking.erp_row on tracked_order.order_id = erp_row.order_id
-    where
-        erp_row.waybill_no is null
-        or exists (
-            select 1
-            from tracking.shipment_waybill
-            where
-                shipment_waybill.shipment_id = watched.shipment_id
-                and shipment_waybill.waybill_no = erp_row.waybill_no
-        )
+            and (
+                erp_row.waybill_no is null
+                or exists (
+                    select 1
+                    from tracking.shipment_waybill
+                    where
+                        shipment_waybill.shipment_id = watched.shipment_id
+                        and shipment_waybill.waybill_no = erp_row.waybill_no
+                )
+            )
+        offset 0
+    ) as served
     group by watched.shipment_id
 ),
 

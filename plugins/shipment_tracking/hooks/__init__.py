@@ -5,6 +5,7 @@ from typing import Any
 
 _HOMES = {
     "PARAMS": "run_params",
+    "PRUNE_PARAMS": "run_params",
     "channels": "channel_hook",
     "erp": "erp_hook",
     "erp_writer": "erp_hook",
@@ -12,6 +13,7 @@ _HOMES = {
     "lane": "run_hook",
     "lease_owner": "run_hook",
     "now": "clock_hook",
+    "retention": "run_hook",
     "this_run": "run_hook",
     "warehouse": "warehouse_hook",
 }

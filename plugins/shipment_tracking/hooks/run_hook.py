@@ -60,6 +60,13 @@ def lane(account: str) -> Iterator[dict[str, Any]]:
         }
 
 
+def retention() -> dict[str, Any]:
+    """How many days which kind of rows is kept, and whether this is a dry run."""
+    params = dict(get_current_context()["params"])
+    dry_run = bool(params.pop("dry_run"))
+    return {"keep_days": params, "dry_run": dry_run}
+
+
 def lease_owner() -> str:
     """Who holds a task's leases: the same for every try of it."""
     task = get_current_context()["ti"]

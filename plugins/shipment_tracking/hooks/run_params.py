@@ -1,4 +1,4 @@
-"""The params of a run, as the trigger form shows them."""
+"""The params of the DAGs' runs, as the trigger forms show them."""
 
 from airflow.sdk import Param
 
@@ -38,5 +38,46 @@ PARAMS = {
         type=["null", "boolean"],
         description="Gather and load as usual, but write nothing to the ERP and send nothing: what "
         "would be is logged and waits for the next real run.",
+    ),
+}
+
+
+PRUNE_PARAMS = {
+    "orders": Param(
+        365,
+        type="integer",
+        minimum=30,
+        description="Days from an order's closing until its parcels are deleted, with their scans, "
+        "changes, notices and replies.",
+    ),
+    "replies": Param(
+        30,
+        type="integer",
+        minimum=1,
+        description="Days from a reply's loading until it is deleted; an order's newest stays.",
+    ),
+    "notices": Param(
+        90,
+        type="integer",
+        minimum=7,
+        description="Days until a notice that was sent, suppressed or given up is deleted, once "
+        "its order is closed.",
+    ),
+    "runs": Param(
+        180,
+        type="integer",
+        minimum=1,
+        description="Days until a run's numbers and calls are deleted.",
+    ),
+    "tokens": Param(
+        30,
+        type="integer",
+        minimum=1,
+        description="Days from the end of a stored refresh token until it is deleted.",
+    ),
+    "dry_run": Param(
+        False,
+        type=["null", "boolean"],
+        description="Delete nothing; say how many rows would be.",
     ),
 }

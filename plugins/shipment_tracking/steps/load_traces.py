@@ -354,6 +354,7 @@ def _find(
             told=told,
             newest=change is changes[-1],
             first_load=shipment.event_count == 0,
+            seen_again=shipment.was_pruned and shipment.status == Status.PENDING,
             now=now,
         )
         for change in changes
@@ -382,13 +383,20 @@ def _stood(sign_seen_at: datetime | None, polled_at: datetime | None) -> bool:
 
 
 def _notice_state(
-    change: Mapping[str, Any], *, told: bool, newest: bool, first_load: bool, now: datetime
+    change: Mapping[str, Any],
+    *,
+    told: bool,
+    newest: bool,
+    first_load: bool,
+    seen_again: bool,
+    now: datetime,
 ) -> dict[str, str]:
     if not told:
         return {"state": "suppressed", "reason": "backfill"}
     if not newest:
         return {"state": "suppressed", "reason": "overtaken"}
-    if first_load and change["occurred_at"] < now - FIRST_SIGHT:
+    # A platform status counts from when it was fetched, so its age says nothing after pruning.
+    if first_load and (seen_again or change["occurred_at"] < now - FIRST_SIGHT):
         return {"state": "suppressed", "reason": "first sight"}
     return {"state": "pending", "reason": change["to_status"]}
 

@@ -1,0 +1,112 @@
+"""Deletes from the warehouse what nobody needs any more."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from shipment_tracking.sql import statement
+
+log = logging.getLogger(__name__)
+
+ORDERS = 200
+"""Orders of a transaction; they hold about 2,000 events."""
+PAGE = 2_000
+KINDS = ("replies", "notices", "orders", "runs", "tokens")
+COUNTS = ("replies", "notices", "orders", "parcels", "events", "changes", "runs", "tokens")
+
+
+def run(
+    warehouse: Engine,
+    *,
+    keep_days: Mapping[str, int],
+    now: datetime,
+    budget: timedelta,
+    dry_run: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+    orders: int = ORDERS,
+    page: int = PAGE,
+) -> dict[str, int | list[str]]:
+    """
+    Delete what is older than it is kept, each batch in a transaction of its own.
+
+    Nothing that belongs to an open order is deleted but replies that a newer one has replaced.
+    Killed at any point and run again, it takes up just the rest.
+
+    :param keep_days: for each of ``KINDS``; of orders, since they were closed, the parcels go with
+        all that is known of them; tokens count from their end.
+    :param budget: wall-clock time after which no further batch begins.
+    :param dry_run: every batch is taken back; the counts tell what would be deleted.
+    :param clock: seconds of a clock that never goes back.
+    :returns: rows by ``COUNTS``: of ``orders`` those whose parcels are gone, of ``replies`` and
+        ``notices`` those that went by their own age; ``left_over``, the kinds that the clock cut
+        short.
+    """
+    stop_at = clock() + budget.total_seconds()
+    total = Counter(dict.fromkeys(COUNTS, 0))
+    left_over: list[str] = []
+    for kind in KINDS:
+        binds = {
+            "before": now - timedelta(days=keep_days[kind]),
+            "now": now,
+            "most": orders if kind == "orders" else page,
+        }
+        if not _prune(warehouse, kind, binds, total, stop_at, clock, dry_run=dry_run):
+            left_over.append(kind)
+    counts = {name: total[name] for name in COUNTS}
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    log.info("%s %s", "dry run: would delete" if dry_run else "deleted", told)
+    if left_over:
+        log.info("out of time; the next run goes on with %s", ", ".join(left_over))
+    return {**counts, "left_over": left_over}
+
+
+def _prune(
+    warehouse: Engine,
+    kind: str,
+    binds: Mapping[str, Any],
+    total: Counter[str],
+    stop_at: float,
+    clock: Callable[[], float],
+    *,
+    dry_run: bool,
+) -> bool:
+    """Delete batch after batch of a kind; whether the clock left time for all."""
+    after: Any = None
+    while clock() < stop_at:
+        with warehouse.connect() as connection, connection.begin() as transaction:
+            found = _batch(connection, kind, {**binds, "after": after})
+            if dry_run:
+                transaction.rollback()
+        after = found.pop("last")
+        total.update(found)
+        if after is None:
+            return True
+    return False
+
+
+def _batch(connection: Connection, kind: str, binds: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts of a batch, and ``last``: where the next one begins, none at the end."""
+    if kind == "orders":
+        return _forget_orders(connection, binds)
+    return dict(
+        connection.execute(statement(f"warehouse/prune_warehouse_{kind}"), binds).one()._mapping
+    )
+
+
+def _forget_orders(connection: Connection, binds: Mapping[str, Any]) -> dict[str, Any]:
+    def execute(name: str, **binds: Any) -> Any:
+        return connection.execute(statement(f"warehouse/prune_warehouse_{name}"), binds)
+
+    closed = list(execute("page", **binds).scalars())
+    if not closed:
+        return {"last": None}
+    orders = list(execute("orders", orders=closed, before=binds["before"]).scalars())
+    shipments = list(execute("lock_parcels", orders=orders).scalars())
+    forgotten = execute("forget_orders", orders=orders, now=binds["now"]).one()
+    gone = execute("forget_parcels", shipments=shipments).one()
+    return {**forgotten._mapping, **gone._mapping, "last": closed[-1]}

@@ -1,0 +1,401 @@
+"""The hot statements beside ten million scans: their time, and no big table read whole."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from benchmarks.figures import Figure
+from benchmarks.stage import NOW, Theatre
+from shipment_tracking.lanes import MIN_SPACING
+from shipment_tracking.sql import statement
+from shipment_tracking.steps import load_traces
+
+SHIPMENTS = 1_000_000
+SCANS = 10
+"""Of each parcel."""
+OPEN_SHARE = 0.03
+RUNS = 3
+CHUNK = 500
+ACCOUNTS = [f"platform_1688_{number}" for number in range(4)]
+BIG = {
+    "erp_row",
+    "notification",
+    "order_shipment",
+    "shipment",
+    "shipment_waybill",
+    "status_change",
+    "trace_event",
+    "trace_reply",
+    "tracked_order",
+}
+MOST_MILLISECONDS = 1_000
+"""Nothing that a half hour does once, or once a chunk, may take longer."""
+MOST_ROWS = 50_000
+"""A table is read whole from half of its rows on, if they are more than what is open."""
+ROWS = text(
+    "select relname, reltuples from pg_class"
+    " where relnamespace = 'tracking'::regnamespace and relname = any(:tables)"
+)
+
+# Numbers are times: parcel 1 was closed 400 days ago, and the last few are open.
+FILL = (
+    """
+    insert into tracking.tracked_order (
+        platform, account, platform_order_id, status, all_signed, has_unshipped_lines,
+        first_seen_at, closed_at, ask_parcels_at, parcels_asked_at, next_poll_at, last_polled_at,
+        traces_seen_at, fingerprint
+    )
+    select
+        '1688', 'platform_1688_' || i % 4, cast(2938624554500000000 + i as text),
+        case when is_open then 'in_transit' else 'signed' end, not is_open, false,
+        at - interval '5 days', case when not is_open then at end,
+        case when is_open then :now + (i % 1000 - 20) * interval '1 minute' end,
+        at - interval '4 days',
+        case when is_open then :now + (i % 60 - 20) * interval '1 minute' end,
+        at - interval '1 hour', at - interval '1 hour', md5(cast(i as text))
+    from numbered
+    """,
+    """
+    insert into tracking.erp_row (
+        erp_key, order_id, platform, account, platform_order_id, shipped_at, erp_stamp, listed,
+        status, parcels, parcels_signed, signed_at, first_seen_at, closed_at, close_reason,
+        sign_kind, sign_event, settled_event, latest_trace, latest_trace_at, waybill_nos,
+        trace_changed
+    )
+    select
+        'SO' || i, i, '1688', 'platform_1688_' || i % 4,
+        cast(2938624554500000000 + i as text), at - interval '5 days', cast(at as text), is_open,
+        case when is_open then 'in_transit' else 'signed' end, 1, cast(not is_open as integer),
+        case when not is_open then at end, at - interval '5 days',
+        case when not is_open then at end,
+        case when not is_open then 'signed' end, case when not is_open then 'platform' end,
+        case when not is_open then md5('signed' || i)::uuid end,
+        case when not is_open and i % 5000 > 0 then md5('signed' || i)::uuid end,
+        '【杭州市】快件已到达 杭州转运中心，准备发往下一站', at, 'YT' || i, is_open and i % 10 = 0
+    from numbered
+    """,
+    """
+    insert into tracking.shipment (
+        account, consignment_id, waybill_no, carrier_code, carrier_name, platform_code,
+        platform_status, platform_status_since, platform_status_at, status, sign_kind, signed_at,
+        sign_seen_at, sign_confirmed_at, sign_was_confirmed, first_event_at, last_event_at,
+        last_event, event_count, unsettled
+    )
+    select
+        'platform_1688_' || i % 4, 'LP' || i, 'YT' || i, 'YTO', '圆通速递', 'SIGN',
+        case when is_open then 'in_transit' else 'signed' end, at, at,
+        case when is_open then 'in_transit' else 'signed' end,
+        case when not is_open then 'platform' end, case when not is_open then at end,
+        case when not is_open then at end, case when not is_open then at end, not is_open,
+        at - interval '5 days', at, '【杭州市】快件已到达 杭州转运中心，准备发往下一站', :scans,
+        is_open and i % 100 = 0
+    from numbered
+    """,
+    """
+    insert into tracking.order_shipment (order_id, shipment_id, first_seen_at, listed_at)
+    select i, i, at, at from numbered
+    union all
+    select i, i - 1, at, at from numbered where i % 50 = 0
+    """,
+    """
+    insert into tracking.shipment_waybill (shipment_id, waybill_no, first_seen_at)
+    select i, 'YT' || i, at from numbered
+    """,
+    """
+    insert into tracking.status_change (
+        event_id, shipment_id, from_status, to_status, occurred_at, detected_at, run_id
+    )
+    select md5(step || i)::uuid, i, 'in_transit', step, at, at, 'run'
+    from numbered cross join unnest(array['picked_up', 'signed']) as step
+    """,
+    """
+    insert into tracking.notification (
+        event_id, shipment_id, audience, channel, reason, state, created_at, due_at, sent_at
+    )
+    select
+        md5(step || i)::uuid, i, case when is_new and i % 2 = 0 then 'all' else 'ops' end,
+        case when is_new and i % 2 = 0 then '' else 'ops' end, step,
+        case when is_new then 'pending' else 'sent' end, at, at, case when not is_new then at end
+    from (
+        select numbered.*, step, is_open and i % 20 < 2 and step = 'signed' as is_new
+        from numbered cross join unnest(array['picked_up', 'signed']) as step
+    ) as told
+    order by i
+    """,
+    """
+    insert into tracking.trace_reply (
+        order_id, dialect, fetched_at, fingerprint, body, announce, run_id, loaded_at
+    )
+    select
+        i, 'param2', at, md5(cast(i as text)),
+        jsonb_build_object('logisticsTrace', (
+            select jsonb_agg(jsonb_build_object(
+                'acceptTime', at, 'remark', '【杭州市】快件已到达 ' || md5(cast(i + k as text))
+            )) from generate_series(1, :scans) as k
+        )),
+        true, 'run', case when not is_open or i % 100 > 0 then at end
+    from numbered
+    """,
+    """
+    insert into tracking.trace_event (
+        shipment_id, occurred_at, event_hash, hash_version, position, future_dated, status,
+        description, city, fetched_at
+    )
+    select
+        i, at - k * interval '7 hours', hashtextextended(cast(i as text), k), 1, k, false,
+        'in_transit',
+        '【杭州市】快件已到达 第' || i % 5000 || '转运中心，扫描' || k || '，准备发往下一站',
+        '杭州市', at
+    from numbered cross join generate_series(1, :scans) as k
+    """,
+)
+NUMBERED = """
+create temporary table numbered as
+select
+    i,
+    i > :shipments * (1 - :open_share) as is_open,
+    case
+        when i > :shipments * (1 - :open_share) then :now - interval '1 hour'
+        else :now - (:shipments - i) * (interval '400 days' / :shipments)
+    end as at
+from generate_series(1, :shipments) as i
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a statement was executed: milliseconds, blocks touched, big tables read whole."""
+
+    milliseconds: float
+    blocks: int
+    scanned: tuple[str, ...]
+    nodes: str
+
+
+def run(theatre: Theatre, *, shipments: int = SHIPMENTS, shown: bool = True) -> list[Figure]:
+    """A warehouse of so many parcels; every hot statement in it, three times each."""
+    warehouse = theatre.warehouse()
+    fill(warehouse, shipments)
+    figures = [*_sizes(warehouse)]
+    for name, prepare, binds in _hot(shipments):
+        plans = [explained(warehouse, name, prepare, binds) for _ in range(RUNS)]
+        if shown:
+            print(f"{name}: {plans[-1].nodes}", flush=True)
+        scanned = sorted(set(plans[-1].scanned))
+        figures += [
+            Figure(
+                "volume",
+                name,
+                median(plan.milliseconds for plan in plans),
+                "ms",
+                target=MOST_MILLISECONDS,
+                note=f"{plans[-1].blocks:,} blocks",
+            ),
+            Figure(
+                "volume",
+                f"{name}: big tables read whole",
+                len(scanned),
+                "tables",
+                target=0,
+                note=", ".join(scanned),
+            ),
+        ]
+    return figures
+
+
+def fill(warehouse: Engine, shipments: int) -> None:
+    """Ten scans a parcel, 3 % of the orders open, the others closed over the last 400 days."""
+    binds = {"shipments": shipments, "open_share": OPEN_SHARE, "now": NOW, "scans": SCANS}
+    with warehouse.begin() as connection:
+        connection.execute(text("set local session_replication_role = replica"))
+        connection.execute(text("set local synchronous_commit = off"))
+        connection.execute(text("alter table tracking.trace_event set unlogged"))
+        connection.execute(text(NUMBERED), binds)
+        for command in FILL:
+            connection.execute(text(command), binds)
+    with warehouse.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text("vacuum analyze"))
+
+
+def explained(
+    warehouse: Engine,
+    name: str,
+    prepare: Callable[[Connection], None],
+    binds: Mapping[str, Any],
+) -> Plan:
+    """The plan of a statement that was executed and taken back."""
+    with warehouse.connect() as connection:
+        rows = dict(map(tuple, connection.execute(ROWS, {"tables": sorted(BIG)})))
+        prepare(connection)
+        command = f"explain (analyze, buffers, format json) {statement(f'warehouse/{name}').text}"
+        (found,) = connection.execute(text(command), binds).scalar_one()
+        connection.rollback()
+    nodes = [node for node in _nodes(found["Plan"]) if node["Actual Loops"]]
+    return Plan(
+        found["Execution Time"],
+        found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"],
+        tuple(
+            node["Relation Name"]
+            for node in nodes
+            if node.get("Relation Name") in rows
+            and _rows_read(node) > max(MOST_ROWS, rows[node["Relation Name"]] / 2)
+        ),
+        " · ".join(
+            f"{node['Node Type']} {node.get('Index Name') or node['Relation Name']}"
+            for node in nodes
+            if "Relation Name" in node or "Index Name" in node
+        ),
+    )
+
+
+def _rows_read(node: Mapping[str, Any]) -> float:
+    """How many rows a node looked at, whatever it let through."""
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return float((node["Actual Rows"] + removed) * node["Actual Loops"])
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], dict[str, Any]]]:
+    """Name, what happens before in its transaction, and binds of each statement."""
+    account, only = ACCOUNTS[0], {"only_account": None}
+    lane = {
+        "account": account,
+        "now": NOW,
+        "min_spacing": MIN_SPACING,
+        "most": 100,
+        "owner": "volume",
+        "lease": timedelta(minutes=3),
+    }
+    last = {"shipments": list(range(shipments - CHUNK, shipments))}
+    orders = {
+        "orders": last["shipments"],
+        "least_advanced": list(load_traces.LEADS_ORDER),
+        "now": NOW,
+    }
+    outbox = {"now": NOW, "digest": False, "accounts": ACCOUNTS}
+    due = {"now": NOW, "backfill": False, "shipped_from": None, "shipped_to": None}
+    stalled = {
+        "withdrawing": ["returning", "returned", "delivery_failed", "exception"],
+        "stages": ["pickup", "in_transit", "out_for_delivery", "ready_for_pickup"],
+        "hours": [48.0, 72.0, 24.0, 72.0],
+    }
+    prune = {"before": NOW - timedelta(days=365), "now": NOW, "after": None, "most": 200}
+    old = list(range(1, 201))
+
+    yield "gather_traces_claim", _nothing, lane
+    yield "fetch_waybills_claim", _nothing, lane
+    yield "load_traces_waiting", _nothing, {"after": 0, "most": CHUNK}
+    yield "load_traces_lock_orders", _nothing, {"orders": last["shipments"]}
+    yield "load_traces_insert", _stage_events, {}
+    yield "load_traces_shipments", _nothing, last
+    yield "load_traces_trails", _nothing, last
+    yield "load_traces_settle_rows", _nothing, orders
+    yield "load_traces_settle_orders", _nothing, orders
+    yield "load_traces_unsettled", _nothing, {"after": 0, "most": CHUNK}
+    yield "outbox_accounts", _nothing, {"digest": False} | only
+    yield (
+        "outbox_address",
+        _nothing,
+        outbox
+        | {
+            "destinations": json.dumps([{"audience": "ops", "channel": "ops"}]),
+            "broken": json.dumps([]),
+        },
+    )
+    yield "outbox_overtake", _nothing, {}
+    yield (
+        "outbox_claim",
+        _nothing,
+        outbox
+        | {"audience": "ops", "channel": "ops", "most": 50, "owner": "volume"}
+        | {"lease": timedelta(minutes=3)},
+    )
+    yield "mark_signed_next", _nothing, {"after": "", "most": 200} | only
+    yield "show_trace_next", _nothing, {"after": "", "most": 200} | only
+    yield "report_stalled_standing", _stage_standing, stalled | only
+    yield "report_stalled_new", _standing(stalled | only), {"now": NOW}
+    yield "extract_orders_leaving", _stage_rows, {}
+    yield "extract_orders_close_rows", _stage_rows, {"now": NOW}
+    yield "extract_orders_close_orders", _nothing, {"now": NOW}
+    yield "extract_orders_open_orders", _nothing, {"now": NOW}
+    yield "extract_orders_quiet_closed", _nothing, {"now": NOW}
+    yield "extract_orders_due", _nothing, due | only
+    yield "prune_warehouse_page", _nothing, prune
+    yield "prune_warehouse_orders", _nothing, prune | {"orders": old}
+    yield "prune_warehouse_forget_parcels", _unlink(old), {"shipments": old}
+    yield "prune_warehouse_replies", _nothing, prune | {"most": 2000}
+    yield "prune_warehouse_notices", _nothing, prune | {"most": 2000}
+
+
+def _nothing(connection: Connection) -> None:
+    pass
+
+
+def _stage_events(connection: Connection) -> None:
+    """5,000 scans, a chunk's, of which 5 % are new."""
+    connection.execute(statement("warehouse/load_traces_stage"))
+    connection.execute(
+        text(
+            "insert into incoming_event"
+            " select shipment_id, occurred_at, event_hash + cast(position = 1 and"
+            " shipment_id % 2 = 0 as integer), hash_version, position, future_dated, status,"
+            " sign_kind, description, city, action, fetched_at from tracking.trace_event"
+            " where shipment_id > (select max(shipment_id) from tracking.shipment) - 500"
+        )
+    )
+
+
+def _stage_rows(connection: Connection) -> None:
+    """The ERP's list, in which a few open rows are missing."""
+    connection.execute(statement("warehouse/extract_orders_stage"))
+    connection.execute(
+        text(
+            "insert into incoming_row select erp_key, platform, account, platform_order_id,"
+            " waybill_no, shipped_at, priority, erp_stamp, null from tracking.erp_row"
+            " where listed and order_id % 100 > 0"
+        )
+    )
+
+
+def _stage_standing(connection: Connection) -> None:
+    connection.execute(statement("warehouse/report_stalled_stage"))
+
+
+def _standing(binds: dict[str, Any]) -> Callable[[Connection], None]:
+    def fill_stage(connection: Connection) -> None:
+        _stage_standing(connection)
+        connection.execute(statement("warehouse/report_stalled_standing"), binds)
+
+    return fill_stage
+
+
+def _unlink(orders: list[int]) -> Callable[[Connection], None]:
+    def forget(connection: Connection) -> None:
+        connection.execute(
+            statement("warehouse/prune_warehouse_forget_orders"), {"orders": orders, "now": NOW}
+        )
+
+    return forget
+
+
+def _sizes(warehouse: Engine) -> Iterator[Figure]:
+    """Bytes a row takes with its indexes."""
+    sizes = text(
+        "select relname, pg_total_relation_size(oid) as bytes, reltuples as rows"
+        " from pg_class where relnamespace = 'tracking'::regnamespace and relkind = 'r'"
+        " and relname = any(:tables) order by relname"
+    )
+    with warehouse.connect() as connection:
+        for row in connection.execute(sizes, {"tables": sorted(BIG)}):
+            note = f"{row.rows:,.0f} rows, {row.bytes / 2**20:,.0f} MB"
+            yield Figure("volume", f"{row.relname}", row.bytes / row.rows, "bytes/row", note=note)
