@@ -13,7 +13,7 @@ from sandbox.erp import erp_order
 from sandbox.erp import rows as erp_rows
 from sandbox.platform_1688 import TRACES
 from sandbox.world import Order, order_truth
-from shipment_tracking.lanes import MIN_SPACING
+from shipment_tracking.polling import MIN_SPACING, PRIORITY_SPACING
 
 if TYPE_CHECKING:
     from .driver import Simulation
@@ -192,13 +192,15 @@ def no_second_holds_more_calls_than_promised(life: "Simulation") -> Iterator[str
 def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
     """A second answer needs the least spacing, unless the first one was lost with its process."""
     last: dict[tuple[str, str], Any] = {}
+    urgent = {(row.account, row.order_id) for row in erp_rows(life.world) if row.priority}
     for call in life.sandbox.calls:
         if call.api != TRACES or call.outcome not in ANSWERED:
             continue
         key = (call.account, call.order_id)
         before = last.get(key)
         last[key] = call
-        if before and call.at - before.at < MIN_SPACING and not _may_be_lost(life, before):
+        spacing = PRIORITY_SPACING if key in urgent else MIN_SPACING
+        if before and call.at - before.at < spacing and not _may_be_lost(life, before):
             yield f"{'/'.join(key)} at {before.at} and {call.at}"
 
 
