@@ -1,6 +1,6 @@
 -- Each of the orders that is open and unsigned is due when the first fitting rule of its most
--- urgent parcel says, at a place in that period which is its own; one without a known parcel is due
--- to be asked for it. An order that no rule polls any more is due for nothing and known to be quiet.
+-- urgent parcel says, at a place in that period which is its own; one without a known parcel is to
+-- be asked for it then. What no rule polls any more is due for nothing, and known to be quiet.
 with rule as (
     select
         given.*

@@ -14,6 +14,9 @@ from shipment_tracking.hooks import clock_hook, platform_hook, warehouse_hook
 from shipment_tracking.models import Run
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+MAIN_DAG = "sync_shipments"
+"""Its runs have their own ids in the warehouse; those of other DAGs name their DAG too."""
+
 LANE_BUDGET = timedelta(minutes=22)
 """Wall-clock time from the start of a run until its lanes claim nothing new."""
 PRIORITY_LANE_BUDGET = timedelta(minutes=3)
@@ -26,22 +29,27 @@ def this_run() -> Run:
 
     A backfill takes its interval from Airflow, a manual run from its params.
 
-    :raises ParamError: only one of ``shipped_from`` and ``shipped_to`` is given, or
-        ``stalled_after_hours`` makes no sense.
+    :raises ParamError: only one of ``shipped_from`` and ``shipped_to`` is given,
+        ``stalled_after_hours`` makes no sense, or a run of high-priority orders is a backfill.
     """
     context = get_current_context()
     dag_run, params = context["dag_run"], context["params"]
     shipped_from, shipped_to = _interval(context, params)
     stalled_after_hours = params.get("stalled_after_hours") or None
     stages.thresholds(stalled_after_hours)
+    only_high_priority = bool(params.get("only_high_priority"))
+    if only_high_priority and shipped_from:
+        raise ParamError(f"{dag_run.dag_id} has no backfills: {MAIN_DAG} reads all orders again")
     return Run(
-        run_id=dag_run.run_id,
+        run_id=dag_run.run_id
+        if dag_run.dag_id == MAIN_DAG
+        else f"{dag_run.dag_id}/{dag_run.run_id}",
         run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
         started_at=clock_hook.now(),
         shipped_from=shipped_from,
         shipped_to=shipped_to,
         only_account=params.get("only_account") or None,
-        only_high_priority=bool(params.get("only_high_priority")),
+        only_high_priority=only_high_priority,
         accept_closures=bool(params.get("accept_closures")),
         dry_run=bool(params.get("dry_run")),
         stalled_after_hours=stalled_after_hours,
