@@ -84,7 +84,8 @@ urgent as (
         from rule
         where
             rule.stage = any(parcel.stages)
-            and rule.quiet_hours * interval '1 hour' <= :now - parcel.quiet_since
+            and rule.quiet_hours * interval '1 hour'
+            <= greatest(:now - parcel.quiet_since, interval '0')
         order by rule.line
         limit 1
     ) as fitting on true
