@@ -192,7 +192,11 @@ def no_second_holds_more_calls_than_promised(life: "Simulation") -> Iterator[str
 def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
     """A second answer needs the least spacing, unless the first one was lost with its process."""
     last: dict[tuple[str, str], Any] = {}
-    urgent = {(row.account, row.order_id) for row in erp_rows(life.world) if row.priority}
+    urgent = {
+        (row.account, row.order_id)
+        for row in erp_rows(life.world)
+        if row.values(life.at)["priority"]
+    }
     for call in life.sandbox.calls:
         if call.api != TRACES or call.outcome not in ANSWERED:
             continue
