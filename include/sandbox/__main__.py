@@ -1,5 +1,5 @@
 """
-`python -m sandbox`: serve the stand-in platform, fill the demo ERP, receive notices, run a private
+`python -m sandbox`: serve the stand-in platforms, fill the demo ERP, receive notices, run a private
 PostgreSQL.
 """
 
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sandbox.defaults import ACCOUNTS
+
 if TYPE_CHECKING:
     from sandbox.clock import Clock
     from sandbox.receiver import Delivery
     from sandbox.world import World
 
-ACCOUNTS = "platform_1688,platform_1688_east,platform_1688_south"
 ERP_SECONDS = 5.0
 
 
@@ -39,8 +40,9 @@ def add_world_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--accounts",
-        default=ACCOUNTS,
-        help="account ids, separated by commas; the first two share one app (default: %(default)s)",
+        default=",".join(ACCOUNTS),
+        help="account ids, separated by commas; the first two of a protocol share one app"
+        " (default: %(default)s)",
     )
     parser.add_argument(
         "--start",
@@ -290,7 +292,7 @@ COMMANDS = {
     ),
     "down": Command("end whatever `up` started", _add_down_arguments, _run_down),
     "platform": Command(
-        "serve the stand-in platform on 127.0.0.1", _add_platform_arguments, _run_platform
+        "serve the stand-in platforms on 127.0.0.1", _add_platform_arguments, _run_platform
     ),
     "erp": Command(
         "create the demo ERP's table and fill it as of a world time",

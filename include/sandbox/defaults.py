@@ -1,11 +1,12 @@
 """The demo's accounts and apps: invented keys and tokens, good for the sandbox only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.world import platform_of
+from sandbox.world import dialect_of, platform_of
 
+ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_taobao", "platform_tmall")
 DEFAULT_QPS = 5.0
 
 
@@ -41,11 +42,7 @@ class App:
     @property
     def dialect(self) -> str:
         """The protocol of its accounts' platform: one app has accounts of one protocol."""
-        return _dialect(self.accounts[0].name) if self.accounts else "param2"
-
-
-def _dialect(account: str) -> str:
-    return "param2" if platform_of(account) == "1688" else "top"
+        return dialect_of(self.accounts[0].name) if self.accounts else "param2"
 
 
 def _account(name: str) -> Account:
@@ -53,26 +50,17 @@ def _account(name: str) -> Account:
     return Account(name, f"sandbox-access-{suffix}", f"sandbox-refresh-{suffix}")
 
 
-def default_apps(qps: float | None = DEFAULT_QPS) -> tuple[App, ...]:
-    """Three accounts: the first two share an app key and so its quota."""
-    shared = (_account("platform_1688"), _account("platform_1688_east"))
-    return (
-        App("1688100001", "sandbox-secret-1", shared, qps),
-        App("1688100002", "sandbox-secret-2", (_account("platform_1688_south"),), qps),
-    )
-
-
-def apps_for(accounts: Sequence[str], qps: float | None = DEFAULT_QPS) -> tuple[App, ...]:
-    """Apps for accounts of any names: of each protocol the first two share one."""
+def apps_for(accounts: Iterable[str], qps: float | None = DEFAULT_QPS) -> tuple[App, ...]:
+    """Apps for accounts of any names: of each protocol the first two share one, and its quota."""
     apps: list[App] = []
-    for dialect in ("param2", "top"):
-        names = [name for name in accounts if _dialect(name) == dialect]
+    accounts = list(accounts)
+    for dialect, first_key in (("param2", 1688100000), ("top", 23100000), ("router", 57100000)):
+        names = [name for name in accounts if dialect_of(name) == dialect]
         for group in filter(None, [names[:2], *([name] for name in names[2:])]):
             number = len(apps) + 1
-            key = 1688100000 if dialect == "param2" else 23100000
             apps.append(
                 App(
-                    f"{key + number}",
+                    f"{first_key + number}",
                     f"sandbox-secret-{number}",
                     tuple(_account(name) for name in group),
                     qps,
@@ -82,16 +70,22 @@ def apps_for(accounts: Sequence[str], qps: float | None = DEFAULT_QPS) -> tuple[
 
 
 def connection(
-    account: str, base_url: str, apps: Sequence[App] | None = None, *, qps: float | None = None
+    account: str, base_url: str, apps: Iterable[App], *, qps: float | None = None
 ) -> dict[str, Any]:
     """
     The Airflow connection of an account, as JSON.
 
     :param qps: what the connection promises; the app's own limit when left out.
     """
-    for app in apps or default_apps():
+    for app in apps:
         for each in app.accounts:
             if each.name == account:
+                tokens = {
+                    "access_token": each.access_token,
+                    "refresh_token": each.refresh_token,
+                }
+                if app.dialect == "router" and platform_of(account) != "1688":
+                    tokens = {"access_token": ""}
                 return {
                     "conn_type": "ecommerce_platform",
                     "host": base_url,
@@ -100,9 +94,8 @@ def connection(
                     "extra": {
                         "platform": platform_of(account),
                         "dialect": app.dialect,
-                        "access_token": each.access_token,
-                        "refresh_token": each.refresh_token,
                         "qps": qps or app.qps or 1000,
+                        **tokens,
                     },
                 }
     raise KeyError(f"no such account in the sandbox: {account}")

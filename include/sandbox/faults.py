@@ -171,7 +171,7 @@ class Faults:
 
 
 def _time(step: Mapping[str, Any]) -> str:
-    return str(step.get("acceptTime") or step.get("status_time"))
+    return str(step.get("acceptTime") or step.get("status_time") or step.get("time"))
 
 
 def _with_steps(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
@@ -182,7 +182,7 @@ def _with_steps(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
         return value
     return {
         name: change(inner)
-        if name in ("logisticsSteps", "transit_step_info") and isinstance(inner, list)
+        if name in ("logisticsSteps", "transit_step_info", "traceList") and isinstance(inner, list)
         else _with_steps(inner, change)
         for name, inner in value.items()
     }

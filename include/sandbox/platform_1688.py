@@ -60,6 +60,7 @@ class Answer:
     api: str = ""
     order_id: str = ""
     as_xml: bool = False
+    lines: str = ""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server: the platform on loopback, and `/control/` for other processes."""
+"""The sandbox's HTTP server: the platforms on loopback, and `/control/` for other processes."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
 from sandbox.clock import Clock
-from sandbox.defaults import App, connection, default_apps
+from sandbox.defaults import App, apps_for, connection
 from sandbox.faults import ANSWER_FAULTS, Fault, Faults, Latency
 from sandbox.platform_1688 import (
     INFOS,
@@ -31,6 +31,14 @@ from sandbox.platform_1688 import (
     qos_error,
     token_error,
 )
+from sandbox.platform_router import (
+    ORDER_STATUS,
+    ROUTER_PATHS,
+    TOO_FAST,
+    WAYBILL_TRACE,
+    WAYBILLS,
+    PlatformRouter,
+)
 from sandbox.platform_taobao import (
     FLOW_CONTROL,
     PARCELS,
@@ -40,20 +48,25 @@ from sandbox.platform_taobao import (
     PlatformTaobao,
     render_xml,
 )
-from sandbox.world import World, platform_of
+from sandbox.world import World, dialect_of
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 HTML_PAGE = "<!DOCTYPE html><html><body>系统繁忙，请稍后再试</body></html>".encode()
 JSON_TYPE = "application/json;charset=UTF-8"
 XML_TYPE = "text/xml;charset=UTF-8"
-OVER_QUOTA = frozenset({"gw.QosAppFrequencyLimit", FLOW_CONTROL})
+OVER_QUOTA = frozenset({"gw.QosAppFrequencyLimit", FLOW_CONTROL, TOO_FAST})
 MAX_LOGGED_CALLS = 1_000_000
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call the platform got; `arrived` is monotonic seconds, `at` the world's time."""
+    """
+    One call the platform got.
+
+    :param arrived: monotonic seconds; `at` is the world's time.
+    :param lines: ids of the order lines that it asks for; empty is all.
+    """
 
     arrived: float
     at: datetime
@@ -61,6 +74,7 @@ class Call:
     account: str
     api: str
     order_id: str
+    lines: str
     outcome: str
 
 
@@ -80,7 +94,7 @@ class Sandbox:
     """
     The stand-in platforms: `with Sandbox(world, clock) as sandbox: sandbox.url`.
 
-    :param apps: app keys and their accounts; the demo's when left out.
+    :param apps: app keys and their accounts; those of the world's accounts when left out.
     :param latency: how long answers take; more by `faults`.
     :param token_hours: life of an access token on the sandbox's clock; None lives for ever.
     :param qos_status: HTTP status of 1688's quota error, 400 or 200.
@@ -102,17 +116,18 @@ class Sandbox:
     ) -> None:
         self.world = world
         self.clock = clock
-        self.apps = tuple(apps or default_apps())
+        self.apps = tuple(apps or apps_for(world.accounts))
         self.faults = faults or Faults(world.seed)
         if latency:
             self.faults.latency = latency
-        by_dialect: dict[str, list[App]] = {"param2": [], "top": []}
+        by_dialect: dict[str, list[App]] = {"param2": [], "top": [], "router": []}
         for app in self.apps:
             by_dialect[app.dialect].append(app)
         self.platform = Platform1688(
             world, clock, by_dialect["param2"], token_hours=token_hours, qos_status=qos_status
         )
         self.taobao = PlatformTaobao(world, clock, by_dialect["top"], token_hours=token_hours)
+        self.router = PlatformRouter(world, clock, by_dialect["router"], token_hours=token_hours)
         self.calls: list[Call] = []
         self._address = (host, port)
         self._server: _Server | None = None
@@ -179,7 +194,12 @@ class Sandbox:
         return self._tokens(account).replace(account)
 
     def _tokens(self, account: str) -> Tokens:
-        return self.platform.tokens if platform_of(account) == "1688" else self.taobao.tokens
+        by_dialect = {
+            "param2": self.platform.tokens,
+            "top": self.taobao.tokens,
+            "router": self.router.tokens,
+        }
+        return by_dialect[dialect_of(account)]
 
     def usage(self) -> dict[str, Any]:
         """Calls by API and outcome; per app key the busiest second and what the quota refused."""
@@ -205,11 +225,12 @@ class Sandbox:
 
     def handle(self, path: str, params: Mapping[str, str], arrived: float) -> Response:
         """Answer one platform call, faults and latency included."""
-        answer = (
-            self.taobao.answer(params, arrived)
-            if path == PATH
-            else self.platform.answer(path, params, arrived)
-        )
+        if path == ROUTER_PATHS[WAYBILLS] or params.get("app_key") in self.router.apps:
+            answer = self.router.answer(path, params, arrived)
+        elif path == PATH:
+            answer = self.taobao.answer(params, arrived)
+        else:
+            answer = self.platform.answer(path, params, arrived)
         if answer.outcome in OVER_QUOTA:
             answer.outcome = "refused_by_quota"
             return self._respond(answer, arrived)
@@ -234,6 +255,7 @@ class Sandbox:
         if fault is None:
             return _rendered(answer)
         is_top = answer.api.startswith("taobao.")
+        is_router = answer.api in ROUTER_PATHS
         match fault.kind:
             case "http_429":
                 wait = f"Retry-After: {max(1, round(fault.seconds))}"
@@ -244,12 +266,16 @@ class Sandbox:
                 return Response(502, HTML, "text/html")
             case "html":
                 return Response(200, HTML_PAGE, "text/html;charset=UTF-8")
+            case "qos_200" | "qos_400" if is_router:
+                return _rendered(self.router.qos_error(answer, int(fault.kind[-3:])))
             case "qos_200" | "qos_400" if is_top:
                 return _rendered(self.taobao.qos_error(answer, fault.seconds))
             case "qos_200" | "qos_400":
                 return _json_response(
                     qos_error(answer, 400).body, 200 if fault.kind == "qos_200" else 400
                 )
+            case "token_expired" if is_router:
+                return _rendered(self.router.token_error(answer))
             case "token_expired" if is_top:
                 return _rendered(self.taobao.token_error(answer))
             case "token_expired":
@@ -271,6 +297,7 @@ class Sandbox:
                     answer.account,
                     answer.api,
                     answer.order_id,
+                    answer.lines,
                     answer.outcome,
                 )
             )
@@ -415,7 +442,7 @@ class _Handler(socketserver.StreamRequestHandler):
         path, _, query = target.partition("?")
         params = dict(parse_qsl(query, keep_blank_values=True))
         if path.startswith("/openapi/") or path == PATH:
-            if method == "POST":
+            if method == "POST" and path != ROUTER_PATHS[WAYBILLS]:
                 params.update(parse_qsl(body.decode(), keep_blank_values=True))
             elif method != "GET":
                 return Response(405, b"", "text/plain")
@@ -451,13 +478,17 @@ def most_in_any_second(times: Iterable[float]) -> int:
 
 def _can_strike(kind: str, answer: Answer) -> bool:
     """Faults in an answer need a good one of a logistics API; the others always make sense."""
+    if kind == "token_expired" and answer.api == ORDER_STATUS:
+        return False
     if kind not in ANSWER_FAULTS or kind == "half_json":
         return True
     if answer.outcome != "ok":
         return False
     if answer.api in (INFOS, TRACES):
         return kind == "empty" or has_steps(answer.body)
-    return answer.api in (TRACE_GET, TRACE_SEARCH) or (answer.api == PARCELS and kind == "empty")
+    if answer.api in (PARCELS, WAYBILLS, ORDER_STATUS):
+        return kind == "empty"
+    return answer.api in (TRACE_GET, TRACE_SEARCH, WAYBILL_TRACE)
 
 
 def _rendered(answer: Answer) -> Response:

@@ -22,7 +22,7 @@ from pathlib import Path
 from sandbox import receiver
 from sandbox.airflow_api import AirflowApi
 from sandbox.airflow_home import PROJECT, environment
-from sandbox.defaults import apps_for, connection
+from sandbox.defaults import ACCOUNTS, apps_for, connection
 from sandbox.postgres import PostgresUnavailableError, PrivatePostgres
 from sandbox.programs import (
     ProgramFailedError,
@@ -35,7 +35,6 @@ from sandbox.programs import (
 )
 
 FOLDER = PROJECT / ".sandbox" / "up"
-ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_1688_south")
 DAG = "sync_shipments"
 USER = PASSWORD = "admin"
 QPS = 25.0
@@ -72,7 +71,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="which world (default: %(default)s)")
     parser.add_argument(
-        "--orders", type=int, default=150, help="orders of each account (default: %(default)s)"
+        "--orders", type=int, default=120, help="orders of each account (default: %(default)s)"
+    )
+
+    parser.add_argument(
+        "--qps",
+        type=float,
+        default=QPS,
+        help="calls of one app key in any second; 0 is no limit (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--shipping-hours",
+        type=float,
+        default=SHIPPING_HOURS,
+        help="two thirds of the orders ship in so many hours from now (default: %(default)s)",
     )
 
 
@@ -143,9 +155,8 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     url = f"http://127.0.0.1:{arguments.port}"
     programs = Programs(folder, {})
     platform_url = _start_platform(programs, arguments)
-    connections = {
-        account: connection(account, platform_url, apps_for(ACCOUNTS, QPS)) for account in ACCOUNTS
-    }
+    apps = apps_for(ACCOUNTS, QPS)
+    connections = {account: connection(account, platform_url, apps) for account in ACCOUNTS}
     connections["notify_ops"] = receiver.connection(_start_receiver(programs), "ops")
     metadata, warehouse = _start_postgres(programs)
     erp = {"conn_type": "sqlite", "host": str(folder / "erp.db")}
@@ -165,9 +176,9 @@ def _start_platform(programs: Programs, arguments: argparse.Namespace) -> str:
     port = free_port()
     command = python(
         *("sandbox", "platform", "--port", str(port)),
-        *("--accounts", ",".join(ACCOUNTS), "--qps", str(QPS)),
+        *("--accounts", ",".join(ACCOUNTS), "--qps", str(arguments.qps)),
         *("--seed", str(arguments.seed), "--orders", str(arguments.orders)),
-        *("--shipping-hours", str(SHIPPING_HOURS), "--speed", str(arguments.speed)),
+        *("--shipping-hours", str(arguments.shipping_hours), "--speed", str(arguments.speed)),
         *("--erp", f"sqlite:///{programs.folder / 'erp.db'}"),
     )
     programs.start("platform", command)

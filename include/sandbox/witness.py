@@ -75,12 +75,14 @@ class Warehouse:
     orders: dict[_OrderKey, list[Row[Any]]]
     shipments: dict[_ParcelKey, Row[Any]]
     scans: dict[_ParcelKey, Counter[datetime]]
+    texts: dict[_ParcelKey, list[str]]
 
     @classmethod
     def read(cls, engine: Engine) -> "Warehouse":
         """Everything the views hold now."""
         orders: dict[_OrderKey, list[Row[Any]]] = defaultdict(list)
         scans: dict[_ParcelKey, Counter[datetime]] = defaultdict(Counter)
+        texts: dict[_ParcelKey, list[str]] = defaultdict(list)
         with engine.connect() as connection:
             for row in connection.execute(text("select * from analytics.orders")):
                 orders[row.account, row.platform_order_id].append(row)
@@ -89,12 +91,14 @@ class Warehouse:
                 for row in connection.execute(text("select * from analytics.shipments"))
             }
             events = text(
-                "select account, platform_order_id, consignment_id, occurred_at"
-                " from analytics.trace_events"
+                "select account, platform_order_id, consignment_id, occurred_at, description"
+                " from analytics.trace_events order by occurred_at"
             )
-            for account, order_id, consignment_id, occurred_at in connection.execute(events):
+            for *key, occurred_at, description in connection.execute(events):
+                account, order_id, consignment_id = key
                 scans[account, order_id, consignment_id][occurred_at] += 1
-        return cls(orders, shipments, scans)
+                texts[account, order_id, consignment_id].append(description)
+        return cls(orders, shipments, scans, texts)
 
 
 def differences(engine: Engine, world: World, at: datetime) -> list[Difference]:
@@ -154,6 +158,11 @@ def stall_differences(engine: Engine, world: World, at: datetime) -> list[Differ
     ]
 
 
+def is_signed(true: OrderTruth, at: datetime) -> bool:
+    """Whether an order counts as signed as of ``at``: by proof, or by its texts for a day."""
+    return true.signed or _signed_by_text(true, at)
+
+
 def leaks(engine: Engine, world: World) -> list[str]:
     """Phone numbers and names of the world's people that stand in the warehouse."""
     stored = text(
@@ -169,10 +178,10 @@ def leaks(engine: Engine, world: World) -> list[str]:
 def _differences(found: Warehouse, world: World, at: datetime) -> Iterator[Difference]:
     truth = world.truth(at)
     for key in sorted(_tracked(world, at) & truth.keys()):
-        yield from _order_differences(found, key, truth[key])
+        yield from _order_differences(found, key, truth[key], at)
     for key, erp_rows in found.orders.items():
         true = truth.get(key)
-        if true is None or not (true.signed or _signed_by_text(true, at)):
+        if true is None or not is_signed(true, at):
             for row in erp_rows:
                 if row.signed_at is not None:
                     yield Difference("order wrongly signed", "/".join(key), None, row.signed_at)
@@ -191,7 +200,7 @@ def _erp_differences(
             yield Difference("ERP row missing", row.order_no, row.state(as_of)[0], None)
             continue
         true = truth.get((row.account, row.order_id))
-        if row.state(as_of)[0] == "SHIPPED" and true is not None and true.signed:
+        if row.state(as_of)[0] == "SHIPPED" and true and is_signed(true, at):
             yield from _sign_differences(found, true)
         elif found.status != row.state(as_of)[0] and not _may_be_signed(row, true, at):
             yield Difference("ERP status", row.order_no, row.state(as_of)[0], found.status)
@@ -233,7 +242,7 @@ def _standing(world: World, at: datetime) -> Iterator[tuple[_ParcelKey, str]]:
     tracked = _tracked(world, at)
     shipped = {(order.account, order.order_id): order.shipped_at for order in world.orders()}
     for key, true in world.truth(at).items():
-        if key not in tracked or true.signed or _signed_by_text(true, at):
+        if key not in tracked or is_signed(true, at):
             continue
         for parcel in true.parcels:
             times = [event.occurred_at for event in parcel.events if event.occurred_at < FUTURE]
@@ -260,13 +269,14 @@ def _may_be_signed(row: ErpRow, true: OrderTruth | None, at: datetime) -> bool:
 
 
 def _sign_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]:
-    last = max(
-        (parcel for parcel in true.parcels if parcel.signed_at),
-        key=lambda parcel: (parcel.signed_at, parcel.consignment_id),
-    )
+    last = _last_sign(true)
     for what, expected, actual in (
         ("ERP status", "SIGNED", found.status),
-        ("ERP sign time", _local(true.signed_at), found.signed_at),
+        (
+            "ERP sign time",
+            _expected(_local(last.signed_at), found.signed_at, last),
+            found.signed_at,
+        ),
         ("ERP sign kind", last.sign_kind or None, found.sign_kind),
     ):
         if expected != actual:
@@ -281,7 +291,11 @@ def _trace_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference
         if event.occurred_at < FUTURE
     ]
     for what, expected, actual in (
-        ("ERP trace time", _local(max(times, default=None)), found.latest_trace_at),
+        (
+            "ERP trace time",
+            _expected(_local(max(times, default=None)), found.latest_trace_at, true.parcels[0]),
+            found.latest_trace_at,
+        ),
         (
             "ERP waybill numbers",
             {parcel.waybill_no for parcel in true.parcels},
@@ -290,34 +304,59 @@ def _trace_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference
         (
             "ERP trace status",
             min((parcel.status for parcel in true.parcels), key=LEADS_ORDER.index),
-            found.logistics_status,
+            found.logistics_status or "pending",  # of which nothing is known, nothing is shown
         ),
     ):
         if expected != actual:
             yield Difference(what, found.order_no, expected, actual)
 
 
+def _expected(
+    true: datetime | None, found: datetime | None, parcel: ParcelTruth
+) -> datetime | None:
+    """The time to be found: the true one, or any later one where only the reader dates things."""
+    is_seen_later = parcel.dated_by_reader and true and found and found >= true
+    return found if is_seen_later else true
+
+
 def _local(at: datetime | None) -> datetime | None:
     return at.astimezone(SHANGHAI).replace(tzinfo=None) if at else None
+
+
+def _last_sign(true: OrderTruth) -> ParcelTruth:
+    """The parcel of a signed order that was signed last."""
+    return max(
+        (parcel for parcel in true.parcels if parcel.signed_at),
+        key=lambda parcel: (parcel.signed_at, parcel.consignment_id),
+    )
 
 
 def _signed_by_text(true: OrderTruth, at: datetime) -> bool:
     """Whether the texts said signed for a day without the platform's word: that counts too."""
     live = [parcel for parcel in true.parcels if parcel.status != "cancelled"]
-    return not true.has_unshipped_lines and all(
-        parcel.signed_at is not None and at - parcel.signed_at >= timedelta(hours=24)
-        for parcel in live
+    return (
+        bool(live)
+        and not true.has_unshipped_lines
+        and all(
+            parcel.signed_at is not None and at - parcel.signed_at >= timedelta(hours=24)
+            for parcel in live
+        )
     )
 
 
-def _order_differences(found: Warehouse, key: _OrderKey, true: OrderTruth) -> Iterator[Difference]:
+def _order_differences(
+    found: Warehouse, key: _OrderKey, true: OrderTruth, at: datetime
+) -> Iterator[Difference]:
     where = "/".join(key)
     if key not in found.orders:
         yield Difference("order missing", where, "tracked", None)
         return
     for row in found.orders[key]:
-        if true.signed and row.signed_at != true.signed_at:
-            yield Difference("order's sign", where, true.signed_at, row.signed_at)
+        if is_signed(true, at):
+            last = _last_sign(true)
+            signed_at = _expected(last.signed_at, row.signed_at, last)
+            if row.signed_at != signed_at:
+                yield Difference("order's sign", where, signed_at, row.signed_at)
         live = sum(parcel.status != "cancelled" for parcel in true.parcels)
         if row.parcels != live:
             yield Difference("order's parcels", where, live, row.parcels)
@@ -335,16 +374,27 @@ def _parcel_differences(
         return
     for what, expected, actual in (
         ("status", true.status, row.status),
-        ("waybill number", true.waybill_no, row.waybill_no),
-        ("carrier", re.split("[（(]", true.carrier_name)[0], row.carrier_name),
-        ("sign time", true.signed_at, row.signed_at),
+        ("waybill number", true.waybill_no or None, row.waybill_no),
+        ("carrier", re.split("[（(]", true.carrier_name)[0] or None, row.carrier_name),
+        ("sign time", _expected(true.signed_at, row.signed_at, true), row.signed_at),
         ("sign kind", true.sign_kind or None, row.sign_kind),
     ):
         if expected != actual:
             yield Difference(what, where, expected, actual)
+    if true.dated_by_reader:
+        yield from _telling_differences(true, found.texts.get(key, []), where)
+        return
     expected_scans = Counter(event.occurred_at for event in true.events)
     actual_scans = found.scans.get(key, Counter())
     for missing in (expected_scans - actual_scans).elements():
         yield Difference("event missing", where, missing, None)
     for surplus in (actual_scans - expected_scans).elements():
         yield Difference("event too many", where, None, surplus)
+
+
+def _telling_differences(true: ParcelTruth, found: list[str], where: str) -> Iterator[Difference]:
+    """What is wrong with the texts of a parcel without times: some may be missed, none repeated."""
+    expected = [event.text for event in true.events]
+    rest = iter(expected)
+    if found[-1:] != expected[-1:] or not all(text in rest for text in found):
+        yield Difference("events", where, expected, found)

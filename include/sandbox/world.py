@@ -28,6 +28,11 @@ EARLY_STATUSES_TAOBAO = {
     "TRANSPORT": "picked_up",
 }
 RETURN_LABELS = frozenset({"returning", "returned"})
+ROUTER_DELAY = timedelta(hours=2)
+"""A router tells of no line that waits: what ships later ships before the first sign can be."""
+
+ROUTER_STATUSES = {"1": "info_received", "2": "in_transit", "3": "signed"}
+ROUTER_TEXTS = {"1": "已发货", "2": "运输中", "3": "已签收"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class ParcelTruth:
     :param waybills: every number so far, oldest first.
     :param sign_kind: `text` until the platform's status says SIGN, or its trace gives the sign's
         code; empty when not signed.
+    :param dated_by_reader: the platform tells no times: a reader first saw each event, and the
+        sign, at its time or later, and may have missed all but the last one.
     """
 
     consignment_id: str
@@ -57,6 +64,7 @@ class ParcelTruth:
     signed_at: datetime | None
     sign_kind: str
     events: tuple[EventTruth, ...]
+    dated_by_reader: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +253,7 @@ class World:
         listed_at: datetime,
     ) -> tuple[tuple[Parcel, ...], tuple[datetime | None, ...]]:
         account, index = key
+        has_router = dialect_of(account) == "router"
         first_id = 616_000_000_000 + (self._numbers[account] * 10**7 + index) * 10
         parcels: list[Parcel] = []
         lines: list[datetime | None] = []
@@ -257,7 +266,8 @@ class World:
             listed_at = dropped_at
         for tell in story.tells:
             if lines:
-                listed_at += _hours(dice, *story.delays)
+                delay = _hours(dice, *story.delays)
+                listed_at += min(delay, ROUTER_DELAY) if has_router else delay
             script = Script(dice, self._people, listed_at)
             tell(script)
             count = dice.choice((1, 1, 2))
@@ -266,16 +276,22 @@ class World:
             parcels.append(script.finish(f"LP{number:014d}", lines=held, story=name))
             shipped = parcels[0].listed_at if story.replaced_after else listed_at
             lines.extend([shipped] * count)
-        if story.unshipped_line:
+        if story.unshipped_line and not has_router:
             lines.append(None)
         return tuple(parcels), tuple(lines)
 
 
 def platform_of(account: str) -> str:
     """The platform of an account, by its name: `platform_taobao_east` is one of Taobao."""
-    return next(
-        (name for name in ("taobao", "tmall") if account.startswith(f"platform_{name}")), "1688"
-    )
+    name = account.removeprefix("platform_").removeprefix("router_")
+    return next((platform for platform in ("taobao", "tmall") if name.startswith(platform)), "1688")
+
+
+def dialect_of(account: str) -> str:
+    """The protocol of an account, by its name: `platform_router_tmall` is Tmall over a router."""
+    if account.startswith("platform_router"):
+        return "router"
+    return "param2" if platform_of(account) == "1688" else "top"
 
 
 def is_self_contacted(parcel: Parcel) -> bool:
@@ -290,42 +306,42 @@ def has_actions(parcel: Parcel) -> bool:
 
 def order_truth(order: Order, at: datetime) -> OrderTruth:
     """What is true of an order at a time, by the rules of the product's design."""
+    dialect = dialect_of(order.account)
+    if dialect == "router" and platform_of(order.account) != "1688":
+        return _status_code_truth(order, at)
     if order.refusal:
         return OrderTruth(order.account, order.order_id, (), (), False, None, False)
     listed = order.listed(at)
-    platform = platform_of(order.account)
-    parcels = tuple(parcel_truth(parcel, at, platform) for parcel in listed)
+    parcels = tuple(parcel_truth(parcel, at, dialect) for parcel in listed)
     confirmed = [
-        parcel.status == "signed" and _proves_sign(told, at, platform)
+        parcel.status == "signed" and _proves_sign(told, at, dialect)
         for parcel, told in zip(parcels, listed, strict=True)
         if parcel.status != "cancelled"
     ]
-    unshipped = order.has_unshipped_lines(at)
+    unshipped = dialect != "router" and order.has_unshipped_lines(at)
     signed = bool(confirmed) and all(confirmed) and not unshipped
     times = [parcel.signed_at for parcel in parcels if parcel.signed_at]
     return OrderTruth(
         account=order.account,
         order_id=order.order_id,
         parcels=parcels,
-        superseded=tuple(
-            parcel.consignment_id
-            for parcel in order.parcels
-            if parcel.dropped_at is not None and parcel.dropped_at <= at
-        ),
+        superseded=tuple(_superseded(order, at, dialect)),
         signed=signed,
         signed_at=max(times) if signed else None,
         has_unshipped_lines=unshipped,
     )
 
 
-def parcel_truth(parcel: Parcel, at: datetime, platform: str = "1688") -> ParcelTruth:
+def parcel_truth(parcel: Parcel, at: datetime, dialect: str = "param2") -> ParcelTruth:
     """What is true of a listed parcel at a time."""
     shown = parcel.shown(at)
-    status, sign = _status(parcel, shown, at, platform)
-    confirmed = _proves_sign(parcel, at, platform)
+    status, sign = _status(parcel, shown, at, dialect)
+    confirmed = _proves_sign(parcel, at, dialect)
     waybills = tuple(number for since, number in parcel.waybills if since <= at)
+    if dialect == "router":
+        waybills = waybills[-1:]
     return ParcelTruth(
-        consignment_id=parcel.consignment_id,
+        consignment_id=_consignment_id(parcel, waybills[-1], dialect),
         waybill_no=waybills[-1],
         waybills=waybills,
         carrier_name=parcel.carrier.name,
@@ -336,23 +352,94 @@ def parcel_truth(parcel: Parcel, at: datetime, platform: str = "1688") -> Parcel
     )
 
 
-def _proves_sign(parcel: Parcel, at: datetime, platform: str) -> bool:
+def router_code(parcel: Parcel) -> str:
+    """The carrier as a router calls it: by codes of its own."""
+    return {"YUNDA": "YD", "LE04284890": "JD"}.get(parcel.carrier.code, parcel.carrier.code)
+
+
+def router_status(order: Order, at: datetime) -> str:
+    """How far a router says that a whole order is: 1 shipped, 2 under way, 3 signed, 0 nothing."""
+    parcels = [] if order.refusal else [parcel_truth(parcel, at) for parcel in order.listed(at)]
+    if not parcels:
+        return "0"
+    live = [parcel for parcel in parcels if parcel.status != "cancelled"]
+    if live and all(each.status == "signed" and each.sign_kind != "text" for each in live):
+        return "3"
+    return "2" if any(parcel.events for parcel in parcels) else "1"
+
+
+def _status_code_truth(order: Order, at: datetime) -> OrderTruth:
+    """What is true of an order of which a status code is all that is told."""
+    moments = {
+        moment
+        for parcel in order.parcels
+        for moment in (
+            parcel.listed_at,
+            parcel.dropped_at or parcel.listed_at,
+            *(step.published_at for step in parcel.steps),
+            *(since for since, _ in parcel.statuses),
+        )
+        if moment <= at
+    }
+    events: list[EventTruth] = []
+    for moment in sorted(moments):
+        code = router_status(order, moment)
+        if code != "0" and (not events or events[-1].label != ROUTER_STATUSES[code]):
+            events.append(EventTruth(moment, ROUTER_TEXTS[code], ROUTER_STATUSES[code]))
+    status = events[-1].label if events else "pending"
+    signed_at = events[-1].occurred_at if status == "signed" else None
+    parcel = ParcelTruth(
+        consignment_id=order.order_id,
+        waybill_no="",
+        waybills=(),
+        carrier_name="",
+        status=status,
+        signed_at=signed_at,
+        sign_kind="platform" if signed_at else "",
+        events=tuple(events),
+        dated_by_reader=True,
+    )
+    return OrderTruth(
+        order.account, order.order_id, (parcel,), (), signed_at is not None, signed_at, False
+    )
+
+
+def _consignment_id(parcel: Parcel, waybill_no: str, dialect: str) -> str:
+    """The platform's id of a parcel; to a router each waybill number is a parcel of its own."""
+    return f"{router_code(parcel)}:{waybill_no}" if dialect == "router" else parcel.consignment_id
+
+
+def _superseded(order: Order, at: datetime, dialect: str) -> Iterator[str]:
+    for parcel in order.parcels:
+        is_dropped = parcel.dropped_at is not None and parcel.dropped_at <= at
+        if dialect != "router":
+            if is_dropped:
+                yield parcel.consignment_id
+            continue
+        numbers = [number for since, number in parcel.waybills if since <= at]
+        for number in numbers if is_dropped else numbers[:-1]:
+            yield _consignment_id(parcel, number, dialect)
+
+
+def _proves_sign(parcel: Parcel, at: datetime, dialect: str) -> bool:
     """Whether a sign in the trace has more than its text: the platform's status or a code."""
-    return parcel.platform_status(at) == "SIGN" if platform == "1688" else has_actions(parcel)
+    return has_actions(parcel) if dialect == "top" else parcel.platform_status(at) == "SIGN"
 
 
 def _status(
-    parcel: Parcel, shown: list[Step], at: datetime, platform: str
+    parcel: Parcel, shown: list[Step], at: datetime, dialect: str
 ) -> tuple[str, Step | None]:
     """The status, and the sign step when it is `signed`."""
     platform_status = parcel.platform_status(at)
-    if platform_status in BAD_STATUSES:
+    if platform_status in BAD_STATUSES and dialect != "router":
         return BAD_STATUSES[platform_status], None
     past = sorted(
         (step for step in shown if step.occurred_at < FUTURE),
         key=lambda step: step.occurred_at,
     )
-    if not past and platform == "1688":
+    if not past and dialect == "router":
+        return "pending", None
+    if not past and dialect == "param2":
         return EARLY_STATUSES[platform_status], None
     if not past:
         hired = not is_self_contacted(parcel)

@@ -38,21 +38,29 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A parcel of an order as its platform lists it; ``platform_status`` in our own words."""
+    """
+    A parcel of an order as its platform lists it; ``platform_status`` in our own words.
+
+    :param platform_code: the status as the platform says it; none where its list tells none.
+    """
 
     consignment_id: str
     waybill_no: str | None
     carrier_code: str | None
     carrier_name: str | None
-    platform_code: str
-    platform_status: str
+    platform_code: str | None
+    platform_status: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class TraceEvent:
-    """One scan of a parcel, masked and read; ``occurred_at`` is aware."""
+    """
+    One scan of a parcel, masked and read.
 
-    occurred_at: datetime
+    :param occurred_at: aware; none where a platform does not tell, and only the fetching dates it.
+    """
+
+    occurred_at: datetime | None
     position: int
     description: str
     event_hash: int
@@ -64,11 +72,13 @@ class TraceEvent:
 
 @dataclass(frozen=True, slots=True)
 class ParcelTrace:
-    """What one reply says of one parcel."""
+    """What one reply says of one parcel; its status, too, where the platform tells it there."""
 
     consignment_id: str
     waybill_no: str | None
     events: tuple[TraceEvent, ...]
+    platform_code: str | None = None
+    platform_status: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

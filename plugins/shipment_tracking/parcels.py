@@ -20,8 +20,9 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[s
 
     A carrier is kept as the table of carriers calls it, whatever the platform calls it.
 
-    :param rows: ``order_id, account, consignment_id, waybill_no, seen_at`` (aware), and from a
-        parcel list also ``carrier_code, carrier_name, platform_code, platform_status, announce``.
+    :param rows: ``order_id, account, consignment_id, waybill_no, seen_at`` (aware); from a parcel
+        list also ``listed``, which is true, ``carrier_code`` and ``carrier_name``; from whatever
+        tells the platform's status ``platform_code, platform_status, announce``.
     :returns: the shipment id of each account and consignment id.
     """
     if not rows:

@@ -43,17 +43,19 @@ def get_provider_info() -> dict[str, Any]:
                     "dialect": {
                         "label": "Dialect",
                         "description": "The protocol of the gateway: param2 is the official 1688, "
-                        "top the official Taobao and Tmall (gateway https://eco.taobao.com).",
+                        "top the official Taobao and Tmall (gateway https://eco.taobao.com), "
+                        "router the MD5 router of some resellers' gateways.",
                         "schema": {
                             "type": "string",
-                            "enum": ["param2", "top"],
+                            "enum": ["param2", "top", "router"],
                             "default": "param2",
                         },
                     },
                     "access_token": {
                         "label": "Access token",
-                        "description": "Given by the platform when the account authorised the app.",
-                        "schema": {"type": "string", "format": "password"},
+                        "description": "Given by the platform when the account authorised the app; "
+                        "empty for Taobao and Tmall over a router, which ask for none.",
+                        "schema": {"type": ["string", "null"], "format": "password"},
                     },
                     "refresh_token": {
                         "label": "Refresh token",

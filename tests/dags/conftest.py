@@ -103,16 +103,26 @@ def erp_connection(url: URL) -> dict[str, Any]:
 
 
 @pytest.fixture
+def accounts() -> dict[str, int]:
+    """How many orders each account has, unless a test has others."""
+    return ACCOUNTS
+
+
+@pytest.fixture
 def pipeline(
-    dag_bag: "DagBag", warehouse: Engine, erp_engine: Engine, monkeypatch: pytest.MonkeyPatch
+    dag_bag: "DagBag",
+    warehouse: Engine,
+    erp_engine: Engine,
+    accounts: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Pipeline]:
     """A pipeline whose world is a day old."""
-    world = World(7, START, ACCOUNTS)
+    world = World(7, START, accounts)
     clock = Clock.standing(START + timedelta(days=1))
     erp = DemoErp(erp_engine)
     erp.create()
     with (
-        Sandbox(world, clock, apps_for(list(ACCOUNTS), qps=QPS), token_hours=None) as sandbox,
+        Sandbox(world, clock, apps_for(accounts, qps=QPS), token_hours=None) as sandbox,
         Receiver("ops", "south") as receiver,
     ):
         for name, value in environment(
@@ -121,7 +131,7 @@ def pipeline(
             warehouse.url,
             erp_connection(erp_engine.url),
             {
-                **{account: sandbox.connection(account) for account in ACCOUNTS},
+                **{account: sandbox.connection(account) for account in accounts},
                 "notify_ops": receiver.connection("ops"),
                 "notify_platform_1688_south": receiver.connection("south", language="en"),
             },

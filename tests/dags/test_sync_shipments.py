@@ -105,6 +105,34 @@ def test_a_world_that_moved_is_followed_until_the_warehouse_is_its_truth(
     assert count("tracking.trace_reply") == replies
 
 
+class TestWithShopsOfTaobaoAndTmall:
+    @pytest.fixture
+    def accounts(self) -> dict[str, int]:
+        return {"platform_1688": 8, "platform_taobao": 16, "platform_tmall": 16}
+
+    def test_purchases_and_sales_end_as_their_truth_side_by_side(
+        self, pipeline: Any, count: Count
+    ) -> None:
+        moments = [pipeline.clock.now()]
+        pipeline.sandbox.freeze(moments[0] + timedelta(hours=20))
+        for after in (0, 20, 0.5, 24, 0.5):
+            states = pipeline.run(after=timedelta(hours=after))
+            assert states["run"] == states["lane.gather_traces[platform_tmall]"] == "success"
+            moments.append(pipeline.clock.now())
+
+        now = pipeline.clock.now()
+        assert differences(pipeline.warehouse, pipeline.world, now) == []
+        assert erp_differences(pipeline.erp.engine, pipeline.world, now) == []
+        assert stall_differences(pipeline.warehouse, pipeline.world, now) == []
+        notices = pipeline.receiver.notices("ops")
+        assert told_differences(notices, pipeline.world, moments) == []
+        assert leaks(pipeline.warehouse, pipeline.world) == []
+        for account in ("platform_taobao", "platform_tmall"):
+            assert (
+                count(f"analytics.orders where account = '{account}' and signed_at is not null") > 0
+            )
+
+
 def test_without_lanes_the_run_is_green_and_what_was_gathered_is_loaded(
     pipeline: Any, count: Count
 ) -> None:

@@ -257,8 +257,8 @@ def stack(programs: Programs, broker: tuple[str, str]) -> Iterator[Stack]:
             "AIRFLOW__API__PORT": str(port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(free_port()),
-            "AIRFLOW_CONN_PLATFORM_1688_WEST": values["AIRFLOW_CONN_PLATFORM_1688_WEST"],
             "SHIPMENT_TRACKING_CLOCK_URL": sandbox.clock_url,
+            **{name: value for name, value in values.items() if "CONN_PLATFORM" in name},
         } | SOONER
         (home / "config").mkdir(parents=True)
         local_settings = home / "config" / "airflow_local_settings.py"

@@ -33,7 +33,7 @@ def every_change_is_announced_once(life: "Simulation") -> Iterator[str]:
             or not (
                 (count(*) = 1 and min(notice.channel) = '' and min(notice.state) = 'suppressed')
                 or array_agg(notice.channel order by notice.channel) = case shipment.account
-                    when 'platform_1688_south' then array['backup', 'ops', 'south']
+                    when 'platform_tmall' then array['backup', 'ops', 'shop']
                     else array['backup', 'ops']
                 end
             )

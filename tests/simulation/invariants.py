@@ -12,6 +12,7 @@ from sandbox import witness
 from sandbox.erp import erp_order
 from sandbox.erp import rows as erp_rows
 from sandbox.platform_1688 import TRACES
+from sandbox.platform_taobao import PARCELS, TRACE_GET, TRACE_SEARCH
 from sandbox.world import Order, order_truth
 from shipment_tracking.polling import MIN_SPACING, PRIORITY_SPACING
 
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
 ANSWERED = frozenset({"ok", "empty", "fault_empty", "fault_duplicated", "fault_reordered"})
 """Outcomes of calls that gave an answer."""
 
+POLLS = frozenset({TRACES, TRACE_GET, TRACE_SEARCH})
+"""What is asked for traces; where a poll takes several questions, of the parcel list as well."""
+
 PASSING = frozenset(
     {
-        "AuthError",
         "ChannelDownError",
         "OperationalError",
         "QuotaError",
         "RetryableError",
+        "TokenError",
         "WritebackError",
     }
 )
@@ -190,19 +194,26 @@ def no_second_holds_more_calls_than_promised(life: "Simulation") -> Iterator[str
 
 
 def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
-    """A second answer needs the least spacing, unless the first one was lost with its process."""
-    last: dict[tuple[str, str], Any] = {}
+    """
+    A second answer needs the least spacing.
+
+    Unless the first one was lost: with its process, or because the rest of its poll failed.
+    """
     urgent = {
         (row.account, row.order_id)
         for row in erp_rows(life.world)
         if row.values(life.at)["priority"]
     }
+    answered: dict[tuple[str, str], dict[tuple[str, str], Any]] = defaultdict(dict)
     for call in life.sandbox.calls:
-        if call.api != TRACES or call.outcome not in ANSWERED:
+        key, question = (call.account, call.order_id), (call.api, call.lines)
+        earlier = answered[key]
+        if call.api not in POLLS or call.outcome not in ANSWERED:
+            if _fails_poll(call) and question not in earlier:
+                earlier.clear()
             continue
-        key = (call.account, call.order_id)
-        before = last.get(key)
-        last[key] = call
+        before = earlier.get(question)
+        earlier[question] = call
         spacing = PRIORITY_SPACING if key in urgent else MIN_SPACING
         if before and call.at - before.at < spacing and not _may_be_lost(life, before):
             yield f"{'/'.join(key)} at {before.at} and {call.at}"
@@ -336,8 +347,18 @@ def _withdrawn(life: "Simulation") -> set[str]:
 
 def _was_signed(order: Order, life: "Simulation") -> bool:
     known = life.world.as_of(life.at)
-    times = [at for parcel in order.parcels for at, status in parcel.statuses if status == "SIGN"]
+    times = {at for parcel in order.parcels for at, _ in parcel.statuses}
+    times |= {step.published_at for parcel in order.parcels for step in parcel.steps}
     return any(order_truth(order, at).signed for at in times if at <= known)
+
+
+def _fails_poll(call: Any) -> bool:
+    """Whether a poll ends with this call; a refusal only leads to another question."""
+    return (
+        call.api in POLLS | {PARCELS}
+        and call.outcome != "ok"
+        and not call.outcome.startswith("isv.")
+    )
 
 
 def _may_be_lost(life: "Simulation", call: Any) -> bool:

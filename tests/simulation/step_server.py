@@ -20,6 +20,7 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cryptography.fernet import Fernet
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
@@ -30,8 +31,9 @@ from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.hooks.clock_hook import now
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import Account, Gateway
-from shipment_tracking.platforms.dialects import client
+from shipment_tracking.platforms.dialects import OAUTHS, client
 from shipment_tracking.platforms.quota import Quota
+from shipment_tracking.platforms.tokens import Tokens, TokenStore
 from shipment_tracking.steps import (
     extract_orders,
     fetch_waybills,
@@ -125,7 +127,12 @@ def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> An
         qps=account.qps,
         backfill=this_run.is_backfill,
     )
-    opened = client(Gateway(account, quota, sleep=lambda seconds: time.sleep(seconds * PATIENCE)))
+    lease = timedelta(seconds=order["lease"])
+    store = TokenStore(warehouse, Fernet(order["fernet_key"]), lease=lease)
+    tokens = Tokens(account, OAUTHS[account.dialect], store, clock=now)
+    opened = client(
+        Gateway(account, quota, tokens, sleep=lambda seconds: time.sleep(seconds * PATIENCE))
+    )
     try:
         return LANE_STEPS[order["step"]](
             warehouse,
@@ -134,7 +141,7 @@ def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> An
             owner=order["owner"],
             budget=timedelta(seconds=order["budget"]),
             clock=now,
-            lease=timedelta(seconds=order["lease"]),
+            lease=lease,
         )
     finally:
         opened.close()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.platform_1688 import TRACES
+from sandbox.platform_taobao import REFRESH, TRACE_SEARCH
 from shipment_tracking.sql import include_folder
 
 from .driver import OWNER_FOLDER, SENDS, WRITES, Plan, Simulation, draw_plans
@@ -59,12 +61,13 @@ def test_a_world_under_fault_ends_as_if_nothing_had_happened(
     life.end()
 
     assert told(life) == []
+    assert {TRACES, TRACE_SEARCH, REFRESH} <= {call.api for call in life.sandbox.calls}
 
 
 def test_a_process_that_was_thought_dead_writes_nothing(
     simulate: Callable[..., Simulation],
 ) -> None:
-    life = simulate(1, orders=8)
+    life = simulate(1, orders=6)
 
     life.live(ZOMBIES)
 
@@ -80,7 +83,7 @@ def test_without_its_lease_checks_the_simulation_fails(
 ) -> None:
     for name in ("fetch_waybills_record", "gather_traces_record"):
         folder = plant(name, *((check, "") for check in LEASE_CHECKS))
-    life = simulate(1, orders=8, owner_folder=folder)
+    life = simulate(1, orders=6, owner_folder=folder)
 
     life.live(ZOMBIES)
 

@@ -45,6 +45,7 @@ def listed(order_id: int, consignment_id: str = "LP1", hours: float = 0, **more:
             "carrier_name": "圆通速递",
             "platform_code": "TRANSPORT",
             "platform_status": "in_transit",
+            "listed": True,
             "announce": True,
         }
         | more
@@ -136,8 +137,58 @@ def test_a_platform_status_counts_from_when_it_was_fetched_first(orders, keep, s
     assert select(times, noon=NOON) == [(2 * hour, 2 * hour)]
 
 
-@pytest.mark.parametrize(("kind", "waits"), [(named, False), (listed, True)])
-def test_only_a_platform_status_waits_to_be_judged(kind, waits, orders, keep, execute, select):
+def told(order_id: int, consignment_id: str = "LP1", hours: float = 0, **more: Any) -> Any:
+    """A parcel as a trace names it that also tells the platform's status."""
+    status = {"platform_code": "SIGN", "platform_status": "signed", "announce": True}
+    return named(order_id, consignment_id, hours) | status | more
+
+
+def test_a_status_that_came_with_a_trace_counts_too(orders, keep, select):
+    keep(listed(orders[0]))
+    keep(told(orders[0], hours=1))
+    keep(told(orders[0], hours=2))
+
+    since = "platform_code, platform_status_since - :noon from tracking.shipment"
+    assert select(since, noon=NOON) == [("SIGN", timedelta(hours=1))]
+
+
+def test_a_list_without_statuses_leaves_the_known_one_alone(orders, keep, select):
+    keep(told(orders[0], hours=1))
+    keep(listed_alone(orders[0], hours=2))
+
+    assert select("platform_code, carrier_code from tracking.shipment") == [("SIGN", "YTO")]
+    assert select("listed_at is not null from tracking.order_shipment") == [(True,)]
+
+
+def test_an_older_trace_read_late_does_not_bring_its_status_back(orders, keep, select):
+    keep(told(orders[0], hours=2))
+    keep(told(orders[0], hours=1, platform_code="UNSIGN", platform_status="info_received"))
+
+    assert select("platform_code from tracking.shipment") == [("SIGN",)]
+
+
+def test_of_several_traces_read_at_once_the_newest_tells_the_status(orders, keep, select):
+    keep(
+        told(orders[0], hours=1, platform_code="UNSIGN", platform_status="info_received"),
+        told(orders[0], hours=3),
+        told(orders[0], hours=2, platform_code="UNSIGN", platform_status="info_received"),
+        named(orders[0], hours=4),
+    )
+
+    assert select("platform_code from tracking.shipment") == [("SIGN",)]
+
+
+def listed_alone(order_id: int, consignment_id: str = "LP1", hours: float = 0) -> Any:
+    """A parcel of a list that tells no statuses."""
+    return listed(order_id, consignment_id, hours, platform_code=None, platform_status=None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"), [(named, False), (listed, True), (listed_alone, True), (told, True)]
+)
+def test_what_is_listed_or_has_a_status_waits_to_be_judged(
+    kind, waits, orders, keep, execute, select
+):
     keep(listed(orders[0]))
     execute("update tracking.shipment set unsettled = false")
 
@@ -146,7 +197,7 @@ def test_only_a_platform_status_waits_to_be_judged(kind, waits, orders, keep, ex
     assert select("unsettled from tracking.shipment") == [(waits,)]
 
 
-@pytest.mark.parametrize(("kind", "is_live"), [(named, False), (listed, True)])
+@pytest.mark.parametrize(("kind", "is_live"), [(named, False), (told, False), (listed, True)])
 def test_a_superseded_parcel_is_live_again_only_when_it_is_listed(
     kind, is_live, orders, keep, execute, select
 ):

@@ -1,5 +1,6 @@
 -- A batch of the most urgent due orders of the account is leased to the owner: high priority first,
--- then out for delivery, then overdue by longest. Each knows its parcels by waybill.
+-- then out for delivery, then overdue by longest. Each knows its parcels by waybill; a superseded
+-- one only if its id is another than the waybill: else nobody but us would ever name it again.
 with due as (
     select tracked_order.order_id
     from tracking.tracked_order
@@ -64,7 +65,12 @@ select
         inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
         inner join tracking.shipment_waybill
             on order_shipment.shipment_id = shipment_waybill.shipment_id
-        where order_shipment.order_id = claimed.order_id
+        where
+            order_shipment.order_id = claimed.order_id
+            and (
+                order_shipment.superseded_at is null
+                or shipment.consignment_id not like '%:' || shipment_waybill.waybill_no
+            )
     ) as waybills
 from claimed
 order by

@@ -1,5 +1,5 @@
 -- Orders of the account that a backfill of the interval still has to poll are leased to the owner;
--- each knows its parcels by waybill.
+-- each knows its parcels by waybill, superseded ones only if their id is another than the waybill.
 with due as (
     select tracked_order.order_id
     from tracking.tracked_order
@@ -58,5 +58,10 @@ returning
         inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
         inner join tracking.shipment_waybill
             on order_shipment.shipment_id = shipment_waybill.shipment_id
-        where order_shipment.order_id = tracked_order.order_id
+        where
+            order_shipment.order_id = tracked_order.order_id
+            and (
+                order_shipment.superseded_at is null
+                or shipment.consignment_id not like '%:' || shipment_waybill.waybill_no
+            )
     ) as waybills

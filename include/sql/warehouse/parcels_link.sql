@@ -4,14 +4,14 @@ select
     parcel.order_id,
     shipment.shipment_id,
     min(parcel.seen_at),
-    min(parcel.seen_at) filter (where parcel.platform_status is not null)
+    min(parcel.seen_at) filter (where parcel.listed)
 from
     jsonb_to_recordset(cast(:parcels as jsonb))
         as parcel (
             order_id bigint,
             account text,
             consignment_id text,
-            platform_status text,
+            listed boolean,
             seen_at timestamptz
         )
 inner join tracking.shipment
@@ -25,7 +25,7 @@ left join tracking.order_shipment as known
 where
     known.order_id is null
     or (
-        parcel.platform_status is not null
+        parcel.listed
         and (known.listed_at is null or known.superseded_at is not null)
     )
 group by

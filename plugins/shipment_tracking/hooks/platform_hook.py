@@ -30,7 +30,8 @@ class PlatformHook(BaseHook):
 
     :param platform_conn_id: Airflow connection (host = gateway without a path, login = app key,
         password = app secret, extra: platform, dialect, access_token, refresh_token, qps, and for
-        the dialect ``top`` optionally sign_method).
+        the dialect ``top`` optionally sign_method). The dialect ``router`` needs no access_token
+        for Taobao and Tmall.
     :param warehouse_conn_id: where the quota of the app key is kept.
     :param backfill: stay within the backfills' share of the quota.
     :raises ConnectionFieldError: a field is missing or unusable; the text names it.
@@ -82,7 +83,7 @@ class PlatformHook(BaseHook):
     def account(self) -> "Account":
         """The connection, read and checked."""
         from shipment_tracking.platforms.client import Account
-        from shipment_tracking.platforms.dialects import PLATFORMS
+        from shipment_tracking.platforms.dialects import PLATFORMS, needs_access_token
         from shipment_tracking.platforms.taobao import SIGN_METHODS
 
         connection = self.get_connection(self.platform_conn_id)
@@ -96,17 +97,21 @@ class PlatformHook(BaseHook):
                 f"{', '.join(EXTRA_FIELDS)}"
             )
         dialect = self._one_of(extra, "dialect", tuple(PLATFORMS))
+        platform = self._one_of(extra, "platform", PLATFORMS[dialect])
+        access_token = extra.get("access_token") or ""
+        if needs_access_token(dialect, platform):
+            access_token = self._required(access_token, "extra access_token")
         sign_method = {"sign_method": extra.get("sign_method") or SIGN_METHODS[0]}
         gateway = self._gateway(connection)
         refuse_simulated_clock(gateway)
         return Account(
             conn_id=self.platform_conn_id,
-            platform=self._one_of(extra, "platform", PLATFORMS[dialect]),
+            platform=platform,
             dialect=dialect,
             gateway=gateway,
             app_key=self._required(connection.login, "login (app key)"),
             app_secret=self._required(connection.password, "password (app secret)"),
-            access_token=self._required(extra.get("access_token"), "extra access_token"),
+            access_token=access_token,
             refresh_token=extra.get("refresh_token") or None,
             qps=self._qps(extra.get("qps")),
             sign_method=self._one_of(sign_method, "sign_method", SIGN_METHODS),

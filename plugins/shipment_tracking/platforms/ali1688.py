@@ -26,7 +26,7 @@ from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.client import Account, Gateway, Json
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
-from shipment_tracking.platforms.scans import events_of
+from shipment_tracking.platforms.scans import Step, events_of
 from shipment_tracking.platforms.tokens import OAuth, TokenPair
 from shipment_tracking.statuses import Status, classify
 
@@ -413,5 +413,5 @@ def _cross_border(body: Json) -> Iterator[ParcelTrace]:
 
 
 def _events(steps: Iterable[tuple[Any, str, str | None]]) -> tuple[TraceEvent, ...]:
-    timed = ((read_time(time), description, action) for time, description, action in steps)
+    timed = (Step(read_time(time), description, action) for time, description, action in steps)
     return events_of(timed, lambda description, _: classify(description))

@@ -1,12 +1,13 @@
 """What every dialect shares: the account, the port, the session, retry, metering and redaction."""
 
 import json
+import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -33,7 +34,24 @@ LONGEST_WAIT = 30  # seconds between two tries, whatever the platform asks for
 T = TypeVar("T")
 Json = dict[str, Any]
 Request = Callable[[str], tuple[str, Mapping[str, str]]]
-"""Path and form of a call, signed, from the access token it is made with."""
+"""Path and params of a call, signed, from the access token it is made with."""
+
+Verb = Literal["GET", "POST"]
+"""Whether the params of a call travel in its address or in a form."""
+
+
+class _WithoutQuery(logging.Filter):
+    """Takes the query, which may hold a token and a signature, out of logged addresses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args
+            )
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQuery())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +149,10 @@ class Gateway:
         self._session = requests.Session()
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=THREADS, max_retries=0)
         self._session.mount(account.gateway, adapter)
+        # Proxies and certificates of the environment, read once and not at every call.
+        found = self._session.merge_environment_settings(account.gateway, {}, None, None, None)
+        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
+        self._session.trust_env = False
         self._retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=_Wait(),
@@ -144,9 +166,11 @@ class Gateway:
         api: str,
         request: Request,
         read: Callable[[int, Json], Json],
+        *,
+        verb: Verb = "POST",
     ) -> Json:
         """
-        Post one request and return its answer.
+        Send one request and return its answer.
 
         :param api: name for the meter and for messages.
         :param request: freshly signed for each try.
@@ -154,7 +178,7 @@ class Gateway:
         :raises PlatformError: with the connection's name in front.
         """
         try:
-            return self._call(api, request, read)
+            return self._call(api, request, read, verb)
         except PlatformError as error:
             error.args = (f"{self.account.conn_id}: {api}: {error.args[0]}",)
             raise
@@ -182,14 +206,14 @@ class Gateway:
         self._session.close()
         self._quota.close()
 
-    def _call(self, api: str, request: Request, read: Callable[[int, Json], T]) -> T:
+    def _call(self, api: str, request: Request, read: Callable[[int, Json], T], verb: Verb) -> T:
         """Ask, and once more with the next access token if this one is refused."""
         token = self._tokens.access_token(self._renew)
         try:
-            return self._retrying(self._try, api, lambda: request(token), read)
+            return self._retrying(self._try, api, lambda: request(token), read, verb)
         except TokenError as refusal:
             fresh = self._tokens.after_refusal(token, refusal, self._renew)
-        return self._retrying(self._try, api, lambda: request(fresh), read)
+        return self._retrying(self._try, api, lambda: request(fresh), read, verb)
 
     def _renew(self, oauth: OAuth, refresh_token: str) -> TokenPair:
         """Ask for the pair that follows a refresh token."""
@@ -205,13 +229,14 @@ class Gateway:
         api: str,
         request: Callable[[], tuple[str, Mapping[str, str]]],
         read: Callable[[int, Json], T],
+        verb: Verb = "POST",
     ) -> T:
-        path, form = request()
+        path, params = request()
         self._quota.acquire()
         started = time.monotonic()
         outcome = "ok"
         try:
-            return read(*self._post(path, form))
+            return read(*self._send(verb, path, params))
         except QuotaError as error:
             outcome = "quota"
             self._quota.block(error.retry_after)
@@ -233,16 +258,27 @@ class Gateway:
         finally:
             self._count(api, outcome, time.monotonic() - started)
 
-    def _post(self, path: str, form: Mapping[str, str]) -> tuple[int, Json]:
-        # "from None": the library's own message holds the address, which some dialects sign.
+    def _send(self, verb: Verb, path: str, params: Mapping[str, str]) -> tuple[int, Json]:
+        where: Json = {"params": params} if verb == "GET" else {"data": params}
         try:
-            reply = self._session.post(
-                self.account.gateway + path, data=form, timeout=self._timeout, allow_redirects=False
+            reply = self._session.request(
+                verb,
+                self.account.gateway + path,
+                timeout=self._timeout,
+                allow_redirects=False,
+                **where,
             )
         except requests.Timeout:
-            raise RetryableError("no answer in time") from None
+            trouble = "no answer in time"
         except requests.RequestException as error:
-            raise RetryableError(f"no connection ({type(error).__name__})") from None
+            trouble = f"no connection ({type(error).__name__})"
+        else:
+            return self._read(reply)
+        # Raised out here, for the library's own error holds the address, which may hold a token.
+        raise RetryableError(trouble)
+
+    @staticmethod
+    def _read(reply: requests.Response) -> tuple[int, Json]:
         if reply.status_code == requests.codes.too_many_requests:
             raise QuotaError("HTTP 429", code="429", retry_after=_seconds(reply, default=2))
         body = _json(reply.content)

@@ -1,20 +1,25 @@
 """Which module speaks which dialect, and which platforms are reached by it."""
 
-from shipment_tracking.platforms import ali1688, taobao
+from collections.abc import Callable
+
+from shipment_tracking.platforms import ali1688, router, taobao
 from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
 from shipment_tracking.platforms.tokens import OAuth
 
-CLIENTS: dict[str, type] = {
+CLIENTS: dict[str, Callable[[Gateway], PlatformClient]] = {
     ali1688.DIALECT: ali1688.Ali1688Client,
     taobao.DIALECT: taobao.TaobaoClient,
+    router.DIALECT: router.client,
 }
 PLATFORMS: dict[str, tuple[str, ...]] = {
     ali1688.DIALECT: ("1688",),
     taobao.DIALECT: ("taobao", "tmall"),
+    router.DIALECT: ("1688", "taobao", "tmall"),
 }
 READERS: dict[str, TraceReader] = {
     ali1688.DIALECT: ali1688.read_traces,
     taobao.DIALECT: taobao.read_traces,
+    router.DIALECT: router.read_traces,
 }
 OAUTHS: dict[str, OAuth] = {
     ali1688.DIALECT: ali1688.OAUTH,
@@ -26,3 +31,8 @@ OAUTHS: dict[str, OAuth] = {
 def client(gateway: Gateway) -> PlatformClient:
     """The client of the gateway's dialect."""
     return CLIENTS[gateway.account.dialect](gateway)
+
+
+def needs_access_token(dialect: str, platform: str) -> bool:
+    """Whether an account can be asked with an access token alone."""
+    return dialect != router.DIALECT or router.has_session(platform)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from shipment_tracking.masking import event_hash
 from shipment_tracking.models import TraceEvent
@@ -14,35 +15,41 @@ Meaning = Callable[[str, str | None], tuple[Status, str | None]]
 """A step's status and, for a sign, its kind, from its text and the platform's code for it."""
 
 
-def events_of(
-    steps: Iterable[tuple[datetime, str, str | None]], meaning: Meaning
-) -> tuple[TraceEvent, ...]:
+class Step(NamedTuple):
+    """
+    One step of a trace: aware time, masked text, and the platform's code for it.
+
+    :param city: as the platform names it; what the text begins with is taken where it does not.
+    """
+
+    occurred_at: datetime
+    description: str
+    action: str | None = None
+    city: str | None = None
+
+
+def events_of(steps: Iterable[Step], meaning: Meaning) -> tuple[TraceEvent, ...]:
     """
     The steps as events; positions count forwards in time, whichever end the reply begins at.
 
-    :param steps: aware time, masked text and the platform's code, in the order of the reply.
+    :param steps: in the order of the reply.
     """
     timed = list(steps)
-    if timed and timed[0][0] > timed[-1][0]:
+    if timed and timed[0].occurred_at > timed[-1].occurred_at:
         timed.reverse()
-    return tuple(
-        _event(position, occurred_at, description, action, meaning)
-        for position, (occurred_at, description, action) in enumerate(timed)
-    )
+    return tuple(_event(position, step, meaning) for position, step in enumerate(timed))
 
 
-def _event(
-    position: int, occurred_at: datetime, description: str, action: str | None, meaning: Meaning
-) -> TraceEvent:
-    status, sign_kind = meaning(description, action)
-    city = _CITY.match(description)
+def _event(position: int, step: Step, meaning: Meaning) -> TraceEvent:
+    status, sign_kind = meaning(step.description, step.action)
+    city = _CITY.match(step.description)
     return TraceEvent(
-        occurred_at=occurred_at,
+        occurred_at=step.occurred_at,
         position=position,
-        description=description,
-        event_hash=event_hash(description),
+        description=step.description,
+        event_hash=event_hash(step.description),
         status=status,
         sign_kind=sign_kind,
-        city=city[1] if city else None,
-        action=action,
+        city=step.city or (city[1] if city else None),
+        action=step.action,
     )

@@ -31,7 +31,7 @@ from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
 from shipment_tracking.platforms.client import Account, Gateway, Json
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
-from shipment_tracking.platforms.scans import events_of
+from shipment_tracking.platforms.scans import Step, events_of
 from shipment_tracking.platforms.tokens import OAuth, TokenPair
 from shipment_tracking.statuses import Status, classify, sign_kind
 
@@ -393,7 +393,7 @@ def read_traces(body: Json) -> list[ParcelTrace]:
                 part["out_sid"] or None,
                 events_of(
                     (
-                        (read_time(step["status_time"]), step["status_desc"], step["action"])
+                        Step(read_time(step["status_time"]), step["status_desc"], step["action"])
                         for step in part["trace_list"]
                     ),
                     _meaning,

@@ -125,6 +125,7 @@ def _record(
                 "carrier_name": parcel.carrier_name,
                 "platform_code": parcel.platform_code,
                 "platform_status": parcel.platform_status,
+                "listed": True,
                 "seen_at": answer.asked_at,
                 "announce": not this_run.is_backfill,
             }

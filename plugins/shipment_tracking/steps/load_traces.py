@@ -145,8 +145,8 @@ def _load(
     for reply, trace in traces:
         shipment_id = ids[reply.account, trace.consignment_id]
         for event in trace.events:
-            key = (shipment_id, event.occurred_at, event.event_hash)
-            incoming.setdefault(key, _event_row(shipment_id, event, reply.fetched_at))
+            key = (shipment_id, event.occurred_at or reply.fetched_at, event.event_hash)
+            incoming.setdefault(key, _event_row(key, event, reply.fetched_at))
             announced[key] = announced.get(key, False) or reply.announce
             read += 1
     new = _insert_events(connection, incoming)
@@ -174,18 +174,20 @@ def _parcel_row(reply: Row[Any], trace: ParcelTrace) -> dict[str, Any]:
         "account": reply.account,
         "consignment_id": trace.consignment_id,
         "waybill_no": trace.waybill_no,
+        "platform_code": trace.platform_code,
+        "platform_status": trace.platform_status,
         "seen_at": reply.fetched_at,
+        "announce": reply.announce,
     }
 
 
-def _event_row(shipment_id: int, event: TraceEvent, fetched_at: datetime) -> tuple[Any, ...]:
+def _event_row(key: _EventKey, event: TraceEvent, fetched_at: datetime) -> tuple[Any, ...]:
+    _, occurred_at, _ = key
     return (
-        shipment_id,
-        event.occurred_at,
-        event.event_hash,
+        *key,
         HASH_VERSION,
         event.position,
-        event.occurred_at > fetched_at + FUTURE_TOLERANCE,
+        occurred_at > fetched_at + FUTURE_TOLERANCE,
         str(event.status),
         event.sign_kind,
         event.description,
@@ -315,7 +317,7 @@ def _find(
     sign_seen_at = (shipment.sign_seen_at or now) if signed else None
     confirmed = signed and (
         _is_confirmed(verdict, word, shipment.traces_seen_at)
-        or (sign_seen_at is not None and sign_seen_at <= now - CONFIRM_WITHIN)
+        or _stood(sign_seen_at, shipment.polled_at)
     )
     confirmed_at = (shipment.sign_confirmed_at or now) if confirmed else None
     settled_sign = signed and shipment.sign_confirmed_at is not None
@@ -373,6 +375,11 @@ def _is_confirmed(
     if word is None or verdict.signed_at != word.since:
         return True
     return traces_seen_at is not None and traces_seen_at >= word.since
+
+
+def _stood(sign_seen_at: datetime | None, polled_at: datetime | None) -> bool:
+    """Whether a sign by its text was still there when it was asked for after its day."""
+    return bool(sign_seen_at and polled_at and polled_at >= sign_seen_at + CONFIRM_WITHIN)
 
 
 def _notice_state(

@@ -35,9 +35,16 @@ def talker() -> Iterator[Talker]:
     told = Talker()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            self.answer(path, query)
+
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            told.asked.append((self.path, dict(parse_qsl(form, keep_blank_values=True))))
+            self.answer(self.path, form)
+
+        def answer(self, path: str, params: str) -> None:
+            told.asked.append((path, dict(parse_qsl(params, keep_blank_values=True))))
             status, content, headers = (
                 told.answers.pop(0) if len(told.answers) > 1 else told.answers[0]
             )

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from sandbox.clock import Clock
-from sandbox.defaults import default_apps
+from sandbox.defaults import apps_for
 from sandbox.platform_1688 import INFOS
 from sandbox.server import Sandbox
 from sandbox.world import World
@@ -47,7 +47,7 @@ def warehouse(quotas: Engine) -> Engine:
 def sandbox() -> Iterator[Sandbox]:
     world = World(3, START, {"platform_1688": 1}, stories={"signed_by_self": 1})
     clock = Clock.standing(START + timedelta(days=9))
-    with Sandbox(world, clock, default_apps(qps=None), token_hours=None) as running:
+    with Sandbox(world, clock, apps_for(world.accounts, qps=None), token_hours=None) as running:
         yield running
 
 
@@ -190,6 +190,44 @@ def secrets(client: PlatformClient, order: str) -> list[str]:
 
 
 @pytest.fixture
+def router_sandbox() -> Iterator[Sandbox]:
+    """A gateway whose calls carry token and signature in their addresses."""
+    world = World(3, START, {"platform_router": 1}, stories={"signed_by_self": 1})
+    clock = Clock.standing(START + timedelta(days=9))
+    apps = apps_for(["platform_router"], qps=None)
+    with Sandbox(world, clock, apps, token_hours=None) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "trouble", ["none", *HARMLESS, "http_429", "qos_400", "token_expired", "away", "wrong_key"]
+)
+def test_nothing_tells_a_secret_that_travels_in_an_address(
+    trouble, router_sandbox, open_client, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    order = next(router_sandbox.world.orders()).order_id
+    changes = {"app_secret": "another-secret"} if trouble == "wrong_key" else {}
+    client = open_client(router_sandbox, "platform_router", timeout=(3, 0.2), **changes)
+    if trouble == "away":
+        router_sandbox.stop()
+    elif trouble not in ("none", "wrong_key"):
+        router_sandbox.faults.add(trouble)
+
+    try:
+        client.fetch_parcels(order)
+        errors: tuple[str, ...] = ()
+    except PlatformError as error:
+        errors = tuple(shown(error))
+
+    assert bool(errors) is (trouble != "none")
+    assert "urllib3" in caplog.text  # which would tell the address
+    told = "\n".join((caplog.text, *errors, repr(client.account)))
+    hidden = (client.account.app_secret, client.account.access_token, "session=", "sign=")
+    assert not [secret for secret in hidden if secret in told]
+
+
+@pytest.fixture
 def call(gateway: Gateway) -> Callable[[], object]:
     """Ask the talker for anything."""
     return lambda: gateway.call("api", lambda _: ("/path", {"a": "1"}), lambda status, body: body)
@@ -244,6 +282,16 @@ def test_a_redirect_is_not_followed(call, talker):
 
     with pytest.raises(RetryableError, match="HTTP 302"):
         call()
+
+
+def test_params_travel_in_the_address_of_a_get_and_in_the_form_of_a_post(talker, gateway):
+    talker.says({"ok": True})
+    params = {"text": "a b%20+&="}
+
+    for verb in ("GET", "POST"):
+        gateway.call("api", lambda _: ("/path", params), lambda status, body: body, verb=verb)
+
+    assert talker.asked == [("/path", params)] * 2
 
 
 def test_two_tries_are_as_far_apart_as_the_platform_asks(talker, quotas, gateway):

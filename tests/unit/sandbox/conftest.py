@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from sandbox.clock import Clock
-from sandbox.defaults import default_apps
+from sandbox.defaults import apps_for
 from sandbox.platform_1688 import NAMESPACES, sign
 from sandbox.server import Sandbox
 from sandbox.stories import STORIES
@@ -29,7 +29,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sandbox(world: World, clock: Clock) -> Iterator[Sandbox]:
-    with Sandbox(world, clock, default_apps(qps=None), token_hours=None) as running:
+    with Sandbox(world, clock, apps_for(ACCOUNTS, qps=None), token_hours=None) as running:
         yield running
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from sandbox.__main__ import COMMANDS, main
+from sandbox.defaults import ACCOUNTS
 
 INCLUDE = Path(__file__).parents[3] / "include"
 
@@ -57,7 +58,7 @@ def test_the_platform_serves_until_it_is_told_to_stop():
         rest = process.stdout.read()
 
     assert now == "2026-03-02T00:00:00+00:00"
-    assert "platform_1688_south" in rest
+    assert [line.split()[0] for line in rest.splitlines()[2:-1]] == list(ACCOUNTS)
     assert process.returncode == 0
 
 

@@ -9,7 +9,7 @@ from aop.exceptions import ApiError
 from aop.structure import AppInfo
 
 from sandbox.clock import Clock
-from sandbox.defaults import App, default_apps
+from sandbox.defaults import App, apps_for
 from sandbox.platform_1688 import (
     DETAIL,
     INFOS,
@@ -155,7 +155,7 @@ def test_every_error_of_the_gateway_has_its_code(call, sandbox, session, story):
 
 def test_the_checks_come_in_the_gateways_order(world):
     """Token before ACL before params: an empty call still tells whether the app may call."""
-    (first, _) = default_apps()
+    (first, _) = apps_for(world.accounts)
     app = App(first.key, first.secret, first.accounts, None, frozenset({DETAIL}))
     platform = Platform1688(world, Clock.standing(START), [app])
     path = f"param2/1/{NAMESPACES[DETAIL]}/{DETAIL}/{app.key}"
@@ -265,7 +265,7 @@ def test_replies_show_exactly_what_is_published(call, clock, world):
 
 def test_no_trace_yet_is_said_in_every_documented_form():
     world = World(1, START, {"platform_1688": 60}, stories={"never_collected": 1})
-    (app, _) = default_apps(qps=None)
+    (app,) = apps_for(world.accounts, qps=None)
     platform = Platform1688(world, Clock.standing(START + timedelta(days=5)), [app])
     path = f"param2/1/{NAMESPACES[TRACES]}/{TRACES}/{app.key}"
     forms = set()
@@ -391,7 +391,7 @@ def test_the_quota_counts_every_arrival_of_any_one_second():
 
 
 def test_accounts_of_one_app_share_its_quota(world):
-    shared, own = default_apps(qps=2)
+    shared, own = apps_for(world.accounts, qps=2)
     platform = Platform1688(world, Clock.standing(START), [shared, own])
 
     def status(app: App, arrived: float) -> int:

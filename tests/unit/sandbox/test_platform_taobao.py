@@ -405,7 +405,7 @@ def test_a_hired_carriers_parcel_says_signed_from_the_first_moment_on(call, cloc
     assert order_truth(hired, clock.now()).parcels[0].status == "info_received"
 
 
-def test_a_split_order_is_searched_with_its_lines_or_refused(call, clock, story):
+def test_a_split_order_is_searched_with_its_lines_or_refused(sandbox, call, clock, story):
     order = story("split")
     clock.set(START + timedelta(days=20))
     first, second = listed(call(PARCELS, order.order_id))
@@ -416,6 +416,7 @@ def test_a_split_order_is_searched_with_its_lines_or_refused(call, clock, story)
     for parcel in (first, second):
         lines = ",".join(str(line) for line in parcel["sub_tids"]["number"])
         reply = call(TRACE_SEARCH, order.order_id, is_split="1", sub_tid=lines).json()
+        assert sandbox.calls[-1].lines == lines
         assert reply["logistics_trace_search_response"]["out_sid"] == parcel["out_sid"]
     assert refusal(call(TRACE_SEARCH, order.order_id, is_split="1", sub_tid="1"))[0] == 15
 

@@ -9,10 +9,11 @@ import pytest
 import requests
 
 from sandbox.clock import Clock
-from sandbox.defaults import apps_for, connection, default_apps
+from sandbox.defaults import apps_for, connection
 from sandbox.faults import Latency
 from sandbox.platform_1688 import INFOS, TIME, TRACES, sign
 from sandbox.server import Sandbox, most_in_any_second
+from sandbox.world import World
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -62,7 +63,7 @@ def test_only_this_machine_may_call(sandbox):
 
 @pytest.mark.parametrize("qos_status", [400, 200])
 def test_calls_over_the_quota_are_refused_and_counted(world, session, qos_status):
-    app = default_apps(qps=5)[0]
+    app = apps_for(world.accounts, qps=5)[0]
     path = f"param2/1/system/currentTime/{app.key}"
     form = {"_aop_signature": sign(path, {}, app.secret).decode()}
     with Sandbox(world, Clock.real(), [app], qos_status=qos_status) as sandbox:
@@ -142,7 +143,7 @@ def test_a_wrong_order_to_the_control_says_what_is_wrong(sandbox, session):
 
 
 def test_answers_take_as_long_as_told(world, session):
-    app = default_apps(qps=None)[0]
+    app = apps_for(world.accounts, qps=None)[0]
     path = f"param2/1/system/currentTime/{app.key}"
     form = {"_aop_signature": sign(path, {}, app.secret).decode()}
     with Sandbox(world, Clock.real(), [app], latency=Latency(usual_ms=60)) as sandbox:
@@ -185,10 +186,8 @@ def test_sixteen_connections_are_served_at_once(sandbox):
 
 def test_the_first_two_accounts_share_an_app_and_the_third_has_its_own():
     base_url = "http://127.0.0.1:1"
-    first, second, third = (
-        connection(name, base_url)
-        for name in ("platform_1688", "platform_1688_east", "platform_1688_south")
-    )
+    names = ["platform_1688", "platform_1688_east", "platform_1688_south"]
+    first, second, third = (connection(name, base_url, apps_for(names)) for name in names)
 
     assert first["login"] == second["login"] != third["login"]
     assert first["conn_type"] == "ecommerce_platform"
@@ -196,11 +195,17 @@ def test_the_first_two_accounts_share_an_app_and_the_third_has_its_own():
     assert set(first["extra"]) == {"platform", "dialect", "access_token", "refresh_token", "qps"}
     assert first["extra"]["access_token"] != second["extra"]["access_token"]
     with pytest.raises(KeyError, match="no such account"):
-        connection("platform_taobao", base_url)
+        connection("platform_taobao", base_url, apps_for(names))
+
+
+def test_a_sandbox_serves_the_accounts_of_its_world():
+    world = World(1, START, {"platform_tmall": 3})
+
+    with Sandbox(world, Clock.standing(START)) as sandbox:
+        given = sandbox.connection("platform_tmall")
+
+    assert (given["extra"]["platform"], given["extra"]["dialect"]) == ("tmall", "top")
 
 
 def test_accounts_of_other_names_get_apps_too():
-    names = [account.name for app in default_apps() for account in app.accounts]
-
-    assert apps_for(names) == default_apps()
     assert [len(app.accounts) for app in apps_for(["a"])] == [1]

@@ -485,14 +485,23 @@ def test_the_platform_is_told_which_parcel_each_known_waybill_belongs_to(
         first_seen_at=now,
         listed=True,
     )
-    for consignment_id, status, waybills in (
-        ("LP2", "in_transit", ("YT1", "YT2")),
-        ("LP3", "cancelled", ("YT2", "YT3")),
+    for consignment_id, status, superseded_at, waybills in (
+        ("LP2", "in_transit", None, ("YT1", "YT2")),
+        ("LP3", "cancelled", None, ("YT2", "YT3")),
+        ("LP4", "in_transit", now, ("YT4",)),
+        ("YTO:YT5", "in_transit", now, ("YT5",)),
+        ("YTO:YT6", "in_transit", None, ("YT6",)),
     ):
         shipment = insert(
             "shipment", account="platform_1688", consignment_id=consignment_id, status=status
         )
-        insert("order_shipment", order_id=order_id, shipment_id=shipment, first_seen_at=now)
+        insert(
+            "order_shipment",
+            order_id=order_id,
+            shipment_id=shipment,
+            first_seen_at=now,
+            superseded_at=superseded_at,
+        )
         for waybill_no in waybills:
             insert(
                 "shipment_waybill", shipment_id=shipment, waybill_no=waybill_no, first_seen_at=now
@@ -502,5 +511,12 @@ def test_the_platform_is_told_which_parcel_each_known_waybill_belongs_to(
 
     gather(platform, run=new_run(**interval))
 
-    # A cancelled parcel gave its number up to a live one.
-    assert platform.waybills == {"YT1": "LP2", "YT2": "LP2", "YT3": "LP3"}
+    # A cancelled parcel gave its number up to a live one. Of superseded parcels those stay that a
+    # trace may still name; whose number is all there is, nobody asks for any more.
+    assert platform.waybills == {
+        "YT1": "LP2",
+        "YT2": "LP2",
+        "YT3": "LP3",
+        "YT4": "LP4",
+        "YT6": "YTO:YT6",
+    }

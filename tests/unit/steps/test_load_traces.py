@@ -111,6 +111,7 @@ def lists(warehouse) -> Callable[..., None]:
                 "carrier_name": "圆通速递",
                 "platform_code": code,
                 "platform_status": str(PARCEL_STATUSES[code]),
+                "listed": True,
                 "seen_at": NOON + timedelta(hours=hours),
                 "announce": announce,
             }
@@ -461,6 +462,20 @@ def test_a_sign_that_is_withdrawn_is_told_and_the_order_is_open_again(
 # Signs
 
 
+@pytest.fixture
+def poll(warehouse):
+    """Every order is asked for, so many hours after noon, and answers nothing new."""
+
+    def ask(hours: float) -> None:
+        with warehouse.begin() as connection:
+            connection.execute(
+                text("update tracking.tracked_order set last_polled_at = :at"),
+                {"at": NOON + timedelta(hours=hours)},
+            )
+
+    return ask
+
+
 def test_a_sign_by_its_text_alone_shows_and_waits_for_the_platforms_word(
     track, lists, reply, load, notices, erp_row, select
 ):
@@ -495,27 +510,29 @@ def test_the_platforms_word_confirms_a_sign_and_lets_its_notice_go(
     assert notices() == [("signed", "pending", "signed", True)]
 
 
-@pytest.mark.parametrize(("hours", "counts"), [(23.9, False), (24, True)])
-def test_a_sign_by_its_text_counts_after_a_day_without_the_platforms_word(
-    hours, counts, track, lists, reply, load, notices, erp_row, select
+@pytest.mark.parametrize(
+    ("polled", "counts"), [(0, False), (23.9, False), (24, True)], ids=["never", "before", "after"]
+)
+def test_a_sign_by_its_text_counts_once_it_is_still_there_after_a_day(
+    polled, counts, track, lists, reply, load, poll, notices, erp_row, select
 ):
     order = track()
     lists(order, LP1="TRANSPORT", hours=-3)
     reply(order, parcel("LP1", (-1, SIGNED)))
     load()
+    poll(polled)
 
-    load(hours)
+    load(30)
 
     assert (erp_row().signed_at is not None) is counts
     assert notices() == [("signed", "pending", "signed", counts)]
     assert select("sign_kind from analytics.shipments") == [("text",)]
 
 
-def test_a_sign_that_waited_its_day_is_not_judged_again_for_ever(
-    track, reply, load, warehouse, select
-):
+def test_a_sign_that_waited_its_day_is_not_judged_again_for_ever(track, reply, load, poll, select):
     reply(track(), parcel("LP1", (-1, SIGNED)))
     load()
+    poll(24)
     load(24)
     before = select("xmin from tracking.shipment")
 
@@ -1057,3 +1074,88 @@ def test_a_sign_with_the_platforms_code_counts_at_once_and_one_by_its_text_waits
     assert (by_code.signed_at, by_code.parcels_signed) == (NOON - HOUR, 1)
     assert (by_text.signed_at, by_text.parcels_signed) == (None, 0)
     assert [sendable for to, *_, sendable in notices() if to == "signed"] == [True, False]
+
+
+def status_code(code: str) -> dict[str, Any]:
+    """What a router says of a whole order of Taobao, as it is stored."""
+    return {"orders": [{"order_id": "291", "status": code}]}
+
+
+def router_trace(**told: Any) -> dict[str, Any]:
+    """What a router says of a waybill, as it is stored."""
+    part = {"consignment_id": "YTO:YT1", "billNo": "YT1", "signStatus": "UNSIGN", "signTime": None}
+    return {"traces": [part | {"traceList": []} | told]}
+
+
+def test_a_status_code_is_one_event_when_it_was_detected_however_often_it_is_read(
+    track, reply, load, execute, select
+):
+    order = track("291")
+    events = "description, occurred_at - :noon from tracking.trace_event order by occurred_at"
+    reply(order, dialect="router", body=status_code("1"), hours=1)
+    assert load(2)["events_new"] == 1
+
+    # Once more from what is stored.
+    execute("update tracking.trace_reply set loaded_at = null")
+    assert load(3)["events_new"] == 0
+    reply(order, dialect="router", body=status_code("3"), hours=4)
+    assert load(5)["events_new"] == 1
+
+    hour = timedelta(hours=1)
+    assert select(events, noon=NOON) == [("已发货", hour), ("已签收", 4 * hour)]
+
+
+def test_a_status_code_of_three_proves_the_sign(track, reply, load, select):
+    order = track("291", traces_seen_at=NOON + timedelta(hours=2))
+    reply(order, dialect="router", body=status_code("2"))
+    load()
+    reply(order, dialect="router", body=status_code("3"), hours=2)
+    load(2)
+
+    found = select(
+        "status, sign_kind, signed_at - :noon, sign_confirmed_at is not null"
+        " from tracking.shipment",
+        noon=NOON,
+    )
+    assert found == [("signed", "platform", timedelta(hours=2), True)]
+
+
+def test_a_sign_status_beside_a_known_scan_proves_its_sign(track, reply, load, select):
+    node = {"time": "2026-03-02 11:00:00", "desc": "快件已签收，签收人：本人", "city": None}
+    kinds = "status, sign_kind, signed_at - :noon, sign_confirmed_at is not null"
+    order = track("291")
+    reply(order, dialect="router", body=router_trace(traceList=[node]))
+    load()
+    hour = timedelta(hours=1)
+    assert select(f"{kinds} from tracking.shipment", noon=NOON) == [
+        ("signed", "text", -hour, False)
+    ]
+
+    reply(order, dialect="router", body=router_trace(traceList=[node], signStatus="SIGN"), hours=1)
+    assert load(1)["events_new"] == 0
+
+    assert select(f"{kinds} from tracking.shipment", noon=NOON) == [("signed", "self", -hour, True)]
+
+
+def test_a_sign_status_without_any_time_is_a_sign_when_it_was_detected(track, reply, load, select):
+    order = track("291", traces_seen_at=NOON + timedelta(hours=1))
+    reply(order, dialect="router", body=router_trace(signStatus="SIGN"), hours=1)
+    load(1)
+
+    found = select(
+        "status, signed_at - :noon, sign_confirmed_at is not null from tracking.shipment", noon=NOON
+    )
+    assert found == [("signed", timedelta(hours=1), True)]
+
+
+def test_a_sign_status_that_is_taken_back_leaves_what_the_scans_say(track, reply, load, select):
+    node = {"time": "2026-03-02 11:00:00", "desc": "快件正在派送", "city": None}
+    order = track("291")
+    reply(order, dialect="router", body=router_trace(traceList=[node], signStatus="SIGN"))
+    load()
+    assert select("status from tracking.shipment") == [("signed",)]
+
+    reply(order, dialect="router", body=router_trace(traceList=[node]), hours=1)
+    load(1)
+
+    assert select("status from tracking.shipment") == [("out_for_delivery",)]

@@ -1,0 +1,338 @@
+"""
+The MD5 router that some resellers' gateways speak (dialect ``router``), for 1688 and for Taobao.
+
+No platform documents it. Its two forms are those of two articles, whose own clients such gateways
+serve: for 1688 every business parameter travels in ``param2``, JSON that is percent-encoded before
+it is signed; for Taobao one number tells how far an order is. Both sign with MD5.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import md5
+from typing import Any
+from urllib.parse import quote_plus
+
+from shipment_tracking.errors import (
+    AuthError,
+    PlatformBugError,
+    QuotaError,
+    RejectedError,
+    ReplyError,
+    RetryableError,
+    TokenError,
+    UnmappedError,
+)
+from shipment_tracking.masking import event_hash, normalise
+from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
+from shipment_tracking.platforms.ali1688 import read_time
+from shipment_tracking.platforms.client import Account, Gateway, Json, PlatformClient
+from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
+from shipment_tracking.platforms.scans import Step, events_of
+from shipment_tracking.statuses import Status, classify
+
+DIALECT = "router"
+PATH_1688 = "/openapi/http/2/1"
+PATH_TAOBAO = "/router/rest"
+
+WAYBILLS = "alibaba.logistics.trade.ship"
+TRACE = "alibaba.logistics.trace.get"
+ORDER_STATUS = "alibaba.logistics.OpQueryLogisticsTrace"
+
+SIGN_STATUSES: Mapping[str, Status] = {
+    "SIGN": Status.SIGNED,
+    "UNSIGN": Status.INFO_RECEIVED,  # here: not signed yet
+}
+ORDER_STATUSES: Mapping[str, tuple[Status, str]] = {
+    "1": (Status.INFO_RECEIVED, "已发货"),
+    "2": (Status.IN_TRANSIT, "运输中"),
+    "3": (Status.SIGNED, "已签收"),
+}
+NO_ORDER_STATUS = "0"
+SIGN_TEXT = "已签收"
+
+# The articles name no code but HTTP 429; the numbers are TOP's, whose error form this is.
+ERRORS = (
+    Rule(("4", "7", "8", "429"), QuotaError, wait=2),
+    Rule(("10",), RetryableError),
+    Rule(
+        ("24", "25"),
+        AuthError,
+        "the signature is refused: correct the app secret (password)",
+    ),
+    Rule(
+        ("26", "27", "401"),
+        TokenError,
+        "the session is missing, expired or revoked; the gateway's operator gives a new one",
+    ),
+    Rule(("28", "29"), AuthError, "the app key (login) is unknown to the gateway"),
+    Rule(
+        ("11", "12", "13", "53"),
+        AuthError,
+        "the app may not use this API: ask the gateway's operator for it",
+    ),
+    Rule(
+        ("31",),
+        PlatformBugError,
+        "the gateway's clock and this machine's differ too much: correct this machine's time",
+    ),
+    Rule(
+        ("21", "22", "23", "30", "32", "33", "34", "40", "42", "43"),
+        PlatformBugError,
+    ),
+    # An argument that is refused is this order's: everything else is always alike.
+    Rule(("41",), RejectedError),
+)
+
+
+class _RouterClient:
+    """What both forms share: the account, signing, and their one table of errors."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.account: Account = gateway.account
+        self._gateway = gateway
+
+    def has_unshipped_lines(self, order_id: str) -> bool:
+        """Never: a router knows parcels, and nothing of the lines of an order."""
+        return False
+
+    def drain_usage(self) -> list[ApiUsage]:
+        """Calls made since the last look."""
+        return self._gateway.drain_usage()
+
+    def warnings(self) -> list[str]:
+        """What a person should see to though the calls went on; one line each."""
+        return self._gateway.warnings()
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._gateway.close()
+
+    def _signed(self, api: str, params: Mapping[str, str]) -> Mapping[str, str]:
+        form = {
+            **params,
+            "method": api,
+            "app_key": self.account.app_key,
+            "format": "json",
+            "v": "2.0",
+            "sign_method": "md5",
+        }
+        return form | {"sign": sign(form, self.account.app_secret)}
+
+
+class Router1688Client(_RouterClient):
+    """What one authorised buyer may ask a router; safe to use from many threads."""
+
+    def fetch_parcels(self, order_id: str) -> list[Parcel]:
+        """
+        The order's parcels; none when the order is not shipped yet.
+
+        One without a number yet keeps its order from being signed, until its number takes its
+        place.
+        """
+        _refuse_unless_number(order_id)
+        orders = self._call(WAYBILLS, {"orderId": order_id}).get("logisticsOrders")
+        return [_parcel(row) for row in _rows(orders)]
+
+    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
+        """
+        The traces waybill by waybill, masked, with nothing but what ``read_traces`` reads.
+
+        :param waybills: consignment ids by waybill number; they are asked for where none is known.
+        """
+        _refuse_unless_number(order_id)
+        known = waybills or {
+            parcel.waybill_no: parcel.consignment_id
+            for parcel in self.fetch_parcels(order_id)
+            if parcel.waybill_no
+        }
+        parts = [
+            self._trace(waybill_no, consignment_id)
+            for waybill_no, consignment_id in sorted(known.items())
+        ]
+        # What has no scan says nothing, unless it is signed all the same.
+        return {"traces": [part for part in parts if part["traceList"] or _is_sign(part)]}
+
+    def _trace(self, waybill_no: str, consignment_id: str) -> Json:
+        company_code = consignment_id.removesuffix(f":{waybill_no}")
+        result = self._call(TRACE, {"companyCode": company_code, "billNo": waybill_no})
+        return {
+            "consignment_id": consignment_id,
+            "billNo": waybill_no,
+            "signStatus": result.get("signStatus"),
+            "signTime": result.get("signTime"),
+            "traceList": [
+                {
+                    "time": node.get("time"),
+                    "desc": normalise(str(node.get("desc") or "")),
+                    "city": normalise(str(node.get("city") or "")) or None,
+                }
+                for node in _rows(result.get("traceList"))
+            ],
+        }
+
+    def _call(self, api: str, business: Mapping[str, str]) -> Json:
+        def request(access_token: str) -> tuple[str, Mapping[str, str]]:
+            params = {
+                "session": access_token,
+                # Real time whatever the pipeline's clock says.
+                "timestamp": str(int(datetime.now(UTC).timestamp() * 1000)),
+                # Encoded here, signed so, and encoded once more by the HTTP client.
+                "param2": quote_plus(json.dumps(business, ensure_ascii=False)),
+            }
+            return PATH_1688, self._signed(api, params)
+
+        return self._gateway.call(api, request, read_result, verb="GET")
+
+
+class RouterTaobaoClient(_RouterClient):
+    """What an app may ask a router about Taobao's and Tmall's orders; safe in many threads."""
+
+    def fetch_parcels(self, order_id: str) -> list[Parcel]:
+        """The order itself, without a question: no waybill of it can be known."""
+        _refuse_unless_number(order_id)
+        return [Parcel(order_id, None, None, None, None, None)]
+
+    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
+        """The order's status code, as ``read_traces`` reads it."""
+        _refuse_unless_number(order_id)
+
+        def request(_: str) -> tuple[str, Mapping[str, str]]:
+            params = {
+                "order_id": order_id,
+                "timestamp": f"{datetime.now(SHANGHAI):%Y-%m-%d %H:%M:%S}",
+            }
+            return PATH_TAOBAO, self._signed(ORDER_STATUS, params)
+
+        code = self._gateway.call(ORDER_STATUS, request, read_order_status, verb="GET")["status"]
+        return {"orders": [{"order_id": order_id, "status": code}]}
+
+
+def client(gateway: Gateway) -> PlatformClient:
+    """The client of the form that the account's platform is reached by."""
+    if has_session(gateway.account.platform):
+        return Router1688Client(gateway)
+    return RouterTaobaoClient(gateway)
+
+
+def has_session(platform: str) -> bool:
+    """Whether calls for a platform carry the account's access token."""
+    return platform == "1688"
+
+
+def sign(params: Mapping[str, str], secret: str) -> str:
+    """The value of ``sign``: MD5 over the sorted key+value strings, the secret at both ends."""
+    joined = "".join(f"{key}{value}" for key, value in sorted(params.items()))
+    return md5((secret + joined + secret).encode()).hexdigest().upper()
+
+
+def read_result(http_status: int, body: Json) -> Json:
+    """
+    What stands under the one key of an answer of the 1688 form.
+
+    :raises PlatformError: of the kind that says what to do.
+    """
+    _raise_for_refusal(http_status, body)
+    for result in body.values():
+        if isinstance(result, dict):
+            return result
+    raise RetryableError("neither a result nor an error of the router")
+
+
+def read_order_status(http_status: int, body: Json) -> Json:
+    """
+    An answer of the Taobao form, its ``status`` as text.
+
+    :raises PlatformError: of the kind that says what to do.
+    """
+    _raise_for_refusal(http_status, body)
+    code = str(body.get("status") or NO_ORDER_STATUS)
+    if code == NO_ORDER_STATUS:
+        raise RejectedError("the gateway has no logistics status of the order")
+    if code not in ORDER_STATUSES:
+        raise UnmappedError("the order's logistics status is none of 1, 2, 3", code=code)
+    return {"status": code}
+
+
+def read_traces(body: Json) -> list[ParcelTrace]:
+    """
+    The parcels and events of an answer that ``fetch_traces`` of either form returned.
+
+    :raises ReplyError: it is not what ``fetch_traces`` writes, or holds no times.
+    """
+    try:
+        return [
+            *(_parcel_trace(part) for part in body.get("traces", ())),
+            *(_order_trace(part) for part in body.get("orders", ())),
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ReplyError(f"not a trace of a router: {type(error).__name__} {error}") from error
+
+
+def _refuse_unless_number(order_id: str) -> None:
+    if not re.fullmatch(r"[0-9]+", order_id):
+        # Asked all the same, the gateway would call our request malformed.
+        raise RejectedError("the order's platform_order_id is not a number; correct it in the ERP")
+
+
+def _raise_for_refusal(http_status: int, body: Json) -> None:
+    refusal = body.get("error_response")
+    if isinstance(refusal, dict):
+        code, message = str(refusal.get("code") or ""), str(refusal.get("msg") or "no message")
+        raise error_of(ERRORS, code, message, now=datetime.now(UTC))
+    if http_status == 401:
+        raise error_of(ERRORS, "401", "HTTP 401", now=datetime.now(UTC))
+    if http_status >= 400:
+        raise RetryableError(f"HTTP {http_status}", code=str(http_status))
+
+
+def _rows(value: Any) -> list[Json]:
+    """A list of objects, or none where it is left out or null."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _parcel(row: Json) -> Parcel:
+    company_code = str(row.get("logisticsCode") or "")
+    waybill_no = str(row.get("billNo") or row.get("mailNo") or "").strip()
+    if waybill_no and not company_code:
+        raise RejectedError("not a waybill list of a router: a waybill has no logisticsCode")
+    return Parcel(
+        consignment_id=f"{company_code}:{waybill_no}",
+        waybill_no=waybill_no or None,
+        carrier_code=company_code or None,
+        carrier_name=str(row.get("logisticsCompanyName") or "").strip() or None,
+        platform_code=None,
+        platform_status=None,
+    )
+
+
+def _is_sign(part: Json) -> bool:
+    return SIGN_STATUSES.get(str(part["signStatus"])) is Status.SIGNED
+
+
+def _parcel_trace(part: Json) -> ParcelTrace:
+    steps = [
+        Step(read_time(node["time"]), node["desc"], city=node["city"]) for node in part["traceList"]
+    ]
+    told = {classify(step.description)[0] for step in steps}
+    if _is_sign(part) and part["signTime"] and not told & {Status.SIGNED, Status.RETURNED}:
+        # No scan tells of the sign: its time is all there is.
+        newest_first = bool(steps) and steps[0].occurred_at > steps[-1].occurred_at
+        signed = Step(read_time(part["signTime"]), SIGN_TEXT)
+        steps.insert(0 if newest_first else len(steps), signed)
+    code = str(part["signStatus"] or "") or None
+    return ParcelTrace(
+        part["consignment_id"],
+        part["billNo"],
+        events_of(steps, lambda description, _: classify(description)),
+        platform_code=code,
+        platform_status=SIGN_STATUSES.get(code, Status.UNKNOWN) if code else None,
+    )
+
+
+def _order_trace(part: Json) -> ParcelTrace:
+    """A status code is one event, dated by the first fetching that saw it."""
+    status, description = ORDER_STATUSES[part["status"]]
+    event = TraceEvent(None, 0, description, event_hash(description), status)
+    return ParcelTrace(part["order_id"], None, (event,), part["status"], status)
