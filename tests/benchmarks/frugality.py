@@ -1,21 +1,14 @@
-"""
-How many calls a table of polling costs, and how late it lets signs be seen.
+"""How many calls a table of polling costs, and how late it lets signs be seen."""
 
-A program too: ``python -m tests.benchmarks.frugality`` compares the table that polls every order in
-every run with the project's own, on a private PostgreSQL.
-"""
-
-import argparse
 import os
 import shutil
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, create_engine, text
@@ -25,7 +18,6 @@ from sandbox.airflow_home import OWNER
 from sandbox.clock import Clock
 from sandbox.defaults import apps_for
 from sandbox.erp import DemoErp
-from sandbox.postgres import PrivatePostgres
 from sandbox.server import Sandbox
 from sandbox.world import Order, World, order_truth
 from shipment_tracking.erp.database import ErpDatabase
@@ -44,6 +36,11 @@ from shipment_tracking.steps import (
     load_traces,
     mark_signed,
 )
+
+from .figures import Figure
+
+if TYPE_CHECKING:
+    from .stage import Theatre
 
 ACCOUNT = "platform_1688"
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -73,6 +70,23 @@ class Tally:
     out_for_delivery: int = 0
     out_for_delivery_missed: int = 0
     delays: list[float] = field(default_factory=list)
+
+
+def run(theatre: "Theatre") -> list[Figure]:
+    """A day of 200 orders, polled in every run and by the project's own table."""
+    figures: list[Figure] = []
+    for name, table, most in (("every run", EVERY_RUN, None), ("adaptive", None, 0.55)):
+        folder = theatre.folder / f"frugality_{len(figures)}"
+        folder.mkdir()
+        found = frugality(theatre.database(), folder, table=table)
+        for what, number, unit, target in (
+            ("calls an unsigned order and run", "calls_per_unsigned_order_and_cycle", "", most),
+            ("sign known after, median", "sign_delay_p50", "min", None),
+            ("sign known after, 95th percentile", "sign_delay_p95", "min", None),
+            ("polls missed while out for delivery", "out_for_delivery_missed", "", 0),
+        ):
+            figures.append(Figure("frugality", f"{name}: {what}", found[number], unit, target))
+    return figures
 
 
 def frugality(
@@ -233,41 +247,3 @@ def _owners(folder: Path, table: str | None) -> Iterator[None]:
             del os.environ[OWNER_FOLDER]
         else:
             os.environ[OWNER_FOLDER] = before
-
-
-def compare(*, orders: int, cycles: int, seed: int) -> Mapping[str, Mapping[str, float]]:
-    """What polling everything in every run costs, and what the project's own table does."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        with PrivatePostgres(folder / "postgres", fast=True) as server:
-            found = {}
-            for name, table in (("every run", EVERY_RUN), ("adaptive", None)):
-                place = folder / name.replace(" ", "_")
-                place.mkdir()
-                engine = create_engine(
-                    server.create_database(place.name),
-                    max_overflow=-1,
-                    connect_args={"prepare_threshold": None},
-                )
-                found[name] = frugality(
-                    engine, place, table=table, orders=orders, cycles=cycles, seed=seed
-                )
-                engine.dispose()
-        return found
-
-
-def main(arguments: list[str]) -> int:
-    """Print both, one line a number."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--orders", type=int, default=200)
-    parser.add_argument("--cycles", type=int, default=48)
-    parser.add_argument("--seed", type=int, default=1)
-    found = compare(**vars(parser.parse_args(arguments)))
-    print(f"{'':<40}" + "".join(f"{name:>12}" for name in found))
-    for number in found["adaptive"]:
-        print(f"{number:<40}" + "".join(f"{each[number]:>12.2f}" for each in found.values()))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
