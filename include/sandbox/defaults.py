@@ -6,7 +6,13 @@ from typing import Any
 
 from sandbox.world import dialect_of, platform_of
 
-ACCOUNTS = ("platform_1688", "platform_1688_east", "platform_taobao", "platform_tmall")
+ACCOUNTS = (
+    "platform_1688",
+    "platform_1688_east",
+    "platform_taobao",
+    "platform_tmall",
+    "platform_router",
+)
 DEFAULT_QPS = 5.0
 
 

@@ -60,7 +60,7 @@ class Answer:
     api: str = ""
     order_id: str = ""
     as_xml: bool = False
-    lines: str = ""
+    part: str = ""
 
 
 @dataclass(slots=True)

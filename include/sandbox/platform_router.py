@@ -176,7 +176,7 @@ class PlatformRouter:
         }
 
     def _trace(self, answer: Answer, business: Mapping[str, str]) -> Answer:
-        number = business["billNo"]
+        answer.part = number = business["billNo"]
         found = self._waybills_of(answer.account).get(number)
         at = self.world.as_of(self.clock.now())
         if (

@@ -116,7 +116,7 @@ class PlatformTaobao:
         api = params.get("method", "")
         answer = Answer(200, {}, "", params.get("app_key", ""), "", api, params.get("tid", ""))
         answer.as_xml = params.get("format", "xml") != "json"
-        answer.lines = params.get("sub_tid", "")
+        answer.part = params.get("sub_tid", "")
         refusal = self._refusal(answer, params, time.monotonic() if arrived is None else arrived)
         if refusal:
             return self._refuse(answer, *refusal)

@@ -65,7 +65,7 @@ class Call:
     One call the platform got.
 
     :param arrived: monotonic seconds; `at` is the world's time.
-    :param lines: ids of the order lines that it asks for; empty is all.
+    :param part: the order lines or the waybill that it asks for; empty is the whole order.
     """
 
     arrived: float
@@ -74,7 +74,7 @@ class Call:
     account: str
     api: str
     order_id: str
-    lines: str
+    part: str
     outcome: str
 
 
@@ -297,7 +297,7 @@ class Sandbox:
                     answer.account,
                     answer.api,
                     answer.order_id,
-                    answer.lines,
+                    answer.part,
                     answer.outcome,
                 )
             )

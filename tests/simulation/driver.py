@@ -29,6 +29,7 @@ from sandbox.defaults import ACCOUNTS, apps_for
 from sandbox.erp import DemoErp
 from sandbox.faults import HTTP_FAULTS, KINDS, Latency
 from sandbox.platform_1688 import INFOS
+from sandbox.platform_router import WAYBILLS
 from sandbox.platform_taobao import PARCELS, TRACE_GET
 from sandbox.receiver import Receiver
 from sandbox.server import Sandbox
@@ -67,7 +68,7 @@ SENDS = ("notify_changes", "report_stalled")
 CHANNELS = {"ops": "ops", "backup": "ops", "shop": "platform_tmall"}
 """The audience of each channel."""
 
-ASKS = {"fetch_waybills": {INFOS, PARCELS}, "gather_traces": POLLS}
+ASKS = {"fetch_waybills": {INFOS, PARCELS, WAYBILLS}, "gather_traces": POLLS}
 FAIL_AT_ONCE = {"TokenError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
 PUSH_BACKS = ("http_429", "qos_200", "qos_400")
 
@@ -175,7 +176,7 @@ class Simulation:
         self.warehouse = warehouse
         stories = {name: story.weight for name, story in STORIES.items()}
         stories["sign_withdrawn"] = dice.choice((0, 0, 8))
-        accounts = {account: orders or dice.randint(18, 24) for account in ACCOUNTS}
+        accounts = {account: orders or dice.randint(14, 19) for account in ACCOUNTS}
         self.world = World(seed, START, accounts, stories=stories)
         self.clock = Clock.standing(START)
         # In every other world the apps may only search for traces.

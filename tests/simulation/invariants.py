@@ -12,6 +12,7 @@ from sandbox import witness
 from sandbox.erp import erp_order
 from sandbox.erp import rows as erp_rows
 from sandbox.platform_1688 import TRACES
+from sandbox.platform_router import WAYBILL_TRACE, WAYBILLS
 from sandbox.platform_taobao import PARCELS, TRACE_GET, TRACE_SEARCH
 from sandbox.world import Order, order_truth
 from shipment_tracking.polling import MIN_SPACING, PRIORITY_SPACING
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 ANSWERED = frozenset({"ok", "empty", "fault_empty", "fault_duplicated", "fault_reordered"})
 """Outcomes of calls that gave an answer."""
 
-POLLS = frozenset({TRACES, TRACE_GET, TRACE_SEARCH})
+POLLS = frozenset({TRACES, TRACE_GET, TRACE_SEARCH, WAYBILL_TRACE})
 """What is asked for traces; where a poll takes several questions, of the parcel list as well."""
 
 PASSING = frozenset(
@@ -206,7 +207,7 @@ def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
     }
     answered: dict[tuple[str, str], dict[tuple[str, str], Any]] = defaultdict(dict)
     for call in life.sandbox.calls:
-        key, question = (call.account, call.order_id), (call.api, call.lines)
+        key, question = (call.account, call.order_id), (call.api, call.part)
         earlier = answered[key]
         if call.api not in POLLS or call.outcome not in ANSWERED:
             if _fails_poll(call) and question not in earlier:
@@ -355,7 +356,7 @@ def _was_signed(order: Order, life: "Simulation") -> bool:
 def _fails_poll(call: Any) -> bool:
     """Whether a poll ends with this call; a refusal only leads to another question."""
     return (
-        call.api in POLLS | {PARCELS}
+        call.api in POLLS | {PARCELS, WAYBILLS}
         and call.outcome != "ok"
         and not call.outcome.startswith("isv.")
     )

@@ -129,7 +129,7 @@ def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> An
     )
     lease = timedelta(seconds=order["lease"])
     store = TokenStore(warehouse, Fernet(order["fernet_key"]), lease=lease)
-    tokens = Tokens(account, OAUTHS[account.dialect], store, clock=now)
+    tokens = Tokens(account, OAUTHS.get(account.dialect), store, clock=now)
     opened = client(
         Gateway(account, quota, tokens, sleep=lambda seconds: time.sleep(seconds * PATIENCE))
     )

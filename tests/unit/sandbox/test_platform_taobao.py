@@ -416,7 +416,7 @@ def test_a_split_order_is_searched_with_its_lines_or_refused(sandbox, call, cloc
     for parcel in (first, second):
         lines = ",".join(str(line) for line in parcel["sub_tids"]["number"])
         reply = call(TRACE_SEARCH, order.order_id, is_split="1", sub_tid=lines).json()
-        assert sandbox.calls[-1].lines == lines
+        assert sandbox.calls[-1].part == lines
         assert reply["logistics_trace_search_response"]["out_sid"] == parcel["out_sid"]
     assert refusal(call(TRACE_SEARCH, order.order_id, is_split="1", sub_tid="1"))[0] == 15
 
