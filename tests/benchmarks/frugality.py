@@ -85,7 +85,9 @@ def run(theatre: "Theatre") -> list[Figure]:
             ("sign known after, 95th percentile", "sign_delay_p95", "min", None),
             ("polls missed while out for delivery", "out_for_delivery_missed", "", 0),
         ):
-            figures.append(Figure("frugality", f"{name}: {what}", found[number], unit, target))
+            figures.append(
+                Figure("frugality", f"{name}: {what}", found[number], unit, target=target)
+            )
     return figures
 
 
