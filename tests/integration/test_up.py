@@ -1,5 +1,6 @@
 """`make up` and `make down`: Airflow on the sandbox from the outside, as a visitor meets it."""
 
+import json
 import re
 import signal
 import socket
@@ -14,8 +15,10 @@ import psutil
 import pytest
 
 from sandbox.airflow_api import AirflowApi
+from sandbox.defaults import apps_for, connection
 from sandbox.postgres import PrivatePostgres
 from sandbox.programs import free_port, is_free, marked
+from sandbox.up import ACCOUNTS, QPS
 
 DAG = "sync_shipments"
 
@@ -52,6 +55,13 @@ def addresses(folder: Path) -> set[tuple[str, int]]:
     }
 
 
+def tested(api: AirflowApi, fields: dict[str, Any]) -> tuple[bool, str]:
+    """What the button *Test* says of a connection that is not stored yet."""
+    body = fields | {"connection_id": "platform_new", "extra": json.dumps(fields["extra"])}
+    answer = api.call("POST", "/api/v2/connections/test", body)
+    return answer["status"], answer["message"]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder for `up`; nothing of it survives the test."""
@@ -81,6 +91,13 @@ def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> Non
         f"/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/create_tables/logs/1",
     )
     assert "create_tables" in {entry.get("task_id") for entry in log["content"]}
+
+    (platform,) = re.findall(r"^platform +(http://[\d.:]+)", said, re.M)
+    good = connection(ACCOUNTS[0], platform, apps_for(ACCOUNTS, QPS))
+    assert tested(api, good)[0] is True
+    works, told = tested(api, good | {"password": "another"})
+    assert works is False
+    assert "correct the app secret" in told
 
     again = sandbox("up", folder=folder)
     assert f"up already: {url}" in said_by(again)

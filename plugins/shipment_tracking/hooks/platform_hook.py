@@ -1,7 +1,9 @@
 """A platform client from the connection of one account."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,11 +19,15 @@ from shipment_tracking.hooks.warehouse_hook import WarehouseHook
 if TYPE_CHECKING:
     from airflow.sdk import Connection
     from airflow.sdk.crypto import FernetProtocol
+    from sqlalchemy import Engine
 
+    from shipment_tracking.platforms.check import Finding
     from shipment_tracking.platforms.client import Account, PlatformClient
+    from shipment_tracking.platforms.tokens import Tokens
 
 EXTRA_FIELDS = ("platform", "dialect", "access_token", "refresh_token", "qps", "sign_method")
 DEFAULT_QPS = 5.0
+WAREHOUSE_SECONDS = 5  # that a check waits for it
 
 
 class PlatformHook(BaseHook):
@@ -59,17 +65,10 @@ class PlatformHook(BaseHook):
         from shipment_tracking.platforms import dialects
         from shipment_tracking.platforms.client import Gateway
         from shipment_tracking.platforms.quota import Quota
-        from shipment_tracking.platforms.tokens import Tokens, TokenStore
 
         account = self.account()
         warehouse = WarehouseHook(self.warehouse_conn_id).get_conn()
-        cipher = token_cipher()
-        tokens = Tokens(
-            account,
-            dialects.OAUTHS.get(account.dialect),
-            TokenStore(warehouse, cipher) if cipher else None,
-            clock=now,
-        )
+        tokens = self._tokens(account, warehouse)
         quota = Quota(
             warehouse,
             gateway=account.gateway,
@@ -79,6 +78,33 @@ class PlatformHook(BaseHook):
             backfill=self.backfill,
         )
         return dialects.client(Gateway(account, quota, tokens))
+
+    def check(self) -> "Iterator[Finding]":
+        """
+        Ask the platform a few harmless questions, outside the quota.
+
+        Of the warehouse nothing but renewed access tokens is wanted, and it may be out of reach.
+        """
+        from shipment_tracking.platforms.check import Finding, Pause, check
+        from shipment_tracking.platforms.client import Gateway
+
+        account = self.account()
+        tokens = self._tokens_within_reach(account)
+        findings = check(Gateway(account, Pause(account.qps), tokens), now=now)
+        if tokens or not account.refresh_token:
+            return findings
+        unseen = "the warehouse is out of reach, the connection's own token is used"
+        return chain([Finding("renewed access token", None, unseen)], findings)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the connection works, and a line about it: the button *Test* in the UI."""
+        from shipment_tracking.platforms.check import verdict
+
+        try:
+            return verdict(self.check())
+        except ConnectionFieldError as error:
+            # The button gives the connection a random id, which says nothing to anybody.
+            return False, str(error).removeprefix(f"connection {self.platform_conn_id}: ")
 
     def account(self) -> "Account":
         """The connection, read and checked."""
@@ -116,6 +142,29 @@ class PlatformHook(BaseHook):
             qps=self._qps(extra.get("qps")),
             sign_method=self._one_of(sign_method, "sign_method", SIGN_METHODS),
         )
+
+    def _tokens(self, account: "Account", warehouse: "Engine") -> "Tokens":
+        from shipment_tracking.platforms.dialects import OAUTHS
+        from shipment_tracking.platforms.tokens import Tokens, TokenStore
+
+        cipher = token_cipher()
+        store = TokenStore(warehouse, cipher) if cipher else None
+        return Tokens(account, OAUTHS.get(account.dialect), store, clock=now)
+
+    def _tokens_within_reach(self, account: "Account") -> "Tokens | None":
+        """The account's tokens as a lane has them, unless the warehouse does not answer."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from shipment_tracking.sql import statement
+
+        hook = WarehouseHook(self.warehouse_conn_id, connect_timeout=WAREHOUSE_SECONDS)
+        try:
+            warehouse = hook.get_conn()
+            with warehouse.connect() as connection:
+                connection.execute(statement("warehouse/token_find"), {"key": ""})
+        except (AirflowNotFoundException, ConnectionFieldError, SQLAlchemyError):
+            return None
+        return self._tokens(account, warehouse)
 
     def _gateway(self, connection: "Connection") -> str:
         host = self._required(connection.host, "host (gateway)").rstrip("/")
@@ -190,6 +239,24 @@ def is_account(conn_id: str) -> bool:
         return PlatformHook.get_connection(conn_id).conn_type == PlatformHook.conn_type
     except AirflowNotFoundException:
         return False
+
+
+def check(conn_id: str) -> "Iterator[Finding]":
+    """
+    Check a connection from the command line, outside any task.
+
+    :raises ConnectionFieldError: there is no such connection, or a field of it is unusable.
+    """
+    # Outside a task Airflow opens its database only to what calls itself a server, as its own
+    # command "airflow connections test" does.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    try:
+        return PlatformHook(conn_id).check()
+    except AirflowNotFoundException as error:
+        raise ConnectionFieldError(
+            f"connection {conn_id}: not defined, neither as AIRFLOW_CONN_{conn_id.upper()} nor in "
+            "the database or secrets backend of this machine's Airflow"
+        ) from error
 
 
 @contextmanager

@@ -18,11 +18,15 @@ class WarehouseHook(BaseHook):
     connection is kept between two transactions.
 
     :param warehouse_conn_id: Airflow connection of type postgres.
+    :param connect_timeout: seconds to wait for the server; the connection's own extra wins.
     """
 
-    def __init__(self, warehouse_conn_id: str = "warehouse_db") -> None:
+    def __init__(
+        self, warehouse_conn_id: str = "warehouse_db", *, connect_timeout: int | None = None
+    ) -> None:
         super().__init__()
         self.warehouse_conn_id = warehouse_conn_id
+        self.connect_timeout = connect_timeout
 
     def get_conn(self) -> "Engine":
         """
@@ -39,6 +43,7 @@ class WarehouseHook(BaseHook):
                 f"connection {self.warehouse_conn_id} is of type {connection.conn_type}; the "
                 "warehouse must be of type postgres (PostgreSQL 14 or newer)"
             )
+        timeout = {"connect_timeout": self.connect_timeout} if self.connect_timeout else {}
         url = URL.create(
             "postgresql+psycopg",
             username=connection.login,
@@ -48,7 +53,7 @@ class WarehouseHook(BaseHook):
             database=connection.schema,
             query={
                 key: str(value)
-                for key, value in connection.extra_dejson.items()
+                for key, value in (timeout | connection.extra_dejson).items()
                 if key in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
             },
         )

@@ -8,8 +8,9 @@ on signatures.
 
 import hmac
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +25,8 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
-from shipment_tracking.platforms.client import Account, Gateway, Json
+from shipment_tracking.platforms.client import Account, Gateway, Json, Request
+from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
 from shipment_tracking.platforms.tokens import OAuth, TokenPair
@@ -32,6 +34,11 @@ from shipment_tracking.statuses import Status, classify
 
 DIALECT = "param2"
 AUTHORISE = "https://auth.1688.com/oauth/authorize"
+
+PARCELS = "com.alibaba.logistics/alibaba.trade.getLogisticsInfos.buyerView"
+TRACES = "com.alibaba.logistics/alibaba.trade.getLogisticsTraceInfo.buyerView"
+ORDER = "com.alibaba.trade/alibaba.trade.get.buyerView"
+TIME = "system/currentTime"
 
 PARCEL_STATUSES: Mapping[str, Status] = {
     "WAITACCEPT": Status.INFO_RECEIVED,
@@ -48,12 +55,15 @@ NO_TRACE_TEXT = "没有物流跟踪信息"  # comes without a code
 QOS_SECONDS = 2  # no official number is published
 UNSHIPPED_LINE = frozenset({"1", "5", "8"})  # not shipped, partly shipped, no logistics order yet
 ENDED_LINE = frozenset({"cancel", "terminated"})
+PARAM_MISSING = "gw.ParamMissing"
+NO_PERMISSION = "gw.APIACLDecline"
+LARGEST_SKEW = timedelta(minutes=1)
 
 GATEWAY_ERRORS = (
     Rule(("gw.QosAppFrequencyLimit",), QuotaError, wait=QOS_SECONDS),
     Rule(("401",), TokenError, "the access token is missing, expired or revoked"),
     Rule(
-        ("gw.APIACLDecline",),
+        (NO_PERMISSION,),
         AuthError,
         "the app may not use this API: ask for its permission in the 1688 console",
     ),
@@ -65,9 +75,9 @@ GATEWAY_ERRORS = (
     Rule(
         ("gw.AppKeyNotFound", "gw.AppKeyMissing"),
         AuthError,
-        "the app key (login) is unknown to the platform",
+        "the app key (login) is unknown to the platform: correct it",
     ),
-    Rule(("gw.APIUnsupported", "gw.ParamMissing"), PlatformBugError),
+    Rule(("gw.APIUnsupported", PARAM_MISSING), PlatformBugError),
 )
 OAUTH_ERRORS = (
     Rule(("invalid_grant",), TokenError, "the refresh token is expired, used up or revoked"),
@@ -102,7 +112,7 @@ class Ali1688Client:
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
         """The order's parcels; none when the order is not shipped yet."""
         body = self._call(
-            "com.alibaba.logistics/alibaba.trade.getLogisticsInfos.buyerView",
+            PARCELS,
             # Without "fields" the platform sends names, phones and addresses.
             {"orderId": order_id, "webSite": "1688", "fields": "company.name"},
             empty_codes={NOT_SHIPPED},
@@ -115,7 +125,7 @@ class Ali1688Client:
     def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
         """All parcels' traces in one call, masked, with nothing but what ``read_traces`` reads."""
         body = self._call(
-            "com.alibaba.logistics/alibaba.trade.getLogisticsTraceInfo.buyerView",
+            TRACES,
             {"orderId": order_id, "webSite": "1688"},
             empty_codes={NOT_SHIPPED, NO_TRACE},
         )
@@ -139,7 +149,7 @@ class Ali1688Client:
         A partly shipped order stays at ``waitsellersend``, so only its lines tell.
         """
         body = self._call(
-            "com.alibaba.trade/alibaba.trade.get.buyerView",
+            ORDER,
             {"orderId": order_id, "webSite": "1688"},
         )
         result = body.get("result")
@@ -176,18 +186,29 @@ class Ali1688Client:
             raise RejectedError(
                 "the order's platform_order_id is not a number; correct it in the ERP"
             )
-        path = f"param2/1/{api}/{self.account.app_key}"
-
-        def request(access_token: str) -> tuple[str, Mapping[str, str]]:
-            form = {**params, "access_token": access_token}
-            signature = sign(path, form, self.account.app_secret)
-            return f"/openapi/{path}", {**form, "_aop_signature": signature}
 
         def read(http_status: int, body: Json) -> Json:
             raise_for_gateway(body)
             return raise_for_business(http_status, body, empty_codes)
 
-        return self._gateway.call(api.rpartition("/")[2], request, read)
+        return self._gateway.call(_name(api), _signed(self.account, api, params), read)
+
+
+def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
+    """
+    What a check of the connection asks.
+
+    The gateway looks at key and signature first, then at the token, the permission and last at the
+    parameters: a call without any reaches no order.
+
+    :param now: this machine's time, held against the platform's.
+    """
+    yield Probe("gateway, app key, app secret", partial(_compare_clocks, gateway, now), True)
+    yield Probe(
+        "access token", partial(_ask, gateway, PARCELS, {PARAM_MISSING, NO_PERMISSION}), True
+    )
+    for api in (PARCELS, TRACES, ORDER):
+        yield Probe(f"permission for {_name(api)}", partial(_ask, gateway, api, {PARAM_MISSING}))
 
 
 def sign(path: str, params: Mapping[str, str], secret: str) -> str:
@@ -324,6 +345,54 @@ def read_time(value: Any) -> datetime:
         return aware.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ReplyError(f"not a time of 1688: {text!r}") from error
+
+
+def _name(api: str) -> str:
+    """An API's name without its namespace."""
+    return api.rpartition("/")[2]
+
+
+def _signed(
+    account: Account, api: str, params: Mapping[str, str], *, with_token: bool = True
+) -> Request:
+    """A call of an API (``namespace/name``)."""
+    path = f"param2/1/{api}/{account.app_key}"
+
+    def request(access_token: str) -> tuple[str, Mapping[str, str]]:
+        form = {**params, "access_token": access_token} if with_token else dict(params)
+        return f"/openapi/{path}", form | {"_aop_signature": sign(path, form, account.app_secret)}
+
+    return request
+
+
+def _compare_clocks(gateway: Gateway, now: Callable[[], datetime]) -> str:
+    def read(http_status: int, body: Json) -> Json:
+        raise_for_gateway(body)
+        try:
+            return {"skew": now() - read_time(body["result"])}
+        except (KeyError, ReplyError) as error:
+            raise RetryableError(f"HTTP {http_status} without the time of 1688") from error
+
+    request = _signed(gateway.account, TIME, {}, with_token=False)
+    skew = gateway.call(_name(TIME), request, read)["skew"]
+    if abs(skew) <= LARGEST_SKEW:
+        return ""
+    seconds, side = round(skew.total_seconds()), "ahead of" if skew > timedelta() else "behind"
+    return f"this machine's clock is {abs(seconds)} s {side} the platform's; correct it"
+
+
+def _ask(gateway: Gateway, api: str, let_in: set[str]) -> str:
+    """:param let_in: codes of the gateway that come only after what is asked about."""
+
+    def read(http_status: int, body: Json) -> Json:
+        if body.get("error_code") not in let_in:
+            raise_for_gateway(body)
+            if http_status >= 400:
+                raise RetryableError(f"HTTP {http_status}", code=str(http_status))
+        return {}
+
+    gateway.call(_name(api), _signed(gateway.account, api, {}), read)
+    return ""
 
 
 def _is_same_order(printed: str, order_id: str) -> bool:

@@ -13,6 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_base, wait_random_exponential
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from shipment_tracking.errors import (
     AuthError,
@@ -23,7 +24,6 @@ from shipment_tracking.errors import (
     UnmappedError,
 )
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
-from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens
 
 THREADS = 16
@@ -72,6 +72,19 @@ class Account:
     refresh_token: str | None = field(repr=False)
     qps: float
     sign_method: str = "hmac-sha256"
+
+
+class Pace(Protocol):
+    """The right to call, one call at a time."""
+
+    def acquire(self) -> None:
+        """Wait until a call may be made."""
+
+    def block(self, seconds: float) -> None:
+        """The platform wants no calls for ``seconds`` from now."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
 
 
 class PlatformClient(Protocol):
@@ -133,7 +146,7 @@ class Gateway:
     def __init__(
         self,
         account: Account,
-        quota: Quota,
+        quota: Pace,
         tokens: Tokens | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
@@ -271,7 +284,7 @@ class Gateway:
         except requests.Timeout:
             trouble = "no answer in time"
         except requests.RequestException as error:
-            trouble = f"no connection ({type(error).__name__})"
+            trouble = f"no connection ({_obstacle(error)})"
         else:
             return self._read(reply)
         # Raised out here, for the library's own error holds the address, which may hold a token.
@@ -314,6 +327,18 @@ def _json(content: bytes) -> Any:
     except (ValueError, RecursionError):
         return None
     return body
+
+
+def _obstacle(error: requests.RequestException) -> str:
+    """Where the way to the gateway ends; the library's own text holds addresses."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(reason, NameResolutionError):
+        return "the gateway's name is unknown to this machine's DNS"
+    if isinstance(reason, NewConnectionError):
+        return "the gateway's machine refuses it or is out of reach"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no TLS there, or a certificate that is not trusted"
+    return type(error).__name__
 
 
 def _seconds(reply: requests.Response, *, default: float) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from shipment_tracking.platforms import ali1688, router, taobao
 from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
+from shipment_tracking.platforms.probe import Probes
 from shipment_tracking.platforms.tokens import OAuth
 
 CLIENTS: dict[str, Callable[[Gateway], PlatformClient]] = {
@@ -20,6 +21,10 @@ READERS: dict[str, TraceReader] = {
     ali1688.DIALECT: ali1688.read_traces,
     taobao.DIALECT: taobao.read_traces,
     router.DIALECT: router.read_traces,
+}
+PROBES: dict[str, Probes] = {
+    ali1688.DIALECT: ali1688.probes,
+    taobao.DIALECT: taobao.probes,
 }
 OAUTHS: dict[str, OAuth] = {
     ali1688.DIALECT: ali1688.OAUTH,

@@ -10,8 +10,9 @@ import hmac
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import md5
 from itertools import count
 from typing import Any
@@ -30,6 +31,7 @@ from shipment_tracking.errors import (
 from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
 from shipment_tracking.platforms.client import Account, Gateway, Json
+from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
 from shipment_tracking.platforms.tokens import OAuth, TokenPair
@@ -51,6 +53,8 @@ PARCEL_FIELDS = "tid,order_code,out_sid,company_name,status,is_split,sub_tids"
 PAGE_SIZE = 40
 LARGEST_ID = 2**63 - 1
 LEARN_SECONDS = 5
+NO_ORDER = {"tid": "1", "fields": "tid,status"}
+"""A question for every API that it answers or refuses, and no order's."""
 
 PARCEL_STATUSES: Mapping[str, Status] = {
     "CREATED": Status.PENDING,
@@ -90,6 +94,7 @@ ANY_HOP = "OTHER"
 RETURN_ACTIONS = "RT_"
 UNSHIPPED_TRADES = frozenset({"SELLER_CONSIGNED_PART", "WAIT_SELLER_SEND_GOODS"})
 
+NO_SESSION = ("26", "27")
 NO_PERMISSION = ("11", "12", "13")
 NO_SUCH_API = "22"
 PERMISSION_MISSING = "isv.permission"
@@ -111,8 +116,8 @@ ERRORS = (
         AuthError,
         "the signature is refused: correct the app secret (password)",
     ),
-    Rule(("26", "27"), TokenError, "the session is missing, expired or revoked"),
-    Rule(("28", "29"), AuthError, "the app key (login) is unknown to the platform"),
+    Rule(NO_SESSION, TokenError, "the session is missing, expired or revoked"),
+    Rule(("28", "29"), AuthError, "the app key (login) is unknown to the platform: correct it"),
     Rule(
         ("31",),
         PlatformBugError,
@@ -288,6 +293,26 @@ def signed(account: Account, api: str, params: Mapping[str, str]) -> tuple[str, 
     return PATH, form | {"sign": sign(form, account.app_secret, account.sign_method)}
 
 
+def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
+    """
+    What a check of the connection asks, about an order that cannot exist.
+
+    The gateway looks at key, time and signature first, then at the session, the permission and
+    last at the parameters.
+
+    :param now: not needed; the platform refuses a time that is ten minutes off by itself.
+    """
+    yield Probe(
+        "gateway, app key, app secret, clock",
+        partial(_ask, gateway, PARCELS, with_session=False),
+        True,
+    )
+    yield Probe("access token", partial(_ask, gateway, PARCELS, need_permission=False), True)
+    yield Probe(f"permission for {PARCELS}", partial(_ask, gateway, PARCELS))
+    yield Probe(f"permission for {TRACE_GET} or {TRACE_SEARCH}", partial(_ask_traces, gateway))
+    yield Probe(f"permission for {TRADE}", partial(_ask, gateway, TRADE))
+
+
 def sign(params: Mapping[str, str], secret: str, method: str = SIGN_METHODS[0]) -> str:
     """
     The value of ``sign``: the sorted key+value strings under the secret, in upper-case hex.
@@ -416,6 +441,44 @@ def read_time(value: Any) -> datetime:
         return naive.replace(tzinfo=naive.tzinfo or SHANGHAI).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ReplyError(f"not a time of TOP: {value!r}") from error
+
+
+def _ask(
+    gateway: Gateway, api: str, *, with_session: bool = True, need_permission: bool = True
+) -> str:
+    """
+    Ask about no order; a refusal that comes only after what is asked about is as good as an answer.
+
+    :param with_session: without one, the gateway misses it once it knows who asks.
+    """
+
+    def read(http_status: int, body: Json) -> Json:
+        try:
+            return read_answer(http_status, body)
+        except RejectedError:
+            return {}
+        except (AuthError, PlatformBugError) as error:
+            is_missed = not with_session and str(body["error_response"]["code"]) in NO_SESSION
+            if not is_missed and (need_permission or not _lacks_api(error)):
+                raise
+            return {}
+
+    def request(access_token: str) -> tuple[str, Mapping[str, str]]:
+        session = {"session": access_token} if with_session else {}
+        return signed(gateway.account, api, NO_ORDER | session)
+
+    gateway.call(api, request, read)
+    return ""
+
+
+def _ask_traces(gateway: Gateway) -> str:
+    try:
+        return _ask(gateway, TRACE_GET)
+    except (AuthError, PlatformBugError) as error:
+        if not _lacks_api(error):
+            raise
+    _ask(gateway, TRACE_SEARCH)
+    return f"{TRACE_GET} is not permitted, {TRACE_SEARCH} is used instead"
 
 
 def _meaning(description: str, action: str | None) -> tuple[Status, str | None]:

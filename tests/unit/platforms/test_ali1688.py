@@ -15,6 +15,7 @@ from shipment_tracking.errors import (
     ReplyError,
     RetryableError,
     TokenError,
+    UnmappedError,
 )
 from shipment_tracking.models import ParcelTrace
 from shipment_tracking.platforms.ali1688 import (
@@ -65,12 +66,6 @@ LISTS = [name for name in names("1688_logistics_infos_") if name not in NOT_SHIP
 TRACES = [name for name in names("1688_trace_") if name not in ERRORS + EMPTY_TRACES]
 DETAILS = names("1688_order_detail_")
 TIMES = names("1688_system_current_time")
-
-
-def test_every_recorded_reply_is_used():
-    used = ERRORS + EMPTY_TRACES + NOT_SHIPPED + LISTS + TRACES + DETAILS + TIMES + [VECTORS]
-
-    assert sorted(used) == sorted([*(set(names("1688_")) - set(names("1688_oauth_"))), VECTORS])
 
 
 @pytest.fixture
@@ -198,15 +193,22 @@ def test_the_code_decides_whatever_the_http_status_is(status, client, talker):
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
+    ("codes", "kind"),
     [
-        ({"error_code": "gw.AppKeyMissing", "error_message": "AppKey missing"}, AuthError),
-        ({"error_code": "gw.SomethingNew", "error_message": "no idea"}, RetryableError),
+        ("401", TokenError),
+        ("gw.APIACLDecline", AuthError),
+        ("gw.SignatureInvalid gw.SignatureMissing", AuthError),
+        ("gw.AppKeyNotFound gw.AppKeyMissing", AuthError),
+        ("gw.APIUnsupported gw.ParamMissing", PlatformBugError),
+        ("gw.QosAppFrequencyLimit", QuotaError),
+        ("gw.SomethingNew", UnmappedError),
     ],
 )
-def test_a_gateway_code_of_no_recorded_reply(body, kind):
-    with pytest.raises(kind):
-        raise_for_gateway(body)
+def test_every_documented_code_of_the_gateway_has_its_consequence(codes, kind):
+    for code in codes.split():
+        with pytest.raises(kind) as raised:
+            raise_for_gateway({"error_code": code, "error_message": "said"})
+        assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""``python -m shipment_tracking.platforms check <connection>``: does a connection work?"""
+
+import argparse
+import logging
+import sys
+
+from shipment_tracking.errors import ConnectionFieldError
+
+
+def main(arguments: list[str]) -> int:
+    """Check a connection step by step; returns 0 when it works, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m shipment_tracking.platforms")
+    commands = parser.add_subparsers(dest="command", required=True)
+    about = "ask the platform a few harmless questions, and say what does not work and what to do"
+    command = commands.add_parser("check", help=about, description=about)
+    command.add_argument("connection", help="id of an Airflow connection, such as platform_1688")
+    conn_id = parser.parse_args(arguments).connection
+    return _check(conn_id)
+
+
+def _check(conn_id: str) -> int:
+    # Airflow takes seconds to load, and would for a mere --help.
+    from shipment_tracking.hooks.platform_hook import check
+    from shipment_tracking.platforms.check import verdict
+
+    logging.disable()  # Airflow's own notes on standard output, which is ours
+    told = []
+    try:
+        for finding in check(conn_id):
+            print(finding, flush=True)
+            told.append(finding)
+    except ConnectionFieldError as error:
+        print(error)
+        return 1
+    works, text = verdict(told)
+    print(f"connection {conn_id} {text}")
+    return 0 if works else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,118 @@
+"""
+Whether a connection works, and if not, which part of it: a few harmless questions, no warehouse.
+
+The questions are the dialect's own (``probes``). They take no slot of the app key's quota, which
+lives in a warehouse that may be out of reach; instead they are few, and far apart.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from shipment_tracking.errors import (
+    PersonNeededError,
+    PlatformError,
+    QuotaError,
+    UnmappedError,
+)
+from shipment_tracking.platforms.client import Gateway
+from shipment_tracking.platforms.dialects import PROBES
+
+SHORTEST_PAUSE = 0.2  # seconds
+UNCHECKABLE = "its dialect has no check yet; run sync_shipments with only_account instead"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    What came of one question.
+
+    :param works: ``None`` when it was not asked.
+    :param said: a warning, or why it does not work or was not asked, and what to do.
+    """
+
+    about: str
+    works: bool | None
+    said: str = ""
+
+    def __str__(self) -> str:
+        state = {None: "not checked", True: "ok", False: "failed"}[self.works]
+        text = f"{self.about}: {state}"
+        return f"{text}: {self.said}" if self.said else text
+
+
+class Pause:
+    """
+    Call times for one thread that asks little: each some time after the last.
+
+    :param qps: the connection's own limit.
+    :param shortest: seconds from one call to the next, at least.
+    """
+
+    def __init__(self, qps: float, *, shortest: float = SHORTEST_PAUSE) -> None:
+        self.seconds = max(shortest, 1.04 / qps)
+        self._next = 0.0
+
+    def acquire(self) -> None:
+        """Wait until a call may be made."""
+        time.sleep(max(0.0, self._next - time.monotonic()))
+        self._next = time.monotonic() + self.seconds
+
+    def block(self, seconds: float) -> None:
+        """Nothing: a try that follows waits by itself, and a check ends where it is held up."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def check(gateway: Gateway, *, now: Callable[[], datetime]) -> Iterator[Finding]:
+    """
+    Ask every question of the account's dialect and tell each answer as it comes; then close.
+
+    :param now: this machine's time, aware, held against the platform's.
+    """
+    account = gateway.account
+    probes = PROBES.get(account.dialect)
+    goes_on = True
+    try:
+        if probes is None:
+            yield Finding(f"dialect {account.dialect}", False, UNCHECKABLE)
+            return
+        for probe in probes(gateway, now):
+            if not goes_on:
+                yield Finding(probe.about, None)
+                continue
+            try:
+                yield Finding(probe.about, True, probe.ask())
+            except PlatformError as error:
+                goes_on = not (probe.is_base or isinstance(error, QuotaError))
+                said = str(error).removeprefix(f"{account.conn_id}: ")
+                yield Finding(probe.about, False, f"{said}{_remedy(error)}")
+    finally:
+        gateway.close()
+
+
+def verdict(findings: Iterable[Finding]) -> tuple[bool, str]:
+    """Whether the connection works, and one line that says so, or why not and what to do."""
+    told = list(findings)
+    failures = [finding.said for finding in told if finding.works is False]
+    if failures:
+        unseen = [finding.said for finding in told if finding.works is None and finding.said]
+        return False, f"does not work: {'; '.join(failures + unseen)}"
+    warnings = [finding.said for finding in told if finding.works and finding.said]
+    return True, f"works, but {'; '.join(warnings)}" if warnings else "works"
+
+
+def _remedy(error: PlatformError) -> str:
+    """What to do, where the error does not say it itself."""
+    if isinstance(error, PersonNeededError):
+        return ""
+    if isinstance(error, QuotaError):
+        return "; wait, then check again"
+    if isinstance(error, UnmappedError):
+        return "; an answer that is in no table of this version: ask the platform what it means"
+    return (
+        "; check again, and if it stays so, correct the host (gateway) of the connection or this "
+        "machine's way to it (DNS, proxy, firewall)"
+    )

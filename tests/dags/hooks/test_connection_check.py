@@ -1,0 +1,155 @@
+"""A connection is checked from the command line and by Airflow's own button, stored or not."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, Engine
+
+from sandbox.airflow_home import postgres_connection
+from sandbox.clock import Clock
+from sandbox.server import Sandbox
+from sandbox.world import World
+from shipment_tracking.errors import ConnectionFieldError
+
+ACCOUNT = "platform_1688"
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    world = World(3, START, {ACCOUNT: 1}, stories={"signed_by_self": 1})
+    clock = Clock.standing(START + timedelta(days=9))
+    with Sandbox(world, clock, token_hours=None) as running:
+        yield running
+
+
+@pytest.fixture
+def away_from_the_warehouse(
+    sandbox: Sandbox, airflow_database: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warehouse that nobody can reach, and the sandbox's time."""
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DB", "postgres://127.0.0.1:1/nowhere")
+    monkeypatch.setenv("SHIPMENT_TRACKING_CLOCK_URL", sandbox.clock_url)
+
+
+@pytest.fixture
+def stored(sandbox: Sandbox, airflow_database: URL) -> Iterator[str]:
+    """The id of a connection that stands in Airflow's own database alone."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    conn_id = "platform_stored"
+    fields = sandbox.connection(ACCOUNT)
+    with create_session() as session:
+        extra = json.dumps(fields.pop("extra"))
+        session.add(Connection(conn_id=conn_id, extra=extra, **fields))
+    yield conn_id
+    with create_session() as session:
+        session.query(Connection).filter_by(conn_id=conn_id).delete()
+
+
+def run_check(conn_id: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "shipment_tracking.platforms", "check", conn_id],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("away_from_the_warehouse")
+def test_a_connection_in_airflows_database_is_checked_step_by_step(stored: str) -> None:
+    checked = run_check(stored)
+
+    assert checked.stdout.splitlines() == [
+        "renewed access token: not checked: the warehouse is out of reach, the connection's own"
+        " token is used",
+        "gateway, app key, app secret: ok",
+        "access token: ok",
+        "permission for alibaba.trade.getLogisticsInfos.buyerView: ok",
+        "permission for alibaba.trade.getLogisticsTraceInfo.buyerView: ok",
+        "permission for alibaba.trade.get.buyerView: ok",
+        "connection platform_stored works",
+    ]
+    assert checked.returncode == 0
+
+
+@pytest.mark.usefixtures("away_from_the_warehouse")
+def test_a_connection_of_the_environment_that_does_not_work_ends_the_command_with_an_error(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = sandbox.connection(ACCOUNT) | {"password": "HIDDEN"}
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688", json.dumps(connection))
+
+    checked = run_check(ACCOUNT)
+
+    (*steps, verdict) = checked.stdout.splitlines()
+    assert [step.rpartition(": ")[2] for step in steps[2:]] == ["not checked"] * 4
+    assert verdict.startswith("connection platform_1688 does not work: currentTime: the signature")
+    assert verdict.endswith("the warehouse is out of reach, the connection's own token is used")
+    assert checked.returncode == 1
+    assert "HIDDEN" not in checked.stdout + checked.stderr
+
+
+def test_a_connection_that_is_nowhere_is_told_with_the_places_that_were_searched(
+    airflow_database: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shipment_tracking.hooks.platform_hook import check
+
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+    with pytest.raises(ConnectionFieldError) as raised:
+        check("platform_nowhere")
+
+    assert str(raised.value) == (
+        "connection platform_nowhere: not defined, neither as AIRFLOW_CONN_PLATFORM_NOWHERE nor in"
+        " the database or secrets backend of this machine's Airflow"
+    )
+
+
+@pytest.mark.usefixtures("away_from_the_warehouse")
+def test_airflow_tests_a_connection_that_is_not_stored_yet(sandbox: Sandbox) -> None:
+    from airflow.sdk import Connection
+
+    fields = sandbox.connection(ACCOUNT)
+    extra = fields.pop("extra")
+
+    def tested(**changes: Any) -> tuple[bool, str]:
+        values = fields | {"extra": json.dumps(extra | changes.pop("extra", {}))} | changes
+        return Connection(conn_id="zQ3xT0ab", **values).test_connection()
+
+    assert tested() == (True, "works")
+    works, told = tested(extra={"access_token": "HIDDEN"})
+    assert works is False
+    assert "authorise the account again" in told
+    assert "HIDDEN" not in told
+    assert tested(login="") == (False, "login (app key) is missing")
+
+
+def test_a_token_that_was_renewed_is_the_one_that_is_checked(
+    sandbox: Sandbox,
+    airflow_database: URL,
+    warehouse: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+
+    monkeypatch.setenv("SHIPMENT_TRACKING_CLOCK_URL", sandbox.clock_url)
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688", json.dumps(sandbox.connection(ACCOUNT)))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DB", json.dumps(postgres_connection(warehouse.url)))
+    sandbox.expire_token(ACCOUNT)
+
+    assert PlatformHook(ACCOUNT).test_connection() == (True, "works")
+
+    sandbox.clear_calls()
+
+    assert PlatformHook(ACCOUNT).test_connection() == (True, "works")
+    assert "401" not in {call.outcome for call in sandbox.calls}
