@@ -98,7 +98,7 @@ period as (
         tracked_order.failures,
         urgent.minutes * 60.0 as seconds,
         -- Multiples of the golden ratio spread numbers that follow each other evenly.
-        mod(tracked_order.order_id * 0.618033988749895, 1) * urgent.minutes * 60.0 as place,
+        floor(mod(tracked_order.order_id * 0.618033988749895, 1) * urgent.minutes * 60) as place,
         case when urgent.has_parcels then tracked_order.last_polled_at else :now end as asked_at,
         case when tracked_order.priority > 0 then :priority_spacing else :min_spacing end as spacing
     from urgent
