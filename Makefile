@@ -41,6 +41,10 @@ test: $(STAMP) ## run the tests
 soak: $(STAMP) ## run the long simulation (SEEDS=20)
 	@$(PYTHON) -m pytest tests/simulation -m soak --seeds=$(SEEDS)
 
+.PHONY: bench
+bench: $(STAMP) ## measure, each figure beside its limit or rival (PARTS="quota cycle" JSON=file)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks $(PARTS) $(if $(JSON),--json $(JSON))
+
 .PHONY: lint
 lint: $(STAMP) ## check style, types and SQL
 	@$(PYTHON) -m ruff check
