@@ -28,14 +28,12 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import THREADS, PlatformClient
+from shipment_tracking.polling import SPACING
 from shipment_tracking.sql import statement
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=3)
-MIN_SPACING = timedelta(minutes=15)
-"""The least time between two polls of one order."""
-
 CHUNK = 100
 RECORD_EVERY = 5.0  # seconds, and well within a lease
 FAILURES_IN_A_ROW = 3 * THREADS
@@ -98,7 +96,11 @@ class Lane:
     ) -> Self:
         """The lane of a step: what is due at ``now``, or what a backfill still has to ask for."""
         if not this_run.is_backfill:
-            return cls(engine, account, owner, f"{step}_claim", {"now": now}, lease)
+            binds: dict[str, Any] = {
+                "now": now,
+                "only_high_priority": this_run.only_high_priority,
+            }
+            return cls(engine, account, owner, f"{step}_claim", binds, lease)
         interval = {"shipped_from": this_run.shipped_from, "shipped_to": this_run.shipped_to}
         binds = {"now": now, **interval}
         return cls(engine, account, owner, f"{step}_claim_backfill", binds, lease)
@@ -114,7 +116,7 @@ class Lane:
             account=self.account,
             most=most,
             lease=self.lease,
-            min_spacing=MIN_SPACING,
+            **SPACING,
             **self.binds,
         )
         deadline = self._deadline()
@@ -173,7 +175,8 @@ class Lane:
             backfill=this_run.is_backfill,
             shipped_from=this_run.shipped_from,
             shipped_to=this_run.shipped_to,
-            min_spacing=MIN_SPACING,
+            only_high_priority=this_run.only_high_priority,
+            **SPACING,
         )
         with self.engine.begin() as connection:
             runs.add(connection, this_run, now=now, left_over=left_over)
@@ -205,25 +208,31 @@ class Lane:
             return result.all() if result.returns_rows else []
 
 
-def with_warnings(counts: dict[str, Any], client: PlatformClient) -> dict[str, Any]:
-    """What a lane's task returns: its numbers, and what a person should see to, if anything."""
-    warnings = client.warnings()
-    return counts | {"warnings": warnings} if warnings else counts
-
-
 @dataclass(slots=True)
 class Tally:
-    """What a lane did; ``stopped`` tells why orders may be left over."""
+    """
+    What a lane did.
+
+    :param lost: answers that came after their lease had ended; somebody asks for them again.
+    :param stopped: why orders may be left over.
+    """
 
     asked: int = 0
     failed: int = 0
+    lost: int = 0
     stopped: str | None = None
+
+    def told(self, client: PlatformClient, **counts: int) -> dict[str, Any]:
+        """What a lane's task returns: its numbers, and what a person should know of, if any."""
+        lost = {"lost": self.lost} if self.lost else {}
+        warnings = client.warnings()
+        return counts | lost | ({"warnings": warnings} if warnings else {})
 
 
 def work_through(
     lane: Lane,
     ask: Callable[[Claim], Answer],
-    record: Callable[[list[Answer]], None],
+    record: Callable[[list[Answer]], int],
     *,
     budget: timedelta,
     threads: int = THREADS,
@@ -232,7 +241,8 @@ def work_through(
     Ask for every due order of the lane until none is left or the budget is spent.
 
     :param ask: asks the platform and returns its ``PlatformError`` within the answer.
-    :param record: writes a chunk of answers in one transaction that checks the lease tokens.
+    :param record: writes a chunk of answers in one transaction that checks the lease tokens;
+        returns how many were still ours.
     :param budget: wall-clock time after which nothing new is claimed.
     :raises AuthError: the account is not let in.
     :raises PlatformBugError: the platform calls our request malformed.
@@ -248,6 +258,12 @@ def work_through(
         lane.release()
     if work.tally.stopped:
         log.warning("%s stops early: %s", lane.account, work.tally.stopped)
+    if work.tally.lost:
+        log.warning(
+            "%s: %d answers came after their lease had ended, as this worker was held up",
+            lane.account,
+            work.tally.lost,
+        )
     return work.tally
 
 
@@ -259,7 +275,7 @@ class _Work:
         lane: Lane,
         pool: ThreadPoolExecutor,
         ask: Callable[[Claim], Answer],
-        record: Callable[[list[Answer]], None],
+        record: Callable[[list[Answer]], int],
         *,
         stop_at: float,
     ) -> None:
@@ -383,11 +399,12 @@ class _Work:
             self.lane.close_circuit()
 
     def _save(self) -> None:
-        self.answers = [answer for answer in self.answers if self.lane.is_newest(answer.claim)]
-        if self.answers:
-            self.record(self.answers)
-            for answer in self.answers:
+        ours = [answer for answer in self.answers if self.lane.is_newest(answer.claim)]
+        if ours:
+            self.tally.lost -= self.record(ours)
+            for answer in ours:
                 del self.lane.held[answer.claim.order_id]
-            self.answers = []
+        self.tally.lost += len(self.answers)
+        self.answers = []
         self.lane.renew()
         self.recorded_at = time.monotonic()

@@ -7,15 +7,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from shipment_tracking import parcels, runs
+from shipment_tracking import parcels, polling, runs
 from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
 from shipment_tracking.lanes import (
     LEASE,
-    MIN_SPACING,
     Answer,
     Claim,
     Lane,
-    with_warnings,
     work_through,
 )
 from shipment_tracking.models import Parcel, Run
@@ -51,7 +49,12 @@ def run(
     account = client.account.conn_id
     with warehouse.connect() as connection:
         polls_wait = connection.execute(
-            statement("warehouse/fetch_waybills_due"), {"account": account, "now": now}
+            statement("warehouse/fetch_waybills_due"),
+            {
+                "account": account,
+                "now": now,
+                "only_high_priority": this_run.only_high_priority,
+            },
         ).scalar_one()
     lane = Lane.of_step(
         "fetch_waybills", warehouse, account, this_run, owner=owner, now=now, lease=lease
@@ -63,8 +66,8 @@ def run(
         except PlatformError as error:
             return Answer(claim, clock(), error=error)
 
-    def record(answers: list[Answer]) -> None:
-        _record(warehouse, client, this_run, owner, answers, clock())
+    def record(answers: list[Answer]) -> int:
+        return _record(warehouse, client, this_run, owner, answers, clock())
 
     try:
         tally = work_through(lane, ask, record, budget=share(budget, polls_wait=polls_wait))
@@ -74,7 +77,7 @@ def run(
         raise
     finally:
         lane.count_usage(this_run, client)
-    return with_warnings({"asked": tally.asked, "failed": tally.failed}, client)
+    return tally.told(client, asked=tally.asked, failed=tally.failed)
 
 
 def share(budget: timedelta, *, polls_wait: int) -> timedelta:
@@ -99,7 +102,8 @@ def _record(
     owner: str,
     answers: list[Answer],
     now: datetime,
-) -> None:
+) -> int:
+    """How many of the answers were still ours."""
     account = client.account.conn_id
     with warehouse.begin() as connection:
         held = connection.execute(
@@ -107,7 +111,7 @@ def _record(
             {
                 "answers": json.dumps([_row(answer) for answer in answers]),
                 "owner": owner,
-                "min_spacing": MIN_SPACING,
+                **polling.SPACING,
             },
         ).all()
         ours = {row.order_id for row in held}
@@ -135,6 +139,8 @@ def _record(
                 statement("warehouse/fetch_waybills_supersede"),
                 {"parcels": json.dumps(rows, default=str)},
             )
+        listed = {row["order_id"] for row in rows}
+        polling.plan(connection, sorted(ours - listed), now=now)
         too_old = [row.order_id for row in held if row.too_old]
         if too_old:
             connection.execute(
@@ -147,6 +153,7 @@ def _record(
             failed_orders=sum(answer.error is not None for answer in answers),
         )
         runs.add_usage(connection, this_run, account, client.drain_usage())
+    return len(ours)
 
 
 def _row(answer: Answer) -> dict[str, object]:

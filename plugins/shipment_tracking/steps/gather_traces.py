@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from shipment_tracking import runs
+from shipment_tracking import polling, runs
 from shipment_tracking.errors import (
     LaneStoppedError,
     PersonNeededError,
@@ -17,11 +17,9 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.lanes import (
     LEASE,
-    MIN_SPACING,
     Answer,
     Claim,
     Lane,
-    with_warnings,
     work_through,
 )
 from shipment_tracking.models import Run
@@ -65,12 +63,13 @@ def run(
         except PlatformError as error:
             return Answer(claim, clock(), error=error)
 
-    def record(answers: list[Answer]) -> None:
+    def record(answers: list[Answer]) -> int:
         nonlocal replies
         rows = [_row(answer) for answer in answers]
         with warehouse.begin() as connection:
-            _record(connection, client, this_run, owner, rows, clock())
+            recorded = _record(connection, client, this_run, owner, rows, clock())
         replies += sum("body" in row for row in rows)
+        return recorded
 
     try:
         tally = work_through(lane, ask, record, budget=budget)
@@ -81,13 +80,9 @@ def run(
         lane.count_usage(this_run, client)
     left_over = lane.count_left_over(this_run, now)
     _raise_if_alike(warehouse, account)
-    counts = {
-        "polled": tally.asked,
-        "failed": tally.failed,
-        "replies": replies,
-        "left_over": left_over,
-    }
-    return with_warnings(counts, client)
+    return tally.told(
+        client, polled=tally.asked, failed=tally.failed, replies=replies, left_over=left_over
+    )
 
 
 def _raise_if_alike(warehouse: Engine, account: str) -> None:
@@ -137,13 +132,14 @@ def _record(
     owner: str,
     rows: list[dict[str, object]],
     now: datetime,
-) -> None:
+) -> int:
+    """How many of the answers were still ours."""
     held = connection.execute(
         statement("warehouse/gather_traces_record"),
         {
             "answers": json.dumps(rows, ensure_ascii=False),
             "owner": owner,
-            "min_spacing": MIN_SPACING,
+            **polling.SPACING,
             "backfill": this_run.is_backfill,
             "announce": not this_run.is_backfill,
             "dialect": client.account.dialect,
@@ -156,6 +152,7 @@ def _record(
             statement("warehouse/lane_close_too_old"), {"orders": too_old, "now": now}
         )
     ours = {row.order_id for row in held}
+    polling.plan(connection, sorted(ours), now=now)
     runs.add(
         connection,
         this_run,
@@ -164,3 +161,4 @@ def _record(
         failed_orders=sum(row["order_id"] in ours and "error" in row for row in rows),
     )
     runs.add_usage(connection, this_run, client.account.conn_id, client.drain_usage())
+    return len(ours)
