@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from benchmarks.figures import Figure
 from benchmarks.stage import NOW, Theatre
-from shipment_tracking.lanes import MIN_SPACING
+from shipment_tracking import polling
 from shipment_tracking.sql import statement
 from shipment_tracking.steps import load_traces
 
@@ -177,15 +177,19 @@ class Plan:
     nodes: str
 
 
-def run(theatre: Theatre, *, shipments: int = SHIPMENTS, shown: bool = True) -> list[Figure]:
+def run(theatre: Theatre, *, shipments: int = SHIPMENTS) -> list[Figure]:
     """A warehouse of so many parcels; every hot statement in it, three times each."""
     warehouse = theatre.warehouse()
     fill(warehouse, shipments)
+    return measured(warehouse, shipments)
+
+
+def measured(warehouse: Engine, shipments: int) -> list[Figure]:
+    """Sizes of the tables; time, plan and whole tables read of every hot statement."""
     figures = [*_sizes(warehouse)]
     for name, prepare, binds in _hot(shipments):
         plans = [explained(warehouse, name, prepare, binds) for _ in range(RUNS)]
-        if shown:
-            print(f"{name}: {plans[-1].nodes}", flush=True)
+        print(f"{name}: {plans[-1].nodes}", flush=True)
         scanned = sorted(set(plans[-1].scanned))
         figures += [
             Figure(
@@ -271,7 +275,8 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     lane = {
         "account": account,
         "now": NOW,
-        "min_spacing": MIN_SPACING,
+        "only_high_priority": False,
+        **polling.SPACING,
         "most": 100,
         "owner": "volume",
         "lease": timedelta(minutes=3),
@@ -284,6 +289,13 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     }
     outbox = {"now": NOW, "digest": False, "accounts": ACCOUNTS}
     due = {"now": NOW, "backfill": False, "shipped_from": None, "shipped_to": None}
+    early, late = polling.USUAL_TRANSIT
+    plan = {
+        "orders": last["shipments"],
+        "rules": json.dumps([asdict(rule) for rule in polling.load()]),
+        **{"now": NOW, "early": early, "late": late},
+        **polling.SPACING,
+    }
     stalled = {
         "withdrawing": ["returning", "returned", "delivery_failed", "exception"],
         "stages": ["pickup", "in_transit", "out_for_delivery", "ready_for_pickup"],
@@ -301,6 +313,7 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     yield "load_traces_trails", _nothing, last
     yield "load_traces_settle_rows", _nothing, orders
     yield "load_traces_settle_orders", _nothing, orders
+    yield "polling_plan", _nothing, plan
     yield "load_traces_unsettled", _nothing, {"after": 0, "most": CHUNK}
     yield "outbox_accounts", _nothing, {"digest": False} | only
     yield (
@@ -326,10 +339,12 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     yield "report_stalled_new", _standing(stalled | only), {"now": NOW}
     yield "extract_orders_leaving", _stage_rows, {}
     yield "extract_orders_close_rows", _stage_rows, {"now": NOW}
+    yield "extract_orders_give_up", _nothing, {"now": NOW}
+    yield "polling_learn_transit", _nothing, {"now": NOW}
     yield "extract_orders_close_orders", _nothing, {"now": NOW}
     yield "extract_orders_open_orders", _nothing, {"now": NOW}
     yield "extract_orders_quiet_closed", _nothing, {"now": NOW}
-    yield "extract_orders_due", _nothing, due | only
+    yield "extract_orders_due", _nothing, due | only | {"only_high_priority": False}
     yield "prune_warehouse_page", _nothing, prune
     yield "prune_warehouse_orders", _nothing, prune | {"orders": old}
     yield "prune_warehouse_forget_parcels", _unlink(old), {"shipments": old}

@@ -16,6 +16,8 @@ create index tracked_order_closed on tracking.tracked_order (closed_at)
     where closed_at is not null;
 create index erp_row_open on tracking.erp_row (order_id) where closed_at is null;
 create index erp_row_listed on tracking.erp_row (erp_key) where listed;
+create index shipment_confirmed on tracking.shipment (sign_confirmed_at)
+    where sign_confirmed_at is not null;
 create statistics tracking.notification_waiting (mcv) on state, channel from tracking.notification;
 """
 

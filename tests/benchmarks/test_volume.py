@@ -1,0 +1,51 @@
+"""Every hot statement is measured as it is, and one that reads a big table whole is named."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from . import volume
+from .stage import NOW
+
+PARCELS = 2_000
+
+
+@pytest.fixture
+def filled(warehouse: Engine) -> Engine:
+    volume.fill(warehouse, PARCELS)
+    return warehouse
+
+
+@pytest.fixture
+def scans(filled: Engine) -> Callable[[], int]:
+    def count() -> int:
+        with filled.connect() as connection:
+            return int(connection.scalar(text("select count(*) from tracking.trace_event")))
+
+    return count
+
+
+def test_every_hot_statement_runs_and_is_taken_back(
+    filled: Engine, scans: Callable[[], int]
+) -> None:
+    names = {figure.name for figure in volume.measured(filled, PARCELS)}
+
+    assert names >= {"gather_traces_claim", "load_traces_insert", "outbox_claim", "polling_plan"}
+    assert scans() == PARCELS * volume.SCANS
+
+
+def test_a_statement_that_reads_a_big_table_whole_is_named(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volume, "MOST_ROWS", PARCELS / 2)
+    page = {"after": None, "before": NOW - timedelta(days=30)}
+
+    def tables_read(rows: int) -> tuple[str, ...]:
+        binds = page | {"most": rows}
+        plan = volume.explained(filled, "prune_warehouse_replies", lambda begun: None, binds)
+        return plan.scanned
+
+    assert tables_read(10) == ()
+    assert "trace_reply" in tables_read(PARCELS)
