@@ -1,17 +1,18 @@
 -- The stage holds every parcel that somebody still waits for, with where it stands since when. A
 -- sign that was withdrawn counts for orders too that were closed because they were signed.
--- The offsets make the planner start from what is open: it would read whole tables of closed orders.
+-- The offsets let the planner start from what is open, else it reads all closed orders too.
 with watched as (
     select own.shipment_id
     from tracking.tracked_order
-    cross join lateral (
+    inner join lateral (
         select order_shipment.shipment_id
         from tracking.order_shipment
         where
             order_shipment.order_id = tracked_order.order_id
             and order_shipment.superseded_at is null
+        order by order_shipment.shipment_id
         offset 0
-    ) as own
+    ) as own on true
     where tracked_order.closed_at is null
     union
     select shipment.shipment_id
@@ -30,14 +31,16 @@ awaited as (
         bool_or(served.is_open) as is_open,
         bool_or(served.may_reopen) as may_reopen
     from watched
-    cross join lateral (
+    inner join lateral (
         select
             erp_row.shipped_at,
             order_shipment.first_seen_at,
-            tracked_order.closed_at is null
-            and erp_row.closed_at is null
-            and erp_row.signed_at is null as is_open,
-            tracked_order.closed_at is null or erp_row.close_reason = 'signed' as may_reopen
+            (
+                tracked_order.closed_at is null
+                and erp_row.closed_at is null
+                and erp_row.signed_at is null
+            ) as is_open,
+            (tracked_order.closed_at is null or erp_row.close_reason = 'signed') as may_reopen
         from tracking.order_shipment
         inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
         inner join tracking.erp_row on tracked_order.order_id = erp_row.order_id
@@ -54,8 +57,9 @@ awaited as (
                         and shipment_waybill.waybill_no = erp_row.waybill_no
                 )
             )
+        order by order_shipment.order_id
         offset 0
-    ) as served
+    ) as served on true
     group by watched.shipment_id
 ),
 
