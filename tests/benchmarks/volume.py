@@ -33,8 +33,8 @@ BIG = {
     "trace_reply",
     "tracked_order",
 }
-MOST_MILLISECONDS = 1_000
-"""Nothing that a half hour does once, or once a chunk, may take longer."""
+MOST_MILLISECONDS = 5_000
+"""Of what looks at every open parcel, once a half hour, on a busy machine."""
 MOST_ROWS = 50_000
 """A table is read whole from half of its rows on, if they are more than what is open."""
 ROWS = text(
