@@ -205,19 +205,22 @@ def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
         for row in erp_rows(life.world)
         if row.values(life.at)["priority"]
     }
-    answered: dict[tuple[str, str], dict[tuple[str, str], Any]] = defaultdict(dict)
+    answered: dict[tuple[str, ...], Any] = {}
+    failed: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for call in life.sandbox.calls:
-        key, question = (call.account, call.order_id), (call.api, call.part)
-        earlier = answered[key]
+        order = (call.account, call.order_id)
         if call.api not in POLLS or call.outcome not in ANSWERED:
-            if _fails_poll(call) and question not in earlier:
-                earlier.clear()
+            if _fails_poll(call):
+                failed[order].append(call)
             continue
-        before = earlier.get(question)
-        earlier[question] = call
-        spacing = PRIORITY_SPACING if key in urgent else MIN_SPACING
-        if before and call.at - before.at < spacing and not _may_be_lost(life, before):
-            yield f"{'/'.join(key)} at {before.at} and {call.at}"
+        question = (*order, call.api, call.part)
+        before = answered.get(question)
+        answered[question] = call
+        spacing = PRIORITY_SPACING if order in urgent else MIN_SPACING
+        if before is None or call.at - before.at >= spacing or _may_be_lost(life, before):
+            continue
+        if not any(_fails_beside(each, before) for each in failed[order]):
+            yield f"{'/'.join(order)} at {before.at} and {call.at}"
 
 
 def replies_are_stored_in_the_order_of_asking(life: "Simulation") -> Iterator[str]:
@@ -360,6 +363,12 @@ def _fails_poll(call: Any) -> bool:
         and call.outcome != "ok"
         and not call.outcome.startswith("isv.")
     )
+
+
+def _fails_beside(failure: Any, answer: Any) -> bool:
+    """Whether another question of the poll failed after this one was answered."""
+    is_another = (failure.api, failure.part) != (answer.api, answer.part)
+    return is_another and failure.arrived > answer.arrived
 
 
 def _may_be_lost(life: "Simulation", call: Any) -> bool:
