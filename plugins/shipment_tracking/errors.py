@@ -7,6 +7,7 @@ Errors, named by what to do about them.
     │   ├── StatementError          an ERP statement or its folder breaks the contract
     │   ├── MessageError            a notice's text cannot be written
     │   ├── CarrierTableError       the table of carriers, or a list for it, cannot be read
+    │   ├── PollingTableError       the table of polling has a mistake
     │   ├── ParamError              the params of a run contradict each other
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
@@ -48,6 +49,10 @@ class MessageError(PersonNeededError, ValueError):
 
 class CarrierTableError(PersonNeededError, ValueError):
     """The table of carriers, or a reply to refresh it from, is unusable; the text says where."""
+
+
+class PollingTableError(PersonNeededError, ValueError):
+    """The table of polling has a mistake; the text names file, line and remedy."""
 
 
 class ParamError(PersonNeededError, ValueError):

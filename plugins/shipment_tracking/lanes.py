@@ -28,14 +28,12 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import THREADS, PlatformClient
+from shipment_tracking.polling import SPACING
 from shipment_tracking.sql import statement
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=3)
-MIN_SPACING = timedelta(minutes=15)
-"""The least time between two polls of one order."""
-
 CHUNK = 100
 RECORD_EVERY = 5.0  # seconds, and well within a lease
 FAILURES_IN_A_ROW = 3 * THREADS
@@ -98,7 +96,11 @@ class Lane:
     ) -> Self:
         """The lane of a step: what is due at ``now``, or what a backfill still has to ask for."""
         if not this_run.is_backfill:
-            return cls(engine, account, owner, f"{step}_claim", {"now": now}, lease)
+            binds: dict[str, Any] = {
+                "now": now,
+                "only_high_priority": this_run.only_high_priority,
+            }
+            return cls(engine, account, owner, f"{step}_claim", binds, lease)
         interval = {"shipped_from": this_run.shipped_from, "shipped_to": this_run.shipped_to}
         binds = {"now": now, **interval}
         return cls(engine, account, owner, f"{step}_claim_backfill", binds, lease)
@@ -114,7 +116,7 @@ class Lane:
             account=self.account,
             most=most,
             lease=self.lease,
-            min_spacing=MIN_SPACING,
+            **SPACING,
             **self.binds,
         )
         deadline = self._deadline()
@@ -173,7 +175,8 @@ class Lane:
             backfill=this_run.is_backfill,
             shipped_from=this_run.shipped_from,
             shipped_to=this_run.shipped_to,
-            min_spacing=MIN_SPACING,
+            only_high_priority=this_run.only_high_priority,
+            **SPACING,
         )
         with self.engine.begin() as connection:
             runs.add(connection, this_run, now=now, left_over=left_over)

@@ -14,6 +14,7 @@ class Run:
     :param shipped_from, shipped_to: aware; both set for a backfill, which takes every order that
         was shipped in ``[shipped_from, shipped_to)`` and announces nothing.
     :param only_account: connection id; the run then leaves every other account alone.
+    :param only_high_priority: the run polls no other orders, and closes none.
     :param dry_run: nothing is written to the ERP or sent; it waits for the next real run.
     :param stalled_after_hours: by stage, instead of the defaults; see ``stages``.
     """
@@ -24,6 +25,7 @@ class Run:
     shipped_from: datetime | None = None
     shipped_to: datetime | None = None
     only_account: str | None = None
+    only_high_priority: bool = False
     accept_closures: bool = False
     dry_run: bool = False
     stalled_after_hours: dict[str, float] | None = None

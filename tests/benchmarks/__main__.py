@@ -4,12 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import cycle, load, quota, scale, scheduler
+from benchmarks import cycle, frugality, load, quota, scale, scheduler
 from benchmarks.figures import Figure, as_json, machine, table
 from benchmarks.stage import Theatre
 
 PARTS = {
     "quota": quota.run,
+    "frugality": frugality.run,
     "cycle": cycle.run,
     "load": load.run,
     "scale": scale.run,

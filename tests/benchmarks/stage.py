@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -174,9 +175,12 @@ class Theatre:
     """One PostgreSQL server for all benchmarks; each gets databases of its own."""
 
     def __init__(self) -> None:
-        os.environ["SHIPMENT_TRACKING_INCLUDE"] = str(OWNER)
         self._folder = tempfile.TemporaryDirectory(prefix="bench-")
         self.folder = Path(self._folder.name)
+        # A pass is timed on every order there is.
+        owner = shutil.copytree(OWNER, self.folder / "owner")
+        (owner / "polling.csv").write_text("stage,quiet_hours,minutes\nany,0,0\n")
+        os.environ["SHIPMENT_TRACKING_INCLUDE"] = str(owner)
         self._server = PrivatePostgres(self.folder / "postgres")
         self._server.start()
         self._names = count(1)

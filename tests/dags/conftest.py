@@ -58,16 +58,20 @@ class Pipeline:
     erp: DemoErp
     warehouse: Engine
     receiver: Receiver
+    dags: Any
 
-    def run(self, *, after: timedelta = timedelta(), **params: Any) -> dict[str, str]:
+    def run(
+        self, *, after: timedelta = timedelta(), dag_id: str = "", **params: Any
+    ) -> dict[str, str]:
         """
-        Let time pass, bring the ERP up to date and run the DAG once.
+        Let time pass, bring the ERP up to date and run the DAG, or another one, once.
 
         :returns: the state of the run and of every task, mapped ones by their account.
         """
         self.clock.advance(minutes=after / timedelta(minutes=1))
         self.erp.sync(self.world, self.clock.now())
-        dag_run = self.dag.test(run_conf=params or None)
+        dag = self.dags[dag_id] if dag_id else self.dag
+        dag_run = dag.test(run_conf=params or None)
         states = {
             task.task_id + (f"[{task.rendered_map_index}]" if task.map_index >= 0 else ""): str(
                 task.state
@@ -135,7 +139,7 @@ def pipeline(
         ).items():
             monkeypatch.setenv(name, value)
         dag = dag_bag.dags["sync_shipments"]
-        yield Pipeline(dag, world, clock, sandbox, erp, warehouse, receiver)
+        yield Pipeline(dag, world, clock, sandbox, erp, warehouse, receiver, dag_bag.dags)
 
 
 @pytest.fixture

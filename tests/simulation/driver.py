@@ -88,7 +88,7 @@ class Plan:
     :param dies: the commit at which each process that writes or sends is killed on its first try.
     :param deaf: channels that are down, and how.
     :param edits: of rows by people at the ERP, while the runs are at work.
-    :param second: another live run at the same time, of one account or of all.
+    :param second: another live run at the same time: of one account, of high priority or of all.
     :param backfill: hours of shipping to read again.
     :param live: whether there is a live run of the schedule, and perhaps a second one.
     :param expire, renew: accounts whose token ends, or is replaced.
@@ -135,7 +135,7 @@ def draw_plan(dice: random.Random) -> Plan:
             if dice.random() < 0.25
         },
         edits=dice.choice((0, 0, 1, 3)),
-        second=dice.choice(("", "", "", "", "all", "one")),
+        second=dice.choice(("", "", "", "", "all", "one", "priority")),
         backfill=dice.uniform(6, 40) if dice.random() < 0.25 else 0,
         live=dice.random() < 0.9,
         expire=dice.choice((*["" for _ in range(30)], *ACCOUNTS)),
@@ -333,7 +333,16 @@ class Simulation:
             runs.append(Run(f"live_{self.round}", "scheduled", self.at))
         if plan.live and plan.second:
             only = self._dice("only").choice(ACCOUNTS) if plan.second == "one" else None
-            runs.append(Run(f"second_{self.round}", "manual", self.at, only_account=only))
+            urgent = plan.second == "priority"
+            runs.append(
+                Run(
+                    f"second_{self.round}",
+                    "manual",
+                    self.at,
+                    only_account=only,
+                    only_high_priority=urgent,
+                )
+            )
         if plan.backfill:
             latest = (self.at - START + timedelta(days=3)) / timedelta(hours=1)
             begin = START - timedelta(days=3)

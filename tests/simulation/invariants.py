@@ -15,7 +15,7 @@ from sandbox.platform_1688 import TRACES
 from sandbox.platform_router import WAYBILL_TRACE, WAYBILLS
 from sandbox.platform_taobao import PARCELS, TRACE_GET, TRACE_SEARCH
 from sandbox.world import Order, order_truth
-from shipment_tracking.lanes import MIN_SPACING
+from shipment_tracking.polling import MIN_SPACING, PRIORITY_SPACING
 
 if TYPE_CHECKING:
     from .driver import Simulation
@@ -200,6 +200,11 @@ def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
 
     Unless the first one was lost: with its process, or because the rest of its poll failed.
     """
+    urgent = {
+        (row.account, row.order_id)
+        for row in erp_rows(life.world)
+        if row.values(life.at)["priority"]
+    }
     answered: dict[tuple[str, str], dict[tuple[str, str], Any]] = defaultdict(dict)
     for call in life.sandbox.calls:
         key, question = (call.account, call.order_id), (call.api, call.part)
@@ -210,7 +215,8 @@ def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
             continue
         before = earlier.get(question)
         earlier[question] = call
-        if before and call.at - before.at < MIN_SPACING and not _may_be_lost(life, before):
+        spacing = PRIORITY_SPACING if key in urgent else MIN_SPACING
+        if before and call.at - before.at < spacing and not _may_be_lost(life, before):
             yield f"{'/'.join(key)} at {before.at} and {call.at}"
 
 

@@ -46,7 +46,7 @@ def due(warehouse: Engine) -> Callable[[int], None]:
 @pytest.fixture
 def new_lane(warehouse: Engine) -> Callable[..., Lane]:
     def make(owner: str = "me", lease: timedelta = 3 * MINUTE) -> Lane:
-        binds = {"now": NOW}
+        binds = {"now": NOW, "only_high_priority": False}
         return Lane(warehouse, "platform_1688", owner, "gather_traces_claim", binds, lease)
 
     return make

@@ -1,4 +1,5 @@
--- Every order of the stage is known; a new one is due for its parcels at once.
+-- Every order of the stage is known; a new one is due for its parcels at once, and one that has
+-- become urgent for what it waited for.
 with wanted as (
     select
         platform,
@@ -13,7 +14,7 @@ with wanted as (
         platform_order_id
 )
 
-insert into tracking.tracked_order (
+insert into tracking.tracked_order as known (
     platform, account, platform_order_id, priority, first_seen_at, ask_parcels_at
 )
 select
@@ -33,4 +34,17 @@ where
     tracked_order.order_id is null
     or tracked_order.priority <> wanted.priority
 on conflict (platform, account, platform_order_id) do update
-    set priority = excluded.priority
+    set
+        priority = excluded.priority,
+        next_poll_at = case
+            when excluded.priority > known.priority and known.next_poll_at > :now then :now
+            else known.next_poll_at
+        end,
+        ask_parcels_at = case
+            when
+                excluded.priority > known.priority
+                and known.parcels_asked_at is null
+                and known.ask_parcels_at > :now
+                then :now
+            else known.ask_parcels_at
+        end

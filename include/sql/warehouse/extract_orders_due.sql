@@ -19,6 +19,7 @@ where
                 )
         else
             tracked_order.closed_at is null
+            and (priority > 0 or not :only_high_priority)
             and (ask_parcels_at <= :now or (parcels_asked_at is not null and next_poll_at <= :now))
     end
 group by account

@@ -2,6 +2,8 @@
 update tracking.tracked_order
 set
     closed_at = null,
+    reopened_at = :now,
+    quiet_since = null,
     ask_parcels_at = :now,
     next_poll_at = :now
 where

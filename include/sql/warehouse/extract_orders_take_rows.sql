@@ -1,5 +1,6 @@
 -- Every row of the stage stands in erp_row as the ERP has it; equal ones were not touched. A row
--- that comes back to the list is open again, and one that only a backfill saw is closed from birth.
+-- that comes back to the list is open again, and so is one that was given up and changed; one that
+-- only a backfill saw is closed from birth.
 -- What could not be written because somebody had edited or closed the row may be tried again.
 with changed as (
     select
@@ -75,9 +76,24 @@ taken as (
             priority = excluded.priority,
             erp_stamp = excluded.erp_stamp,
             listed = known.listed or excluded.listed,
-            closed_at = case when known.listed or not excluded.listed then known.closed_at end,
-            close_reason
-            = case when known.listed or not excluded.listed then known.close_reason end,
+            closed_at = case
+                when not excluded.listed then known.closed_at
+                when not known.listed then null
+                when
+                    known.close_reason = 'gave_up'
+                    and excluded.erp_stamp is distinct from known.erp_stamp
+                    then null
+                else known.closed_at
+            end,
+            close_reason = case
+                when not excluded.listed then known.close_reason
+                when not known.listed then null
+                when
+                    known.close_reason = 'gave_up'
+                    and excluded.erp_stamp is distinct from known.erp_stamp
+                    then null
+                else known.close_reason
+            end,
             settled_event = case
                 when
                     excluded.listed

@@ -1,4 +1,5 @@
--- Every order of the stage waits to be polled by the backfill, unless it was polled just now.
+-- Every order of the stage waits to be polled by the backfill, unless it was polled just now; one
+-- without known parcels is due to be asked for them.
 with known as (
     select distinct tracked_order.order_id
     from incoming_row as incoming
@@ -12,7 +13,12 @@ with known as (
 
 wanted as (
     update tracking.tracked_order
-    set backfill_at = :now
+    set
+        backfill_at = :now,
+        ask_parcels_at = case
+            when tracked_order.parcels_asked_at is null then :now
+            else tracked_order.ask_parcels_at
+        end
     from known
     where
         tracked_order.order_id = known.order_id

@@ -4,5 +4,6 @@ from tracking.tracked_order
 where
     account = :account
     and closed_at is null
+    and (priority > 0 or not :only_high_priority)
     and parcels_asked_at is not null
     and next_poll_at <= :now

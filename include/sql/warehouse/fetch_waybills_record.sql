@@ -38,10 +38,14 @@ set
     parcels_asked_at
     = case when answer.has_parcels then answer.asked_at else tracked_order.parcels_asked_at end,
     ask_parcels_at = answer.asked_at + case
-        when answer.error is not null
-            then :min_spacing * power(2, least(tracked_order.failures, 4))
-        when answer.has_parcels then interval '24 hours'
-        else :min_spacing
+        when answer.has_parcels and answer.error is null then interval '24 hours'
+        else case
+            when tracked_order.priority > 0 then :priority_spacing
+            else :min_spacing
+        end * case
+            when answer.error is null then 1
+            else power(2, least(tracked_order.failures, 4))
+        end
     end,
     next_poll_at = case
         when answer.has_parcels then coalesce(tracked_order.next_poll_at, answer.asked_at)

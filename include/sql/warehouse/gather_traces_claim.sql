@@ -7,11 +7,16 @@ with due as (
     where
         tracked_order.account = :account
         and tracked_order.closed_at is null
+        and (tracked_order.priority > 0 or not :only_high_priority)
         and tracked_order.parcels_asked_at is not null
         and tracked_order.next_poll_at <= :now
         and (
             tracked_order.last_polled_at is null
-            or tracked_order.last_polled_at <= :now - :min_spacing
+            or tracked_order.last_polled_at
+            <= :now - case
+                when tracked_order.priority > 0 then :priority_spacing
+                else :min_spacing
+            end
         )
         and (
             tracked_order.lease_until is null

@@ -40,7 +40,10 @@ polled as (
         = case when answer.error is null then answer.asked_at else tracked_order.last_polled_at end,
         traces_seen_at
         = case when answer.has_traces then answer.asked_at else tracked_order.traces_seen_at end,
-        next_poll_at = answer.asked_at + :min_spacing * case
+        next_poll_at = answer.asked_at + case
+            when tracked_order.priority > 0 then :priority_spacing
+            else :min_spacing
+        end * case
             when answer.error is null then 1
             else power(2, least(tracked_order.failures, 4))
         end,

@@ -17,11 +17,18 @@ where
                 )
         else
             tracked_order.closed_at is null
+            and (priority > 0 or not :only_high_priority)
             and (
                 (parcels_asked_at is not null and next_poll_at <= :now)
                 or (
                     ask_parcels_at <= :now
-                    and (parcels_asked_at is null or parcels_asked_at <= :now - :min_spacing)
+                    and (
+                        parcels_asked_at is null
+                        or parcels_asked_at
+                        <= :now - case
+                            when priority > 0 then :priority_spacing else :min_spacing
+                        end
+                    )
                 )
             )
     end

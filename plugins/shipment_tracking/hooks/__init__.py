@@ -5,6 +5,7 @@ from typing import Any
 
 _HOMES = {
     "PARAMS": "run_params",
+    "PRIORITY_PARAMS": "run_params",
     "channels": "channel_hook",
     "erp": "erp_hook",
     "erp_writer": "erp_hook",

@@ -40,3 +40,10 @@ PARAMS = {
         "would be is logged and waits for the next real run.",
     ),
 }
+
+PRIORITY_PARAMS = {
+    "only_high_priority": Param(
+        True, type="boolean", const=True, description="Polls no other orders, and closes none."
+    ),
+    **{name: PARAMS[name] for name in ("only_account", "stalled_after_hours", "dry_run")},
+}

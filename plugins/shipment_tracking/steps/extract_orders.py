@@ -9,10 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping
 
-from shipment_tracking import runs
+from shipment_tracking import polling, runs
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.errors import ClosureRefusedError, ParamError, StatementError
-from shipment_tracking.lanes import MIN_SPACING
 from shipment_tracking.models import PLATFORMS, Run
 from shipment_tracking.sql import statement, statement_path
 
@@ -46,10 +45,12 @@ def run(
     Bring the warehouse's list of orders in line with the ERP's and return the lanes with work.
 
     Rows that cannot be tracked are recorded with the reason and stop nobody. Rows that left the
-    ERP's list are closed, unless this run sees only a part of it.
+    ERP's list are closed, unless this run works only on a part of it; orders that no rule polls
+    any more are given up.
 
     :param knows_account: whether an account is a connection that can be asked.
     :raises ParamError: the run is for one account, and there is no such connection.
+    :raises PollingTableError: the table of polling is wrong; nothing was done.
     :raises StatementError: the owner's statement lacks a column, or none of its rows can be used.
     :raises ClosureRefusedError: too much left the list at once; everything else was taken over.
     """
@@ -58,6 +59,7 @@ def run(
         raise ParamError(f"only_account {only!r} is no connection of type ecommerce_platform")
     name = "backfill_orders" if this_run.is_backfill else "extract_orders"
     reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account)
+    polling.load()
     with warehouse.begin() as connection:
         runs.begin(connection, this_run)
         connection.execute(statement("warehouse/extract_orders_stage"))
@@ -77,6 +79,7 @@ def run(
                 "shipped_from": this_run.shipped_from,
                 "shipped_to": this_run.shipped_to,
                 "only_account": this_run.only_account,
+                "only_high_priority": this_run.only_high_priority,
             },
         ).all()
         runs.add(connection, this_run, now=now, due=sum(row.orders for row in due))
@@ -218,7 +221,7 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
     binds = {
         "now": now,
         "listed": not this_run.is_backfill,
-        "min_spacing": MIN_SPACING,
+        "min_spacing": polling.MIN_SPACING,
     }
 
     def execute(name: str) -> Any:
@@ -236,7 +239,7 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
             wanted.to_poll,
             wanted.orders,
         )
-    elif this_run.only_account is None:
+    elif this_run.only_account is None and not this_run.only_high_priority:
         leaving = execute("leaving").one()
         if this_run.accept_closures or not _too_many(leaving):
             execute("close_rows")
@@ -246,6 +249,8 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
                 f"({leaving.listed} rows): nothing was closed. If that is right, trigger the DAG "
                 "once with accept_closures = true; if not, correct extract_orders.sql"
             )
+        execute("give_up")
+        polling.learn_transit(connection, now=now)
     execute("open_orders")
     execute("close_orders")
     execute("quiet_closed")

@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from shipment_tracking import parcels, runs
+from shipment_tracking import parcels, polling, runs
 from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
 from shipment_tracking.lanes import (
     LEASE,
-    MIN_SPACING,
     Answer,
     Claim,
     Lane,
@@ -51,7 +50,12 @@ def run(
     account = client.account.conn_id
     with warehouse.connect() as connection:
         polls_wait = connection.execute(
-            statement("warehouse/fetch_waybills_due"), {"account": account, "now": now}
+            statement("warehouse/fetch_waybills_due"),
+            {
+                "account": account,
+                "now": now,
+                "only_high_priority": this_run.only_high_priority,
+            },
         ).scalar_one()
     lane = Lane.of_step(
         "fetch_waybills", warehouse, account, this_run, owner=owner, now=now, lease=lease
@@ -107,7 +111,7 @@ def _record(
             {
                 "answers": json.dumps([_row(answer) for answer in answers]),
                 "owner": owner,
-                "min_spacing": MIN_SPACING,
+                **polling.SPACING,
             },
         ).all()
         ours = {row.order_id for row in held}
@@ -135,6 +139,8 @@ def _record(
                 statement("warehouse/fetch_waybills_supersede"),
                 {"parcels": json.dumps(rows, default=str)},
             )
+        listed = {row["order_id"] for row in rows}
+        polling.plan(connection, sorted(ours - listed), now=now)
         too_old = [row.order_id for row in held if row.too_old]
         if too_old:
             connection.execute(

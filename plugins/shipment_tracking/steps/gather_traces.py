@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from shipment_tracking import runs
+from shipment_tracking import polling, runs
 from shipment_tracking.errors import (
     LaneStoppedError,
     PersonNeededError,
@@ -17,7 +17,6 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.lanes import (
     LEASE,
-    MIN_SPACING,
     Answer,
     Claim,
     Lane,
@@ -143,7 +142,7 @@ def _record(
         {
             "answers": json.dumps(rows, ensure_ascii=False),
             "owner": owner,
-            "min_spacing": MIN_SPACING,
+            **polling.SPACING,
             "backfill": this_run.is_backfill,
             "announce": not this_run.is_backfill,
             "dialect": client.account.dialect,
@@ -156,6 +155,7 @@ def _record(
             statement("warehouse/lane_close_too_old"), {"orders": too_old, "now": now}
         )
     ours = {row.order_id for row in held}
+    polling.plan(connection, sorted(ours), now=now)
     runs.add(
         connection,
         this_run,

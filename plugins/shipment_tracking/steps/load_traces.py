@@ -15,7 +15,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from shipment_tracking import parcels, runs
+from shipment_tracking import parcels, polling, runs
 from shipment_tracking.errors import ReplyError
 from shipment_tracking.masking import HASH_VERSION
 from shipment_tracking.models import ParcelTrace, Run, TraceEvent
@@ -280,10 +280,11 @@ def _settle(
     ]
     _write(connection, this_run, findings, now)
     numbers = Counter(changes=sum(len(finding.changes) for finding in findings))
-    orders = connection.execute(statement("warehouse/load_traces_orders_of"), binds).scalars()
-    settling = {"orders": list(orders), "least_advanced": list(LEADS_ORDER), "now": now}
+    orders = list(connection.execute(statement("warehouse/load_traces_orders_of"), binds).scalars())
+    settling = {"orders": orders, "least_advanced": list(LEADS_ORDER), "now": now}
     rows = connection.execute(statement("warehouse/load_traces_settle_rows"), settling).all()
     connection.execute(statement("warehouse/load_traces_settle_orders"), settling)
+    polling.plan(connection, orders, now=now)
     numbers["signed"] += sum(row.newly_signed for row in rows)
     return numbers
 

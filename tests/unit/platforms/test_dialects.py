@@ -92,6 +92,8 @@ def live(
     (tmp_path / "include" / EXTRACT).write_text(
         re.sub(r"case platform.*end as account", "shop as account", shipped, flags=re.DOTALL)
     )
+    # What a pass over all orders costs is counted here.
+    (tmp_path / "include" / "polling.csv").write_text("stage,quiet_hours,minutes\nany,0,0\n")
     monkeypatch.setenv(OWNER_FOLDER, str(tmp_path / "include"))
 
     def run(hours: float = 0) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 from shipment_tracking.errors import AuthError, PlatformError, RejectedError
 from shipment_tracking.models import ApiUsage, Parcel, Run
 from shipment_tracking.platforms.client import Account
+from shipment_tracking.sql import OWNER_FOLDER
 from shipment_tracking.steps import fetch_waybills
 
 MINUTE = timedelta(minutes=1)
@@ -115,6 +117,38 @@ def test_an_order_that_is_not_shipped_yet_is_asked_again_soon_and_not_polled(
 
     assert select("next_poll_at, ask_parcels_at, last_error from tracking.tracked_order") == [
         (None, now + 15 * MINUTE, None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("since", "again"), [(timedelta(hours=1), 15 * MINUTE), (timedelta(days=9), None)]
+)
+def test_an_order_without_parcels_is_asked_again_when_the_table_says(
+    since: timedelta,
+    again: timedelta | None,
+    track: Any,
+    fetch: Any,
+    select: Select,
+    execute: Execute,
+    now: datetime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "polling.csv").write_text(
+        "stage,quiet_hours,minutes\nany,200,never\npending,0,0\nany,0,120\n"
+    )
+    monkeypatch.setenv(OWNER_FOLDER, str(tmp_path))
+    track("1")
+    execute("update tracking.tracked_order set first_seen_at = :at", at=now - since)
+    execute(
+        "insert into tracking.erp_row (erp_key, order_id, listed, first_seen_at)"
+        " select 'SO-1', order_id, true, now() from tracking.tracked_order"
+    )
+
+    fetch(Platform())
+
+    assert select("ask_parcels_at, quiet_since from tracking.tracked_order") == [
+        (now + again, None) if again else (None, now - since)
     ]
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.models import ApiUsage, Run
 from shipment_tracking.platforms.client import Account
+from shipment_tracking.sql import OWNER_FOLDER
 from shipment_tracking.steps import fetch_waybills, gather_traces
 
 MINUTE = timedelta(minutes=1)
@@ -176,6 +178,69 @@ def test_a_lease_that_ran_out_and_an_own_lease_are_taken_over(track: Any, gather
     gather(platform)
 
     assert sorted(platform.asked) == ["1", "2"]
+
+
+def test_a_run_of_high_priority_polls_no_other_orders(
+    track: Any, gather: Any, new_run: Callable[..., Run]
+) -> None:
+    track("usual")
+    track("important", priority=1)
+    platform = Platform()
+
+    counts = gather(platform, run=new_run(only_high_priority=True))
+
+    assert platform.asked == ["important"]
+    assert counts["left_over"] == 0
+
+
+@pytest.mark.parametrize(("minutes", "polled"), [(3.9, False), (4, True)])
+def test_an_order_of_high_priority_is_polled_again_after_four_minutes(
+    minutes: float, polled: bool, track: Any, gather: Any, now: datetime
+) -> None:
+    track("usual", last_polled_at=now - minutes * MINUTE)
+    track("important", priority=1, last_polled_at=now - minutes * MINUTE)
+    platform = Platform()
+
+    gather(platform)
+
+    assert platform.asked == (["important"] if polled else [])
+
+
+@pytest.mark.parametrize(("priority", "spacing"), [(0, 15), (1, 4)])
+def test_an_order_that_fails_waits_by_its_priority(
+    priority: int, spacing: int, track: Any, gather: Any, select: Select, now: datetime
+) -> None:
+    track("1", priority=priority)
+
+    gather(Platform({"1": RejectedError("no")}))
+
+    assert select("next_poll_at from tracking.tracked_order") == [(now + spacing * MINUTE,)]
+
+
+def test_a_poll_is_followed_by_the_next_one_when_the_table_says(
+    track: Any,
+    gather: Any,
+    select: Select,
+    insert: Callable[..., Any],
+    now: datetime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "polling.csv").write_text("stage,quiet_hours,minutes\nany,0,1440\n")
+    monkeypatch.setenv(OWNER_FOLDER, str(tmp_path))
+    track("1")
+    ((order_id,),) = select("order_id from tracking.tracked_order")
+    insert("erp_row", erp_key="SO1", order_id=order_id, first_seen_at=now, listed=True)
+    parcel = insert("shipment", account="platform_1688", consignment_id="LP1")
+    insert("order_shipment", order_id=order_id, shipment_id=parcel, first_seen_at=now)
+
+    dues = []
+    for days in range(2):
+        gather(Platform(), clock=lambda days=days: now + timedelta(days=days))
+        dues += [row.next_poll_at for row in select("next_poll_at from tracking.tracked_order")]
+
+    assert dues[1] - dues[0] == timedelta(days=1)
+    assert now < dues[0] <= now + timedelta(days=1)
 
 
 def test_the_urgent_are_polled_first(track: Any, gather: Any, now: datetime) -> None:

@@ -777,6 +777,33 @@ def test_an_order_whose_rows_are_signed_is_asked_for_no_more(track, lists, load,
     assert select("next_poll_at, ask_parcels_at from tracking.tracked_order") == [(None, None)]
 
 
+def test_an_order_that_has_become_urgent_is_polled_in_the_next_run(track, reply, load, select):
+    for number, said in enumerate((OUT, SIGNED, MOVING)):
+        order = track(number, next_poll_at=NOON + timedelta(hours=12))
+        reply(order, parcel(f"LP{number}", (-1, said)))
+
+    load()
+
+    waits = [
+        row.next_poll_at - NOON
+        for row in select("next_poll_at from tracking.tracked_order order by platform_order_id")
+    ]
+    assert waits[:2] == [timedelta(minutes=15)] * 2
+    assert waits[2] != timedelta(minutes=15)
+
+
+def test_an_order_that_moves_after_all_is_not_given_up(track, reply, load, select, execute):
+    order = track()
+    execute("update tracking.tracked_order set quiet_since = :at, next_poll_at = null", at=NOON)
+    reply(order, parcel("LP1", (-1, MOVING)))
+
+    load()
+
+    ((quiet_since, next_poll_at),) = select("quiet_since, next_poll_at from tracking.tracked_order")
+    assert quiet_since is None
+    assert next_poll_at > NOON
+
+
 ASKS = {
     "a sign waits for its confirmation": ([(-1, SIGNED)], {}, 0),
     "all are signed and nobody asked for unshipped lines": (
