@@ -210,7 +210,7 @@ class Lane:
 
 def with_warnings(counts: dict[str, Any], client: PlatformClient) -> dict[str, Any]:
     """What a lane's task returns: its numbers, and what a person should see to, if anything."""
-    warnings = client.warnings()
+    warnings = [*counts.get("warnings", ()), *client.warnings()]
     return counts | {"warnings": warnings} if warnings else counts
 
 
