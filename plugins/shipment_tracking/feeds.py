@@ -2,10 +2,12 @@
 Reads an account's change feed, so that orders of which it reports nothing are asked for rarely.
 
 What a feed can report depends on its kind. ``orders`` reports that parcels were shipped or an order
-was received, and no scan: it spares asking for parcels, and traces are polled as without it.
-``messages`` reports every scan, and spares polling. Either may miss something, so what it would
-report is still asked for at the slow pace of the stage ``reported`` in the polling table; what that
-finds and no feed reported is counted. While a feed cannot be read, all goes on as without it.
+was received, and no scan: it spares asking orders without a parcel whether they have one, and
+traces are polled as without it. ``messages`` reports every scan of a parcel, and spares polling.
+Neither reports that a platform calls a parcel cancelled or lost, so parcels are asked for once a
+day as without it. Either may miss something: what it would report is still asked for at the slow
+pace of the stage ``reported`` in the polling table, and what that finds and no feed reported is
+counted. While a feed cannot be read, all goes on as without it.
 """
 
 import logging

@@ -1,5 +1,5 @@
--- The open orders of the account are asked for their parcels as if there were no feed; the others
--- of their times are still to be planned.
+-- The open orders of the account, locked: their times are to be planned anew. What polls found and
+-- the feed did not report yet is no longer held against it.
 with held as (
     select tracked_order.order_id
     from tracking.tracked_order
@@ -11,14 +11,7 @@ with held as (
 )
 
 update tracking.tracked_order
-set
-    ask_parcels_at = case
-        when tracked_order.parcels_asked_at is null then tracked_order.ask_parcels_at
-        when tracked_order.ask_parcels_at > tracked_order.parcels_asked_at + interval '24 hours'
-            then tracked_order.parcels_asked_at + interval '24 hours'
-        else tracked_order.ask_parcels_at
-    end,
-    unreported_at = null
+set unreported_at = null
 from held
 where tracked_order.order_id = held.order_id
 returning tracked_order.order_id

@@ -40,8 +40,6 @@ set
     parcels_asked_at
     = case when answer.has_parcels then answer.asked_at else tracked_order.parcels_asked_at end,
     ask_parcels_at = answer.asked_at + case
-        when answer.has_parcels and answer.error is null and feed.trusted_since is not null
-            then interval '72 hours'
         when answer.has_parcels and answer.error is null then interval '24 hours'
         else case
             when tracked_order.priority > 0 then :priority_spacing

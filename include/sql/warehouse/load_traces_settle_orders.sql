@@ -1,7 +1,7 @@
 -- Every one of the orders knows its status and when its platform is asked next. Parcels are asked
 -- for at once while a sign waits for its confirmation, when all are signed and nobody asked for
--- unshipped lines yet, and when a trace named an unlisted parcel; else after a quiet day, or three
--- where a feed would report. An order whose rows are all signed is asked for no more.
+-- unshipped lines yet, and when a trace named an unlisted parcel; else after a quiet day. An order
+-- whose rows are all signed is asked for no more.
 with summary as (
     select
         link.order_id,
@@ -58,18 +58,7 @@ set
         when found.unconfirmed then :now
         when found.all_signed and tracked_order.has_unshipped_lines is null then :now
         when found.unlisted_since >= tracked_order.parcels_asked_at then :now
-        else greatest(tracked_order.parcels_asked_at, found.last_event_at) + case
-            when
-                exists (
-                    select 1
-                    from tracking.feed
-                    where
-                        feed.account = tracked_order.account
-                        and feed.trusted_since is not null
-                )
-                then interval '72 hours'
-            else interval '24 hours'
-        end
+        else greatest(tracked_order.parcels_asked_at, found.last_event_at) + interval '24 hours'
     end
 from found
 where tracked_order.order_id = found.order_id

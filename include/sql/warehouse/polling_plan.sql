@@ -26,7 +26,7 @@ parcel as (
             case when tracked_order.priority > 0 then 'high_priority' end,
             case
                 when
-                    feed.feed = 'messages'
+                    (feed.feed = 'messages' and shipment.shipment_id is not null)
                     or (feed.feed = 'orders' and shipment.shipment_id is null)
                     then 'reported'
             end,
