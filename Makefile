@@ -39,7 +39,11 @@ test: $(STAMP) ## run the tests
 
 .PHONY: soak
 soak: $(STAMP) ## run the long simulation (SEEDS=20)
-	@$(PYTHON) -m pytest tests/simulation -m soak --seeds=$(SEEDS)
+	@$(PYTHON) -m pytest tests/simulation -n 2 -m soak --seeds=$(SEEDS)
+
+.PHONY: bench
+bench: $(STAMP) ## measure, each figure beside its limit or rival (PARTS="quota cycle" JSON=file)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks $(PARTS) $(if $(JSON),--json $(JSON))
 
 .PHONY: lint
 lint: $(STAMP) ## check style, types and SQL

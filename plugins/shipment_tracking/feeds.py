@@ -36,7 +36,7 @@ SHARE = 0.2
 
 def read(
     warehouse: Engine, client: PlatformClient, this_run: Run, *, now: datetime, budget: timedelta
-) -> dict[str, Any]:
+) -> tuple[dict[str, int], list[str]]:
     """
     Let the open orders be due that the account's feed reports.
 
@@ -45,15 +45,15 @@ def read(
 
     :param now: aware; how far the feed is read.
     :param budget: wall-clock time this lane has left.
-    :return: how many changes were reported, and how many it was found to have missed; nothing
-        when the account has no feed.
+    :return: how many changes were reported, and how many it was found to have missed, if the
+        account has a feed; and what a person should know of.
     """
     if this_run.is_backfill or this_run.only_high_priority:
-        return {}
+        return {}, []
     account, feed = client.account.conn_id, client.feed
     since = _begin(warehouse, account, client.account.feed, now)
     if feed is None:
-        return {}
+        return {}, []
     reported = 0
     stop_at = time.monotonic() + budget.total_seconds() * SHARE
     try:
@@ -69,7 +69,7 @@ def read(
         log.warning("%s: %s", account, warning)
         with warehouse.begin() as connection:
             _distrust(connection, account, str(error), now)
-        return {"reported": reported, "warnings": [warning]}
+        return {"reported": reported}, [warning]
     with warehouse.begin() as connection:
         missed = connection.execute(
             statement("warehouse/feeds_trust"),
@@ -77,7 +77,7 @@ def read(
         ).scalar_one()
     if missed:
         log.warning("%s: %s changes were found that its feed did not report", account, missed)
-    return {"reported": reported, "missed": missed}
+    return {"reported": reported, "missed": missed}, []
 
 
 def _begin(warehouse: Engine, account: str, kind: str, now: datetime) -> datetime:

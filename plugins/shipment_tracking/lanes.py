@@ -208,25 +208,31 @@ class Lane:
             return result.all() if result.returns_rows else []
 
 
-def with_warnings(counts: dict[str, Any], client: PlatformClient) -> dict[str, Any]:
-    """What a lane's task returns: its numbers, and what a person should see to, if anything."""
-    warnings = [*counts.get("warnings", ()), *client.warnings()]
-    return counts | {"warnings": warnings} if warnings else counts
-
-
 @dataclass(slots=True)
 class Tally:
-    """What a lane did; ``stopped`` tells why orders may be left over."""
+    """
+    What a lane did.
+
+    :param lost: answers that came after their lease had ended; somebody asks for them again.
+    :param stopped: why orders may be left over.
+    """
 
     asked: int = 0
     failed: int = 0
+    lost: int = 0
     stopped: str | None = None
+
+    def told(self, client: PlatformClient, *warnings: str, **counts: int) -> dict[str, Any]:
+        """What a lane's task returns: its numbers, and what a person should know of, if any."""
+        lost = {"lost": self.lost} if self.lost else {}
+        told = [*warnings, *client.warnings()]
+        return counts | lost | ({"warnings": told} if told else {})
 
 
 def work_through(
     lane: Lane,
     ask: Callable[[Claim], Answer],
-    record: Callable[[list[Answer]], None],
+    record: Callable[[list[Answer]], int],
     *,
     budget: timedelta,
     threads: int = THREADS,
@@ -235,7 +241,8 @@ def work_through(
     Ask for every due order of the lane until none is left or the budget is spent.
 
     :param ask: asks the platform and returns its ``PlatformError`` within the answer.
-    :param record: writes a chunk of answers in one transaction that checks the lease tokens.
+    :param record: writes a chunk of answers in one transaction that checks the lease tokens;
+        returns how many were still ours.
     :param budget: wall-clock time after which nothing new is claimed.
     :raises AuthError: the account is not let in.
     :raises PlatformBugError: the platform calls our request malformed.
@@ -251,6 +258,12 @@ def work_through(
         lane.release()
     if work.tally.stopped:
         log.warning("%s stops early: %s", lane.account, work.tally.stopped)
+    if work.tally.lost:
+        log.warning(
+            "%s: %d answers came after their lease had ended, as this worker was held up",
+            lane.account,
+            work.tally.lost,
+        )
     return work.tally
 
 
@@ -262,7 +275,7 @@ class _Work:
         lane: Lane,
         pool: ThreadPoolExecutor,
         ask: Callable[[Claim], Answer],
-        record: Callable[[list[Answer]], None],
+        record: Callable[[list[Answer]], int],
         *,
         stop_at: float,
     ) -> None:
@@ -386,11 +399,12 @@ class _Work:
             self.lane.close_circuit()
 
     def _save(self) -> None:
-        self.answers = [answer for answer in self.answers if self.lane.is_newest(answer.claim)]
-        if self.answers:
-            self.record(self.answers)
-            for answer in self.answers:
+        ours = [answer for answer in self.answers if self.lane.is_newest(answer.claim)]
+        if ours:
+            self.tally.lost -= self.record(ours)
+            for answer in ours:
                 del self.lane.held[answer.claim.order_id]
-            self.answers = []
+        self.tally.lost += len(self.answers)
+        self.answers = []
         self.lane.renew()
         self.recorded_at = time.monotonic()

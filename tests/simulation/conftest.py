@@ -8,7 +8,24 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from .driver import Simulation
+from .driver import LIFE, Simulation
+
+
+class Teller:
+    """Prints how a simulation went as soon as it is over, in whatever process it was."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        told = dict(report.user_properties).get(LIFE)
+        if terminal and told and report.when == "call":
+            terminal.write(f"\n{told}\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Teller(config))
 
 
 @pytest.fixture

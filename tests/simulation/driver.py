@@ -42,6 +42,9 @@ from .invariants import ANSWERED, POLLS, Violation
 from .people import People
 from .processes import Process, Processes
 
+LIFE = "life"
+"""The property of a test that tells how its simulation went."""
+
 START = datetime(2026, 3, 2, tzinfo=UTC)
 OWNER_FOLDER = Path(__file__).parents[2] / "include" / "sandbox" / "owner"
 WATCH = Path(__file__).with_name("watch.sql")

@@ -363,10 +363,10 @@ def _fails_poll(call: Any) -> bool:
 
 
 def _may_be_lost(life: "Simulation", call: Any) -> bool:
-    """Whether a process that did not end well may have had the answer."""
+    """Whether a process may have had the answer that did not end well, or was too late with it."""
     return any(
         process.account == call.account
-        and not process.ended_well
+        and (not process.ended_well or (process.result or {}).get("lost"))
         and process.started <= call.arrived <= (process.ended or call.arrived)
         for process in life.processes.all
     )

@@ -10,7 +10,7 @@ from sandbox.platform_1688 import TRACES
 from sandbox.platform_taobao import REFRESH, TRACE_SEARCH
 from shipment_tracking.sql import include_folder
 
-from .driver import OWNER_FOLDER, SENDS, WRITES, Plan, Simulation, draw_plans
+from .driver import LIFE, OWNER_FOLDER, SENDS, WRITES, Plan, Simulation, draw_plans
 
 ROUNDS = 26
 LEASE_CHECKS = (
@@ -125,13 +125,14 @@ def test_mistakes_in_writing_and_sending_make_the_simulation_fail(
 
 @pytest.mark.soak
 def test_many_worlds_under_fault_end_as_if_nothing_had_happened(
-    simulate: Callable[..., Simulation], soaked_seed: int, capsys: pytest.CaptureFixture[str]
+    simulate: Callable[..., Simulation],
+    soaked_seed: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
     life = simulate(soaked_seed)
 
     life.live(draw_plans(soaked_seed, ROUNDS))
     life.end()
 
-    with capsys.disabled():
-        print("", life.summary(), *told(life), sep="\n")
+    record_property(LIFE, "\n".join([life.summary(), *told(life)]))
     assert told(life) == []

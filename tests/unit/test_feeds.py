@@ -195,25 +195,21 @@ def test_a_world_read_by_messages_ends_as_its_truth(sandbox, world, live, wareho
 
 
 def test_what_a_feed_missed_is_found_and_counted(
-    live, sandbox, open_client, asked, scanned, select, world
+    live, sandbox, open_client, asked, scanned, select
 ):
     settle(live)
     thief = open_client(sandbox, SELLER, feed="messages").feed
     lost: set[str] = set()
-    while not lost:
+    found: set[str] = set()
+    for _ in range(26):
         sandbox.clock.advance(minutes=30)
-        lost = scanned() & known(select)
+        lost |= scanned() & known(select)
         for changes in thief.changed_orders(START, START):
             thief.confirm(changes)
-
-    live(after=timedelta())
-
-    assert not lost & asked(TRACE_GET) - unconfirmed(select)
-    assert feed_of(select).missed == 0
-    found: set[str] = set()
-    for _ in range(30):
-        live()
+        live(after=timedelta())
         found |= asked(TRACE_GET)
+
+    assert lost
     assert lost <= found
     assert feed_of(select).missed >= 1
 
@@ -458,9 +454,9 @@ def test_a_feed_that_is_too_long_to_read_is_not_trusted(
     client = open_client(sandbox, BUYER, feed="orders")
     now = sandbox.clock.advance(minutes=30)
 
-    told = feeds.read(warehouse, client, new_run(), now=now, budget=timedelta())
+    _, (warning,) = feeds.read(warehouse, client, new_run(), now=now, budget=timedelta())
 
-    assert "takes too long" in told["warnings"][0]
+    assert "takes too long" in warning
     assert feed_of(select, BUYER).trusted_since is None
 
 

@@ -66,8 +66,9 @@ class Platform:
         self.before_answering(claim.platform_order_id)
         return Answer(claim, NOW, found={}, error=self.errors.get(claim.platform_order_id))
 
-    def record(self, answers: list[Answer]) -> None:
+    def record(self, answers: list[Answer]) -> int:
         self.recorded.update((each.claim.platform_order_id, each.error) for each in answers)
+        return len(answers)
 
     def work(self, lane: Lane, *, budget: timedelta = MINUTE, threads: int = 4) -> Tally:
         return work_through(lane, self.ask, self.record, budget=budget, threads=threads)

@@ -3,7 +3,8 @@ select
     account,
     secret,
     expires_at,
-    refresh_expires_at
+    refresh_expires_at,
+    stored_at
 from tracking.token
 where
     pair = :key

@@ -95,10 +95,12 @@ class TokenStore:
         self._cipher = cipher
         self._lease = lease
         self._owner = str(uuid4())
+        self._seen_at: dict[str, datetime | None] = {}
 
     def find(self, key: str) -> TokenPair | None:
         """The newest pair of a key, if one was stored and can be read."""
         row = self._execute("token_find", key=key)
+        self._seen_at[key] = row.stored_at if row else None
         return self._read(row) if row else None
 
     def lease(self, key: str, account: str) -> bool:
@@ -110,16 +112,18 @@ class TokenStore:
             is not None
         )
 
-    def store(self, key: str, pair: TokenPair) -> None:
-        """Keep a pair that was just renewed, and give the right to renew back."""
+    def store(self, key: str, pair: TokenPair) -> bool:
+        """Keep a pair that was just renewed; false if another was kept since the last ``find``."""
         tokens = json.dumps([pair.access_token, pair.refresh_token]).encode()
-        self._execute(
+        stored = self._execute(
             "token_store",
             key=key,
             secret=self._cipher.encrypt(tokens),
             expires_at=pair.expires_at,
             refresh_expires_at=pair.refresh_expires_at,
+            seen_at=self._seen_at.get(key),
         )
+        return stored is not None
 
     def release(self, key: str) -> None:
         """Give the right to renew back."""
@@ -247,8 +251,8 @@ class Tokens:
                     refresh_token=fresh.refresh_token or pair.refresh_token,
                     refresh_expires_at=fresh.refresh_expires_at or pair.refresh_expires_at,
                 )
-                self._store.store(self._key, fresh)
-                self._pair = fresh
+                if self._store.store(self._key, fresh) or not self._is_renewed(pair):
+                    self._pair = fresh
         except AuthError as refusal:
             self._refusal = refusal
             raise

@@ -14,7 +14,6 @@ from shipment_tracking.lanes import (
     Answer,
     Claim,
     Lane,
-    with_warnings,
     work_through,
 )
 from shipment_tracking.models import Parcel, Run
@@ -48,7 +47,7 @@ def run(
     """
     now = clock()
     account = client.account.conn_id
-    fed = feeds.read(warehouse, client, this_run, now=now, budget=budget)
+    counts, warnings = feeds.read(warehouse, client, this_run, now=now, budget=budget)
     with warehouse.connect() as connection:
         polls_wait = connection.execute(
             statement("warehouse/fetch_waybills_due"),
@@ -68,8 +67,8 @@ def run(
         except PlatformError as error:
             return Answer(claim, clock(), error=error)
 
-    def record(answers: list[Answer]) -> None:
-        _record(warehouse, client, this_run, owner, answers, clock())
+    def record(answers: list[Answer]) -> int:
+        return _record(warehouse, client, this_run, owner, answers, clock())
 
     try:
         tally = work_through(lane, ask, record, budget=share(budget, polls_wait=polls_wait))
@@ -79,7 +78,7 @@ def run(
         raise
     finally:
         lane.count_usage(this_run, client)
-    return with_warnings({"asked": tally.asked, "failed": tally.failed, **fed}, client)
+    return tally.told(client, *warnings, asked=tally.asked, failed=tally.failed, **counts)
 
 
 def share(budget: timedelta, *, polls_wait: int) -> timedelta:
@@ -104,7 +103,8 @@ def _record(
     owner: str,
     answers: list[Answer],
     now: datetime,
-) -> None:
+) -> int:
+    """How many of the answers were still ours."""
     account = client.account.conn_id
     with warehouse.begin() as connection:
         held = connection.execute(
@@ -155,6 +155,7 @@ def _record(
             failed_orders=sum(answer.error is not None for answer in answers),
         )
         runs.add_usage(connection, this_run, account, client.drain_usage())
+    return len(ours)
 
 
 def _row(answer: Answer) -> dict[str, object]:

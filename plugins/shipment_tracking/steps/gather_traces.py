@@ -20,7 +20,6 @@ from shipment_tracking.lanes import (
     Answer,
     Claim,
     Lane,
-    with_warnings,
     work_through,
 )
 from shipment_tracking.models import Run
@@ -64,12 +63,13 @@ def run(
         except PlatformError as error:
             return Answer(claim, clock(), error=error)
 
-    def record(answers: list[Answer]) -> None:
+    def record(answers: list[Answer]) -> int:
         nonlocal replies
         rows = [_row(answer) for answer in answers]
         with warehouse.begin() as connection:
-            _record(connection, client, this_run, owner, rows, clock())
+            recorded = _record(connection, client, this_run, owner, rows, clock())
         replies += sum("body" in row for row in rows)
+        return recorded
 
     try:
         tally = work_through(lane, ask, record, budget=budget)
@@ -80,13 +80,9 @@ def run(
         lane.count_usage(this_run, client)
     left_over = lane.count_left_over(this_run, now)
     _raise_if_alike(warehouse, account)
-    counts = {
-        "polled": tally.asked,
-        "failed": tally.failed,
-        "replies": replies,
-        "left_over": left_over,
-    }
-    return with_warnings(counts, client)
+    return tally.told(
+        client, polled=tally.asked, failed=tally.failed, replies=replies, left_over=left_over
+    )
 
 
 def _raise_if_alike(warehouse: Engine, account: str) -> None:
@@ -136,7 +132,8 @@ def _record(
     owner: str,
     rows: list[dict[str, object]],
     now: datetime,
-) -> None:
+) -> int:
+    """How many of the answers were still ours."""
     held = connection.execute(
         statement("warehouse/gather_traces_record"),
         {
@@ -165,3 +162,4 @@ def _record(
         failed_orders=sum(row["order_id"] in ours and "error" in row for row in rows),
     )
     runs.add_usage(connection, this_run, client.account.conn_id, client.drain_usage())
+    return len(ours)

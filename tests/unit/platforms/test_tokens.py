@@ -25,7 +25,7 @@ from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import OAUTHS, client
 from shipment_tracking.platforms.quota import Quota
-from shipment_tracking.platforms.tokens import Tokens, TokenStore
+from shipment_tracking.platforms.tokens import TokenPair, Tokens, TokenStore
 
 REPLIES = Path(__file__).parents[2] / "replies"
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -262,7 +262,7 @@ def test_a_refresh_token_that_is_replaced_too_is_used_the_next_time(
 
 def test_a_new_pair_is_never_used_before_it_is_stored(sandbox, connect, quotas, cipher):
     class Full(TokenStore):
-        def store(self, key: str, pair: object) -> None:
+        def store(self, key: str, pair: object) -> bool:
             raise OSError("no space left")
 
     sandbox.expire_token(EAST[0])
@@ -271,6 +271,27 @@ def test_a_new_pair_is_never_used_before_it_is_stored(sandbox, connect, quotas, 
         connect(store=Full(quotas, cipher)).fetch_parcels(order_of(sandbox))
 
     assert outcomes(sandbox) == [("call", "401"), ("renewal", "ok")]
+
+
+def test_one_who_stood_still_while_renewing_does_not_undo_what_others_renewed(
+    sandbox, connect, quotas, cipher
+):
+    class Slow(TokenStore):
+        def store(self, key: str, pair: TokenPair) -> bool:
+            # Meanwhile the lease is over, and another process renews and goes on.
+            self.release(key)
+            assert other.fetch_parcels(order_of(sandbox))
+            return super().store(key, pair)
+
+    sandbox.expire_token(EAST[0])
+    other = connect()
+
+    assert connect(store=Slow(quotas, cipher)).fetch_parcels(order_of(sandbox))
+
+    assert renewals(sandbox) == {EAST[0]: 2}
+    assert outcomes(sandbox)[-1] == ("call", "ok")
+    connect().fetch_parcels(order_of(sandbox))
+    assert outcomes(sandbox)[-1] == ("call", "ok")
 
 
 def test_a_refresh_token_that_is_no_good_needs_a_person_and_is_tried_once(sandbox, connect):

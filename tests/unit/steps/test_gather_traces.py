@@ -387,11 +387,12 @@ def test_a_worker_that_was_thought_dead_writes_nothing(
 
     slow.before_answering = lose_the_lease
 
-    gather(slow, owner="me")
+    counts = gather(slow, owner="me")
 
     assert [reply.body for reply in select("body from tracking.trace_reply")] == [
         traces("快件正在派送")
     ]
+    assert counts["lost"] == 1
 
 
 def test_a_backfill_polls_what_it_wants_within_its_interval_and_announces_nothing(
