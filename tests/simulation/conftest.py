@@ -12,16 +12,19 @@ from .driver import LIFE, Simulation
 
 
 class Teller:
-    """Prints how a simulation went as soon as it is over, in whatever process it was."""
+    """Prints how a soaked simulation went, or why it broke off, as soon as it is over."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-        told = dict(report.user_properties).get(LIFE)
-        if terminal and told and report.when == "call":
-            terminal.write(f"\n{told}\n")
+        if terminal is None or "soak" not in report.keywords:
+            return
+        if report.when == "call" and LIFE in dict(report.user_properties):
+            terminal.write(f"\n{dict(report.user_properties)[LIFE]}\n")
+        elif report.failed:
+            terminal.write(f"\n{report.nodeid}\n{report.longreprtext}\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:
