@@ -23,16 +23,19 @@ from sandbox.world import Order, World
 INFOS = "alibaba.trade.getLogisticsInfos.buyerView"
 TRACES = "alibaba.trade.getLogisticsTraceInfo.buyerView"
 DETAIL = "alibaba.trade.get.buyerView"
+ORDERS = "alibaba.trade.getBuyerOrderList"
 TIME = "currentTime"
 OAUTH = "getToken"
 NAMESPACES = {
     INFOS: "com.alibaba.logistics",
     TRACES: "com.alibaba.logistics",
     DETAIL: "com.alibaba.trade",
+    ORDERS: "com.alibaba.trade",
     TIME: "system",
     OAUTH: "system.oauth2",
 }
 TOKEN_HOURS = 10.0
+MOST_A_PAGE = 50
 ALL_FIELDS = frozenset({"company.name", "sender", "receiver", "sendgood"})
 REFUSALS = {
     "order.nopermission.buyer": "你没有权限获取该订单详情(买家端)",
@@ -262,6 +265,8 @@ class Platform1688:
             return token_error(answer)
         if answer.api in app.denied:
             return _refuse(answer, 403, "gw.APIACLDecline", "AppKey is not allowed(acl)")
+        if answer.api == ORDERS:
+            return self._order_list(answer, self.world.as_of(now), params)
         for name, is_good in (
             ("webSite", params.get("webSite") == "1688"),
             ("orderId", answer.order_id.isascii() and answer.order_id.isdecimal()),
@@ -270,6 +275,45 @@ class Platform1688:
                 kind = "Invalid" if params.get(name) else "Missing"
                 return _refuse(answer, 400, "gw.ParamMissing", f"{kind} param: {name}")
         return self._order_call(answer, now, params)
+
+    def _order_list(self, answer: Answer, at: datetime, params: Mapping[str, str]) -> Answer:
+        """The account's orders that were last changed in a time; the whole time is asked for."""
+        try:
+            start, end = (
+                datetime.strptime(params[name], "%Y%m%d%H%M%S000%z")
+                for name in ("modifyStartTime", "modifyEndTime")
+            )
+            number, size = int(params.get("page", "1")), int(params.get("pageSize", "20"))
+            if not (number > 0 and 0 < size <= MOST_A_PAGE):
+                raise ValueError(number, size)
+        except (KeyError, ValueError):
+            return _refuse(answer, 400, "gw.ParamMissing", "Invalid param: modifyStartTime")
+        found = [
+            order
+            for order in self.world.orders(answer.account)
+            if order.created_at <= at
+            and order.refusal != "order.nopermission.buyer"
+            and start <= order.modified(at) <= end
+            and self._is_wanted(order, at, params.get("orderStatus"))
+        ]
+        found.sort(key=lambda order: (order.modified(at), order.order_id), reverse=True)
+        listed = found[(number - 1) * size : number * size]
+        # What it says of logistics holds addresses.
+        included = "None" if params.get("needBuyerAddressAndPhone") == "false" else ""
+        answer.status, answer.outcome = 200, "ok" if listed else "empty"
+        answer.body = {
+            "result": [
+                self._detail(order, at, {"includeFields": included})["result"] for order in listed
+            ],
+            "totalRecord": len(found),
+            "success": True,
+        }
+        return answer
+
+    def _is_wanted(self, order: Order, at: datetime, status: str | None) -> bool:
+        """A partly shipped order still waits for its seller."""
+        waits = order.has_unshipped_lines(at)
+        return status in (None, "waitsellersend" if waits else "waitbuyerreceive")
 
     def _order_call(self, answer: Answer, now: datetime, params: Mapping[str, str]) -> Answer:
         answer.status = 200
@@ -367,7 +411,7 @@ class Platform1688:
                 "createTime": spell(order.created_at),
                 "id": int(order.order_id),
                 "idOfStr": order.order_id,
-                "modifyTime": spell(max([order.created_at, *(each.listed_at for each in listed)])),
+                "modifyTime": spell(order.modified(at)),
                 "sellerID": "b2b-1624747073",
                 "sellerLoginId": "synthetic_seller",
                 "status": status,

@@ -27,12 +27,20 @@ TRACE_GET = "taobao.logistics.trace.get"
 TRACE_SEARCH = "taobao.logistics.trace.search"
 TRADE = "taobao.trade.get"
 FULL_TRADE = "taobao.trade.fullinfo.get"
+TRADES = "taobao.trades.sold.increment.get"
+CONSUME = "taobao.tmc.messages.consume"
+CONFIRM = "taobao.tmc.messages.confirm"
 REFRESH = "taobao.top.auth.token.refresh"
 PATH = "/router/rest"
 
 WINDOW = timedelta(minutes=10)
 SIGN_METHODS = ("md5", "hmac", "hmac-sha256")
 MOST_SUB_TIDS = 50
+MOST_TRADES = 100
+MOST_MESSAGES = 200
+LONGEST_SPAN = timedelta(days=1)
+MESSAGES_KEPT = timedelta(hours=24)
+SCAN_TOPIC = "taobao_logistics_LogsticDetailTrace"
 FLOW_CONTROL = "accesscontrol.limited-by-app-api-access-count"
 DAILY_QUOTA = "accesscontrol.limited-by-app-access-count"
 NO_PACKAGE = "isv.permission-api-package-limit"
@@ -41,6 +49,11 @@ MASKED = {
     "receiver_name": "张*",
     "receiver_mobile": "*******0001",
     "receiver_address": "测试街道**路*号",
+}
+REQUIRED: dict[str, tuple[str, ...]] = {
+    TRADES: ("fields", "start_modified", "end_modified"),
+    CONSUME: (),
+    CONFIRM: ("s_message_ids",),
 }
 
 # By the world's own status of a parcel whose carrier the platform hired.
@@ -105,6 +118,12 @@ class PlatformTaobao:
             TRADE: self._trade,
             FULL_TRADE: self._trade,
         }
+        self._feeds: dict[str, Callable[[Answer, datetime, Mapping[str, str]], Body]] = {
+            TRADES: self._trades,
+            CONSUME: self._consume,
+            CONFIRM: self._confirm,
+        }
+        self._confirmed: dict[str, set[str]] = {app.key: set() for app in apps}
 
     def answer(self, params: Mapping[str, str], arrived: float | None = None) -> Answer:
         """
@@ -122,15 +141,19 @@ class PlatformTaobao:
             return self._refuse(answer, *refusal)
         if api == REFRESH:
             return self._refresh_session(answer, params)
-        order = self.world.find(answer.account, answer.order_id)
-        if order is None or order.refusal:
-            return self._refuse(answer, 15, "isv.trade-not-exist", "交易不存在")
+        at = self.world.as_of(self.clock.now())
         try:
-            inner = self._apis[api](order, self.world.as_of(self.clock.now()), params)
+            if api in self._feeds:
+                inner = self._feeds[api](answer, at, params)
+            else:
+                order = self.world.find(answer.account, answer.order_id)
+                if order is None or order.refusal:
+                    return self._refuse(answer, 15, "isv.trade-not-exist", "交易不存在")
+                inner = self._apis[api](order, at, params)
         except _Refused as refused:
             return self._refuse(answer, *refused.args)
         inner["request_id"] = self._request_id()
-        answer.outcome = _outcome(inner)
+        answer.outcome = answer.outcome or _outcome(inner)
         if params.get("simplify") == "true" and not answer.as_xml:
             answer.body = _simplified(inner)
         else:
@@ -154,7 +177,7 @@ class PlatformTaobao:
         """What the gateway has against a call: code, sub_code and message."""
         if not answer.api:
             return 21, "", "Missing method"
-        if answer.api not in self._apis and answer.api != REFRESH:
+        if answer.api not in (*self._apis, *self._feeds, REFRESH):
             return 22, "", "Invalid method"
         app = self.apps.get(answer.app_key)
         if app is None:
@@ -193,6 +216,11 @@ class PlatformTaobao:
             return 27, "invalid-sessionkey", "SessionKey非法"
         if answer.api in app.denied:
             return 11, NO_PACKAGE, "scope ids is 381 11498"
+        if answer.api in self._feeds:
+            for name in REQUIRED[answer.api]:
+                if not params.get(name):
+                    return 40, "", f"Missing required arguments:{name}"
+            return None
         for name in ("fields", "tid") if answer.api in (PARCELS, TRADE, FULL_TRADE) else ("tid",):
             if not params.get(name):
                 return 40, "", f"Missing required arguments:{name}"
@@ -346,9 +374,65 @@ class PlatformTaobao:
             "tid_str": order.order_id,
             "status": status,
             "created": _printed(order.created_at),
+            "modified": _printed(order.modified(at)),
         } | MASKED
         wanted = set(params["fields"].split(","))
         return {"trade": {name: value for name, value in trade.items() if name in wanted}}
+
+    def _trades(self, answer: Answer, at: datetime, params: Mapping[str, str]) -> Body:
+        """The seller's orders that were last changed in a time of one day at most, newest first."""
+        start, end = (_time_param(params, name) for name in ("start_modified", "end_modified"))
+        if not timedelta() <= end - start <= LONGEST_SPAN:
+            raise _Refused(41, "isv.invalid-parameter", "Invalid arguments:end_modified")
+        number = _number_param(params, "page_no", 1, 10**6)
+        size = _number_param(params, "page_size", 40, MOST_TRADES)
+        found = [
+            order
+            for order in self.world.orders(answer.account)
+            if order.created_at <= at and not order.refusal and start <= order.modified(at) <= end
+        ]
+        found.sort(key=lambda order: (order.modified(at), order.order_id), reverse=True)
+        listed = found[(number - 1) * size : number * size]
+        rows = [self._trade(order, at, params)["trade"] for order in listed]
+        answer.outcome = "ok" if rows else "empty"
+        body: Body = {"total_results": len(found)}
+        if params.get("use_has_next") == "true":
+            body = {"has_next": number * size < len(found)}
+        return body | ({"trades": {"trade": rows}} if rows else {})
+
+    def _consume(self, answer: Answer, at: datetime, params: Mapping[str, str]) -> Body:
+        """Messages of the app's queue, oldest first; every call gives what is not confirmed."""
+        most = _number_param(params, "quantity", 100, MOST_MESSAGES)
+        confirmed = self._confirmed[answer.app_key]
+        waiting = [
+            message
+            for message in self._messages(self.apps[answer.app_key], at)
+            if str(message["id"]) not in confirmed
+        ]
+        answer.outcome = "ok" if waiting else "empty"
+        return {"messages": {"tmc_message": waiting[:most]}} if waiting else {}
+
+    def _confirm(self, answer: Answer, at: datetime, params: Mapping[str, str]) -> Body:
+        ids = params["s_message_ids"].split(",")
+        if len(ids) > MOST_MESSAGES or not all(number.isdecimal() for number in ids):
+            raise _Refused(41, "isv.invalid-parameter", "Invalid arguments:s_message_ids")
+        self._confirmed[answer.app_key].update(ids)
+        answer.outcome = "ok"
+        return {"is_success": True}
+
+    def _messages(self, app: App, at: datetime) -> list[Body]:
+        """One for each scan of the last day, of all accounts that let the app in."""
+        scans = [
+            (step.published_at, account.name, order, parcel, position)
+            for account in app.accounts
+            for order in self.world.orders(account.name)
+            if not order.refusal
+            for parcel in order.parcels
+            for position, step in enumerate(parcel.steps)
+            if at - MESSAGES_KEPT <= step.published_at <= at
+        ]
+        scans.sort(key=lambda scan: (scan[0], scan[3].consignment_id, scan[4]))
+        return [_message(*scan) for scan in scans]
 
 
 class _Refused(Exception):
@@ -413,7 +497,7 @@ def _simplified(value: Any) -> Any:
         return [_simplified(each) for each in value]
     if not isinstance(value, dict):
         return value
-    wrappers = {"shipping", "number", "transit_step_info"}
+    wrappers = {"shipping", "number", "transit_step_info", "trade", "tmc_message"}
     if len(value) == 1 and (only := next(iter(value))) in wrappers:
         inner = _simplified(value[only])
         return inner if isinstance(inner, list) else [inner]
@@ -437,6 +521,42 @@ def _step(parcel: Parcel, step: Step, text: str) -> Body:
         codes = ACTIONS[step.label]
         printed["action"] = codes[len(text) % len(codes)]
     return printed
+
+
+def _message(
+    published_at: datetime, account: str, order: Order, parcel: Parcel, position: int
+) -> Body:
+    """A message about a scan; its content is JSON within a text."""
+    step = parcel.steps[position]
+    content = {
+        "tid": int(order.order_id),
+        "time": step.printed_at,
+        "desc": step.text,
+        "action": ACTIONS[step.label][0],
+        "out_sid": parcel.waybill(published_at),
+        "company_name": company_name(parcel),
+    }
+    return {
+        "id": int(parcel.consignment_id[2:]) * 1000 + position,
+        "topic": SCAN_TOPIC,
+        "pub_time": _printed(published_at),
+        "user_nick": account,
+        "content": json.dumps(content, ensure_ascii=False),
+    }
+
+
+def _time_param(params: Mapping[str, str], name: str) -> datetime:
+    try:
+        return datetime.strptime(params[name], "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
+    except ValueError:
+        raise _Refused(41, "", f"Invalid arguments:{name}") from None
+
+
+def _number_param(params: Mapping[str, str], name: str, usual: int, most: int) -> int:
+    value = params.get(name) or str(usual)
+    if not value.isdecimal() or not 0 < int(value) <= most:
+        raise _Refused(41, "", f"Invalid arguments:{name}")
+    return int(value)
 
 
 def _printed(at: datetime) -> str:

@@ -106,6 +106,21 @@ class Order:
         """The parcels the platform lists at a time."""
         return [parcel for parcel in self.parcels if parcel.is_listed(at)]
 
+    def modified(self, at: datetime) -> datetime:
+        """
+        When the platform last changed the order itself: created, a parcel shipped or taken off the
+        list, received. No scan does.
+        """
+        moments = [self.created_at]
+        for parcel in self.parcels:
+            moments += [parcel.listed_at, parcel.dropped_at or parcel.listed_at]
+        signs = [
+            next((since for since, status in parcel.statuses if status == "SIGN"), None)
+            for parcel in self.parcels
+        ]
+        moments += [max(since for since in signs if since)] if signs and all(signs) else []
+        return max((moment for moment in moments if moment <= at), default=self.created_at)
+
     def has_unshipped_lines(self, at: datetime) -> bool:
         return any(shipped is None or at < shipped for shipped in self.lines_shipped)
 

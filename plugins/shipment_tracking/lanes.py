@@ -222,11 +222,11 @@ class Tally:
     lost: int = 0
     stopped: str | None = None
 
-    def told(self, client: PlatformClient, **counts: int) -> dict[str, Any]:
+    def told(self, client: PlatformClient, *warnings: str, **counts: int) -> dict[str, Any]:
         """What a lane's task returns: its numbers, and what a person should know of, if any."""
         lost = {"lost": self.lost} if self.lost else {}
-        warnings = client.warnings()
-        return counts | lost | ({"warnings": warnings} if warnings else {})
+        told = [*warnings, *client.warnings()]
+        return counts | lost | ({"warnings": told} if told else {})
 
 
 def work_through(

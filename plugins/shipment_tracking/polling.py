@@ -22,7 +22,7 @@ from shipment_tracking.statuses import Status
 
 PLACE = "polling.csv"
 ANY = "any"
-STAGES = (ANY, "high_priority", "near_arrival", "unconfirmed", *map(str, Status))
+STAGES = (ANY, "high_priority", "near_arrival", "reported", "unconfirmed", *map(str, Status))
 """What a line may be about: a status, or what else an order or parcel is at the same time."""
 
 MIN_SPACING = timedelta(minutes=15)

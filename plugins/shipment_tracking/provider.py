@@ -77,6 +77,17 @@ def get_provider_info() -> dict[str, Any]:
                             "default": "hmac-sha256",
                         },
                     },
+                    "feed": {
+                        "label": "Change feed",
+                        "description": "What the platform itself reports, so that the rest is "
+                        "asked for less often: orders (shipped, received) or, with the dialect "
+                        "top, messages (every scan). Empty: nothing.",
+                        "schema": {
+                            "type": "string",
+                            "enum": ["", "orders", "messages"],
+                            "default": "",
+                        },
+                    },
                 },
             }
         ],

@@ -1,5 +1,6 @@
 -- Each answered order that is still the owner's is free again and knows when to be asked next;
 -- once it has parcels, it is due to be polled.
+-- A parcel that is new should have been reported by a feed of orders.
 -- An order that is not shipped yet is asked again soon, one that fails ever more rarely.
 with answer as (
     select
@@ -10,6 +11,7 @@ with answer as (
                 order_id bigint,
                 lease_token bigint,
                 asked_at timestamptz,
+                consignments jsonb,
                 has_parcels boolean,
                 has_unshipped_lines boolean,
                 error text,
@@ -51,6 +53,38 @@ set
         when answer.has_parcels then coalesce(tracked_order.next_poll_at, answer.asked_at)
         else tracked_order.next_poll_at
     end,
+    unreported_at = case
+        when
+            feed.feed = 'orders'
+            -- An order that is asked for at another time than it was first seen was asked before.
+            and coalesce(
+                tracked_order.parcels_asked_at,
+                case
+                    when tracked_order.ask_parcels_at > tracked_order.first_seen_at
+                        then tracked_order.first_seen_at
+                end
+            ) >= feed.trusted_since
+            and (
+                tracked_order.reported_at is null
+                or tracked_order.reported_at <= tracked_order.parcels_asked_at
+            )
+            and exists (
+                select 1
+                from jsonb_array_elements_text(answer.consignments) as listed (consignment_id)
+                where not exists (
+                    select 1
+                    from tracking.shipment
+                    inner join tracking.order_shipment
+                        on shipment.shipment_id = order_shipment.shipment_id
+                    where
+                        shipment.account = :account
+                        and shipment.consignment_id = listed.consignment_id
+                        and order_shipment.order_id = tracked_order.order_id
+                )
+            )
+            then answer.asked_at
+        else tracked_order.unreported_at
+    end,
     has_unshipped_lines
     = coalesce(answer.has_unshipped_lines, tracked_order.has_unshipped_lines),
     closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
@@ -64,6 +98,10 @@ inner join held
     on
         answer.order_id = held.order_id
         and answer.lease_token = held.lease_token
+left join tracking.feed
+    on
+        feed.account = :account
+        and feed.trusted_since is not null
 where tracked_order.order_id = answer.order_id
 returning
     tracked_order.order_id,

@@ -1,5 +1,6 @@
 -- Each answered order that is still the owner's is free again and due after the least spacing;
--- its reply is kept if it says something new. One that fails is polled ever more rarely.
+-- its reply is kept if it says something new, which a feed of messages should have reported. One
+-- that fails is polled ever more rarely.
 with answer as (
     select
         given.*
@@ -53,6 +54,17 @@ polled as (
             else tracked_order.backfill_at
         end,
         fingerprint = coalesce(answer.fingerprint, tracked_order.fingerprint),
+        unreported_at = case
+            when
+                answer.body is not null
+                and tracked_order.last_polled_at >= feed.trusted_since
+                and (
+                    tracked_order.reported_at is null
+                    or tracked_order.reported_at <= tracked_order.last_polled_at
+                )
+                then answer.asked_at
+            else tracked_order.unreported_at
+        end,
         closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
         failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
         last_error = answer.error,
@@ -63,6 +75,10 @@ polled as (
         on
             answer.order_id = held.order_id
             and answer.lease_token = held.lease_token
+    left join tracking.feed
+        on
+            feed.account = :account
+            and feed.feed = 'messages'
     where tracked_order.order_id = answer.order_id
     returning
         tracked_order.order_id,

@@ -1,6 +1,7 @@
 -- Each of the orders that is open and unsigned is due when the first fitting rule of its most
 -- urgent parcel says, at a place in that period which is its own; one without a known parcel is to
--- be asked for it then. What no rule polls any more is due for nothing, and known to be quiet.
+-- be asked for it then; one that a feed reported since its last poll stays due. What no rule polls
+-- any more is due for nothing, and known to be quiet.
 with rule as (
     select
         given.*
@@ -24,6 +25,12 @@ parcel as (
             coalesce(shipment.status, 'pending'),
             case when tracked_order.priority > 0 then 'high_priority' end,
             case
+                when
+                    (feed.feed = 'messages' and shipment.shipment_id is not null)
+                    or (feed.feed = 'orders' and shipment.shipment_id is null)
+                    then 'reported'
+            end,
+            case
                 when shipment.status = 'signed' and shipment.sign_confirmed_at is null
                     then 'unconfirmed'
             end,
@@ -40,6 +47,10 @@ parcel as (
             tracked_order.order_id = link.order_id
             and link.superseded_at is null
     left join tracking.shipment on link.shipment_id = shipment.shipment_id
+    left join tracking.feed
+        on
+            tracked_order.account = feed.account
+            and feed.trusted_since is not null
     left join lateral (
         select coalesce(min(trace_event.occurred_at), shipment.first_event_at) as at
         from tracking.trace_event
@@ -124,6 +135,7 @@ set
     next_poll_at = case
         when planned.minutes is null then null
         when planned.failures > 0 or not planned.has_parcels then tracked_order.next_poll_at
+        when tracked_order.reported_at > tracked_order.last_polled_at then tracked_order.reported_at
         else coalesce(planned.due_at, tracked_order.next_poll_at)
     end,
     ask_parcels_at = case

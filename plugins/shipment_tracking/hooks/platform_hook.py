@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from shipment_tracking.platforms.client import Account, PlatformClient
     from shipment_tracking.platforms.tokens import Tokens
 
-EXTRA_FIELDS = ("platform", "dialect", "access_token", "refresh_token", "qps", "sign_method")
+EXTRA_FIELDS = (
+    "platform",
+    "dialect",
+    "access_token",
+    "refresh_token",
+    "qps",
+    "sign_method",
+    "feed",
+)
 DEFAULT_QPS = 5.0
 WAREHOUSE_SECONDS = 5  # that a check waits for it
 
@@ -36,8 +44,8 @@ class PlatformHook(BaseHook):
 
     :param platform_conn_id: Airflow connection (host = gateway without a path, login = app key,
         password = app secret, extra: platform, dialect, access_token, refresh_token, qps, and for
-        the dialect ``top`` optionally sign_method). The dialect ``router`` needs no access_token
-        for Taobao and Tmall.
+        the dialect ``top`` optionally sign_method; optionally feed). The dialect ``router`` needs
+        no access_token for Taobao and Tmall.
     :param warehouse_conn_id: where the quota of the app key is kept.
     :param backfill: stay within the backfills' share of the quota.
     :raises ConnectionFieldError: a field is missing or unusable; the text names it.
@@ -141,6 +149,7 @@ class PlatformHook(BaseHook):
             refresh_token=extra.get("refresh_token") or None,
             qps=self._qps(extra.get("qps")),
             sign_method=self._one_of(sign_method, "sign_method", SIGN_METHODS),
+            feed=self._feed(extra.get("feed") or "", dialect),
         )
 
     def _tokens(self, account: "Account", warehouse: "Engine") -> "Tokens":
@@ -181,6 +190,17 @@ class PlatformHook(BaseHook):
         if value not in choices:
             raise self._error(f"extra {field} is {value!r}, not one of {', '.join(choices)}")
         return str(value)
+
+    def _feed(self, feed: str, dialect: str) -> str:
+        from shipment_tracking.platforms.dialects import FEEDS
+
+        if feed and feed not in FEEDS[dialect]:
+            choices = " or ".join(FEEDS[dialect])
+            raise self._error(
+                f"extra feed is {feed!r}; the dialect {dialect} has "
+                + (f"{choices}, or leave it empty" if choices else "none: leave it empty")
+            )
+        return feed
 
     def _required(self, value: str | None, field: str) -> str:
         if not value:

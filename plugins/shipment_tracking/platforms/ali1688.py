@@ -2,8 +2,8 @@
 The official protocol of the 1688 Open Platform (dialect ``param2``), seen by a buyer.
 
 Sources: the API pages of open.1688.com for ``alibaba.trade.getLogisticsInfos.buyerView``,
-``alibaba.trade.getLogisticsTraceInfo.buyerView`` and ``alibaba.trade.get.buyerView``, and its page
-on signatures.
+``alibaba.trade.getLogisticsTraceInfo.buyerView``, ``alibaba.trade.get.buyerView`` and
+``alibaba.trade.getBuyerOrderList``, and its page on signatures.
 """
 
 import hmac
@@ -25,7 +25,14 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
-from shipment_tracking.platforms.client import Account, Gateway, Json, Request
+from shipment_tracking.platforms.client import (
+    Account,
+    ChangeFeed,
+    Changes,
+    Gateway,
+    Json,
+    Request,
+)
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
@@ -38,6 +45,7 @@ AUTHORISE = "https://auth.1688.com/oauth/authorize"
 PARCELS = "com.alibaba.logistics/alibaba.trade.getLogisticsInfos.buyerView"
 TRACES = "com.alibaba.logistics/alibaba.trade.getLogisticsTraceInfo.buyerView"
 ORDER = "com.alibaba.trade/alibaba.trade.get.buyerView"
+ORDERS = "com.alibaba.trade/alibaba.trade.getBuyerOrderList"
 TIME = "system/currentTime"
 
 PARCEL_STATUSES: Mapping[str, Status] = {
@@ -58,6 +66,7 @@ ENDED_LINE = frozenset({"cancel", "terminated"})
 PARAM_MISSING = "gw.ParamMissing"
 NO_PERMISSION = "gw.APIACLDecline"
 LARGEST_SKEW = timedelta(minutes=1)
+PAGE_SIZE = 50  # the largest in use; the maximum is not documented
 
 GATEWAY_ERRORS = (
     Rule(("gw.QosAppFrequencyLimit",), QuotaError, wait=QOS_SECONDS),
@@ -107,6 +116,9 @@ class Ali1688Client:
 
     def __init__(self, gateway: Gateway) -> None:
         self.account: Account = gateway.account
+        self.feed: ChangeFeed | None = None
+        if self.account.feed:
+            self.feed = FEEDS[self.account.feed](gateway)
         self._gateway = gateway
 
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
@@ -192,6 +204,63 @@ class Ali1688Client:
             return raise_for_business(http_status, body, empty_codes)
 
         return self._gateway.call(_name(api), _signed(self.account, api, params), read)
+
+
+class OrderFeed:
+    """
+    The buyer's orders by the time of their last change.
+
+    An order changes when it is paid, when a parcel of it is shipped, when it is received or
+    closed; no scan of a parcel changes it.
+    """
+
+    longest = timedelta(hours=1)
+    platforms: tuple[str, ...] = ("1688",)
+    own_orders = True
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def changed_orders(self, since: datetime, until: datetime) -> Iterator[Changes]:
+        """
+        Orders whose ``modifyTime`` lies in the time asked for, whatever their status.
+
+        Pages are walked from the last to the first: an order that changes meanwhile leaves the
+        list, and those behind it move to pages that are still to come.
+
+        :raises RetryableError: the list is not complete.
+        """
+        first, total = self._page(since, until, 1)
+        yield first
+        last = -(-total // PAGE_SIZE)
+        for number in range(last, 0 if last > 1 else 1, -1):
+            yield self._page(since, until, number)[0]
+
+    def confirm(self, changes: Changes) -> None:
+        """Nothing to do: the list is there as long as the orders are."""
+
+    def _page(self, since: datetime, until: datetime, number: int) -> tuple[Changes, int]:
+        body = self._gateway.call(
+            _name(ORDERS),
+            _signed(
+                self._gateway.account,
+                ORDERS,
+                {
+                    "modifyStartTime": print_time(since),
+                    "modifyEndTime": print_time(until),
+                    "page": str(number),
+                    "pageSize": str(PAGE_SIZE),
+                    "isHis": "false",
+                    "needBuyerAddressAndPhone": "false",
+                    "needMemoInfo": "false",
+                },
+            ),
+            partial(_read_orders, number),
+        )
+        return Changes(body["orders"]), body["total"]
+
+
+FEEDS: Mapping[str, Callable[[Gateway], ChangeFeed]] = {"orders": OrderFeed}
 
 
 def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
@@ -345,6 +414,31 @@ def read_time(value: Any) -> datetime:
         return aware.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ReplyError(f"not a time of 1688: {text!r}") from error
+
+
+def print_time(at: datetime) -> str:
+    """A time (aware) as the platform wants to be asked for it: ``20260918104333000+0800``."""
+    return f"{at.astimezone(SHANGHAI):%Y%m%d%H%M%S}000+0800"
+
+
+def _read_orders(number: int, http_status: int, body: Json) -> Json:
+    """The times of the listed orders' last changes, and how many orders there are in all."""
+    raise_for_gateway(body)
+    raise_for_business(http_status, body, frozenset())
+    rows, total = body.get("result"), body.get("totalRecord")
+    if (
+        not isinstance(rows, list)
+        or not str(total).isdecimal()
+        or (not rows and int(str(total)) > (number - 1) * PAGE_SIZE)
+    ):
+        raise RetryableError("an order list without its orders")
+    try:
+        listed = [row["baseInfo"] for row in rows]
+        orders = {str(row.get("idOfStr") or row["id"]): row["modifyTime"] for row in listed}
+        times = {order_id: read_time(modified) for order_id, modified in orders.items()}
+    except (KeyError, TypeError, AttributeError, ReplyError) as error:
+        raise RetryableError(f"not an order list of 1688: {error!r}") from error
+    return {"orders": times, "total": int(str(total))}
 
 
 def _name(api: str) -> str:

@@ -5,8 +5,9 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
 import requests
@@ -60,6 +61,7 @@ class Account:
     One authorisation of one account: an Airflow connection, read and checked.
 
     :param sign_method: how requests are signed, where the dialect leaves a choice (``top``).
+    :param feed: what tells which orders changed: ``orders``, ``messages`` or nothing.
     """
 
     conn_id: str
@@ -72,6 +74,7 @@ class Account:
     refresh_token: str | None = field(repr=False)
     qps: float
     sign_method: str = "hmac-sha256"
+    feed: str = ""
 
 
 class Pace(Protocol):
@@ -87,10 +90,48 @@ class Pace(Protocol):
         """Give back what it holds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """
+    A page of what a feed reports.
+
+    :param orders: the newest change (aware) of each order.
+    :param receipts: what to confirm once it is stored; without that the page comes again.
+    """
+
+    orders: Mapping[str, datetime]
+    receipts: tuple[str, ...] = ()
+
+
+class ChangeFeed(Protocol):
+    """
+    The port: which orders changed.
+
+    :param longest: the longest time that one question may be about.
+    :param platforms: whose orders it may report: those of any account, unless ``own_orders``.
+    """
+
+    longest: timedelta
+    platforms: tuple[str, ...]
+    own_orders: bool
+
+    def changed_orders(self, since: datetime, until: datetime) -> Iterator[Changes]:
+        """
+        What changed in ``[since, until]`` (aware), an order perhaps more than once.
+
+        :raises PlatformError: what came before is true, but there may be more.
+        """
+
+    def confirm(self, changes: Changes) -> None:
+        """The page is stored, and need not come again."""
+
+
 class PlatformClient(Protocol):
     """The port: what a step may ask a platform, whatever its dialect."""
 
     account: Account
+    feed: ChangeFeed | None
+    """By the account's choice."""
 
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
         """The order's parcels with their platform status; none when it is not shipped yet."""

@@ -17,6 +17,13 @@ PLATFORMS: dict[str, tuple[str, ...]] = {
     taobao.DIALECT: ("taobao", "tmall"),
     router.DIALECT: ("1688", "taobao", "tmall"),
 }
+FEEDS: dict[str, tuple[str, ...]] = {
+    ali1688.DIALECT: tuple(ali1688.FEEDS),
+    taobao.DIALECT: tuple(taobao.FEEDS),
+    router.DIALECT: (),
+}
+"""What can tell which orders changed."""
+
 READERS: dict[str, TraceReader] = {
     ali1688.DIALECT: ali1688.read_traces,
     taobao.DIALECT: taobao.read_traces,

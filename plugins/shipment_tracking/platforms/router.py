@@ -29,7 +29,7 @@ from shipment_tracking.errors import (
 from shipment_tracking.masking import event_hash, normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.ali1688 import read_time
-from shipment_tracking.platforms.client import Account, Gateway, Json, PlatformClient
+from shipment_tracking.platforms.client import Account, ChangeFeed, Gateway, Json, PlatformClient
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
@@ -92,6 +92,8 @@ ERRORS = (
 
 class _RouterClient:
     """What both forms share: the account, signing, and their one table of errors."""
+
+    feed: ChangeFeed | None = None
 
     def __init__(self, gateway: Gateway) -> None:
         self.account: Account = gateway.account

@@ -3,7 +3,8 @@ The official protocol of Taobao and Tmall (TOP, dialect ``top``), seen by a sell
 
 Sources: TOP's page on calling and signing (developer.alibaba.com articleId 101617) and its API
 pages for ``taobao.logistics.orders.get`` (docId 235), ``taobao.logistics.trace.search`` (10463),
-``taobao.logistics.trace.get`` (65623) and ``taobao.trade.get``. All times are GMT+8.
+``taobao.logistics.trace.get`` (65623), ``taobao.trade.get``, ``taobao.trades.sold.increment.get``
+(128) and ``taobao.tmc.messages.consume``. All times are GMT+8.
 """
 
 import hmac
@@ -11,6 +12,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import md5
@@ -30,7 +32,7 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
-from shipment_tracking.platforms.client import Account, Gateway, Json
+from shipment_tracking.platforms.client import Account, ChangeFeed, Changes, Gateway, Json
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
@@ -45,12 +47,18 @@ PARCELS = "taobao.logistics.orders.get"
 TRACE_GET = "taobao.logistics.trace.get"
 TRACE_SEARCH = "taobao.logistics.trace.search"
 TRADE = "taobao.trade.get"
+TRADES = "taobao.trades.sold.increment.get"
+CONSUME = "taobao.tmc.messages.consume"
+CONFIRM = "taobao.tmc.messages.confirm"
 REFRESH = "taobao.top.auth.token.refresh"
 AUTHORISE = "https://oauth.taobao.com/authorize"
 
 # Nothing personal: receivers' names, phones and addresses are fields of their own.
 PARCEL_FIELDS = "tid,order_code,out_sid,company_name,status,is_split,sub_tids"
 PAGE_SIZE = 40
+TRADES_A_PAGE = 100
+MESSAGES_A_PAGE = 100
+SCAN_TOPIC = "taobao_logistics_LogsticDetailTrace"  # spelt so
 LARGEST_ID = 2**63 - 1
 LEARN_SECONDS = 5
 NO_ORDER = {"tid": "1", "fields": "tid,status"}
@@ -147,6 +155,9 @@ class TaobaoClient:
 
     def __init__(self, gateway: Gateway) -> None:
         self.account: Account = gateway.account
+        self.feed: ChangeFeed | None = None
+        if self.account.feed:
+            self.feed = FEEDS[self.account.feed](gateway)
         self._gateway = gateway
         self._must_search: bool | None = None  # not known yet
         self._learning = threading.Lock()
@@ -271,11 +282,106 @@ class TaobaoClient:
                 "the order's platform_order_id is not a number of Taobao; correct it in the ERP"
             )
 
-        def request(access_token: str) -> tuple[str, Mapping[str, str]]:
-            form = {**params, "tid": order_id, "session": access_token}
-            return signed(self.account, api, form)
+        return _call(self._gateway, api, {**params, "tid": order_id}, read_answer)
 
-        return self._gateway.call(api, request, read_answer)
+
+class TradeFeed:
+    """
+    The seller's orders by the time of their last change.
+
+    An order changes when it is paid, when a parcel of it is shipped, when it is received or
+    closed; no scan of a parcel changes it.
+    """
+
+    longest = timedelta(hours=1)
+    platforms: tuple[str, ...] = ("taobao", "tmall")
+    own_orders = True
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def changed_orders(self, since: datetime, until: datetime) -> Iterator[Changes]:
+        """
+        Orders whose ``modified`` lies in the time asked for, whatever their status.
+
+        The newest change comes first. Pages are walked from the last to the first: an order that
+        changes meanwhile leaves the list, and those behind it move to pages still to come.
+
+        :raises RetryableError: the list is not complete.
+        """
+        first, total = self._page(since, until, 1)
+        yield first
+        last = -(-total // TRADES_A_PAGE)
+        for number in range(last, 0 if last > 1 else 1, -1):
+            yield self._page(since, until, number)[0]
+
+    def confirm(self, changes: Changes) -> None:
+        """Nothing to do: the list is there for three months."""
+
+    def _page(self, since: datetime, until: datetime, number: int) -> tuple[Changes, int]:
+        body = _call(
+            self._gateway,
+            TRADES,
+            {
+                "fields": "tid,status,modified",
+                "start_modified": print_time(since),
+                "end_modified": print_time(until),
+                "page_no": str(number),
+                "page_size": str(TRADES_A_PAGE),
+                "use_has_next": "false",
+            },
+            partial(_read_trades, number),
+        )
+        return Changes(body["orders"]), body["total"]
+
+
+class MessageFeed:
+    """
+    The app's queue of messages, one for each scan of a parcel.
+
+    The queue is the app's: it holds the messages of all sellers who let the app in, whichever of
+    them asks. The platform keeps a message for a day, and gives it again until it is confirmed.
+    """
+
+    longest = timedelta(days=2)
+    platforms: tuple[str, ...] = ("taobao", "tmall")
+    own_orders = False
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def changed_orders(self, since: datetime, until: datetime) -> Iterator[Changes]:
+        """
+        The orders of the scans that wait, whenever they were made.
+
+        Messages of other topics are left to whoever subscribed to them.
+
+        :raises RetryableError: the queue's answer cannot be read.
+        """
+        seen: set[str] = set()
+        while True:
+            body = _call(self._gateway, CONSUME, {"quantity": str(MESSAGES_A_PAGE)}, _read_messages)
+            fresh = body["ids"] - seen
+            if not fresh:
+                return
+            seen |= fresh
+            yield Changes(body["orders"], tuple(body["receipts"]))
+
+    def confirm(self, changes: Changes) -> None:
+        """:raises PlatformError: the messages may come again."""
+        if changes.receipts:
+            _call(
+                self._gateway,
+                CONFIRM,
+                {"s_message_ids": ",".join(changes.receipts)},
+                _read_confirmation,
+            )
+
+
+FEEDS: Mapping[str, Callable[[Gateway], ChangeFeed]] = {
+    "orders": TradeFeed,
+    "messages": MessageFeed,
+}
 
 
 def signed(account: Account, api: str, params: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
@@ -441,6 +547,74 @@ def read_time(value: Any) -> datetime:
         return naive.replace(tzinfo=naive.tzinfo or SHANGHAI).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ReplyError(f"not a time of TOP: {value!r}") from error
+
+
+def read_message(row: Json) -> tuple[str, datetime]:
+    """
+    The order of a message about a scan, and when it was sent.
+
+    Source: open.taobao.com/tmc.htm?docId=728; the content is JSON within a text.
+
+    :raises ReplyError: it is not what the platform documents.
+    """
+    try:
+        content = json.loads(row["content"])
+        return str(int(content["tid"])), read_time(row.get("pub_time") or content["time"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReplyError(f"not a message of TOP: {error!r}") from error
+
+
+def print_time(at: datetime) -> str:
+    """A time (aware) as the platform wants to be asked for it: ``2026-09-18 10:43:33``."""
+    return f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+
+
+def _call(
+    gateway: Gateway, api: str, params: Mapping[str, str], read: Callable[[int, Json], Json]
+) -> Json:
+    def request(access_token: str) -> tuple[str, Mapping[str, str]]:
+        return signed(gateway.account, api, {**params, "session": access_token})
+
+    return gateway.call(api, request, read)
+
+
+def _read_trades(number: int, http_status: int, body: Json) -> Json:
+    """The times of the listed orders' last changes, and how many orders there are in all."""
+    answer = read_answer(http_status, body)
+    rows, total = _rows(answer.get("trades"), "trade"), _whole(answer.get("total_results"))
+    if not rows and total > (number - 1) * TRADES_A_PAGE:
+        raise RetryableError("an order list without its orders")
+    try:
+        orders = {str(row["tid"]): read_time(row["modified"]) for row in rows}
+    except (KeyError, ReplyError) as error:
+        raise RetryableError(f"not an order list of TOP: {error!r}") from error
+    return {"orders": orders, "total": total}
+
+
+def _read_messages(http_status: int, body: Json) -> Json:
+    """The ids of all messages, those of scans to confirm, and their orders' newest scans."""
+    rows = _rows(read_answer(http_status, body).get("messages"), "tmc_message")
+    scans = [row for row in rows if row.get("topic") == SCAN_TOPIC]
+    orders: dict[str, datetime] = {}
+    try:
+        for row in scans:
+            with suppress(ReplyError):  # it would never become readable
+                order_id, at = read_message(row)
+                orders[order_id] = max(at, orders.get(order_id, at))
+        return {
+            "ids": {str(row["id"]) for row in rows},
+            "receipts": [str(row["id"]) for row in scans],
+            "orders": orders,
+        }
+    except KeyError as error:
+        raise RetryableError(f"not a queue of TOP: {error!r}") from error
+
+
+def _read_confirmation(http_status: int, body: Json) -> Json:
+    answer = read_answer(http_status, body)
+    if str(answer.get("is_success")).lower() != "true":
+        raise RetryableError("the messages could not be confirmed")
+    return answer
 
 
 def _ask(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from shipment_tracking import parcels, polling, runs
+from shipment_tracking import feeds, parcels, polling, runs
 from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
 from shipment_tracking.lanes import (
     LEASE,
@@ -38,8 +38,8 @@ def run(
     """
     Ask for the parcels of the account's orders that are due for it.
 
-    Due are new orders, orders whose sign waits for the platform's confirmation, and orders that
-    were quiet for a day.
+    Due are new orders, orders whose sign waits for the platform's confirmation, orders that were
+    quiet for a day, and, read first, those that the account's change feed reports.
 
     :param owner: who holds the leases; the same for every try of the task.
     :param budget: wall-clock time this lane has left.
@@ -47,6 +47,7 @@ def run(
     """
     now = clock()
     account = client.account.conn_id
+    counts, warnings = feeds.read(warehouse, client, this_run, now=now, budget=budget)
     with warehouse.connect() as connection:
         polls_wait = connection.execute(
             statement("warehouse/fetch_waybills_due"),
@@ -77,7 +78,7 @@ def run(
         raise
     finally:
         lane.count_usage(this_run, client)
-    return tally.told(client, asked=tally.asked, failed=tally.failed)
+    return tally.told(client, *warnings, asked=tally.asked, failed=tally.failed, **counts)
 
 
 def share(budget: timedelta, *, polls_wait: int) -> timedelta:
@@ -111,6 +112,7 @@ def _record(
             {
                 "answers": json.dumps([_row(answer) for answer in answers]),
                 "owner": owner,
+                "account": account,
                 **polling.SPACING,
             },
         ).all()
@@ -162,6 +164,7 @@ def _row(answer: Answer) -> dict[str, object]:
         "order_id": answer.claim.order_id,
         "lease_token": answer.claim.lease_token,
         "asked_at": answer.asked_at.isoformat(),
+        "consignments": [parcel.consignment_id for parcel in found],
         "has_parcels": bool(found),
         "has_unshipped_lines": has_unshipped_lines,
         "error": str(answer.error) if answer.error else None,

@@ -139,6 +139,7 @@ def _record(
         {
             "answers": json.dumps(rows, ensure_ascii=False),
             "owner": owner,
+            "account": client.account.conn_id,
             **polling.SPACING,
             "backfill": this_run.is_backfill,
             "announce": not this_run.is_backfill,

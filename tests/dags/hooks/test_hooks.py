@@ -76,6 +76,8 @@ def test_without_qps_five_calls_a_second_are_allowed(connect: Callable[..., None
         ({"dialect": "router", "access_token": ""}, "access_token"),
         ({"sign_method": "sha1"}, "sign_method is 'sha1'"),
         ({"acces_token": "x"}, "acces_token"),
+        ({"feed": "messages"}, "feed is 'messages'; the dialect param2 has orders, or leave it"),
+        ({"dialect": "router", "feed": "orders"}, "the dialect router has none: leave it empty"),
         ({"conn_type": "http"}, "of type http"),
     ],
 )
@@ -110,6 +112,7 @@ def test_a_shop_of_taobao_or_tmall_is_reached_by_its_own_protocol(
     assert (account.platform, account.gateway) == (platform, "https://eco.taobao.com")
     assert dialects.CLIENTS[account.dialect] is TaobaoClient
     assert account.sign_method == "hmac-sha256"
+    assert account.feed == ""
     assert PlatformHook("platform_old_shop").account().sign_method == "md5"
 
 
@@ -229,7 +232,7 @@ def test_airflow_offers_the_connection_type_with_its_form(airflow_database: URL)
 
 
 def test_the_form_offers_what_the_hook_takes() -> None:
-    from shipment_tracking.platforms.dialects import PLATFORMS
+    from shipment_tracking.platforms.dialects import FEEDS, PLATFORMS
     from shipment_tracking.platforms.taobao import SIGN_METHODS
     from shipment_tracking.provider import get_provider_info
 
@@ -239,6 +242,7 @@ def test_the_form_offers_what_the_hook_takes() -> None:
     assert set(offered["platform"]) == {name for names in PLATFORMS.values() for name in names}
     assert offered["dialect"] == list(PLATFORMS)
     assert offered["sign_method"] == list(SIGN_METHODS)
+    assert set(offered["feed"]) == {"", *(feed for feeds in FEEDS.values() for feed in feeds)}
 
 
 @pytest.mark.parametrize("key", ["", "{FERNET_KEY}"])

@@ -27,6 +27,7 @@ from shipment_tracking.statuses import PlatformWord, Scan, judge
 REPLIES = Path(__file__).parents[2] / "replies"
 NAMES = sorted(file.stem for file in REPLIES.glob("*.json"))
 ORDER = "2938624554509662977"
+NOON = datetime(2026, 9, 20, 4, tzinfo=UTC)
 
 TREATED_AS: dict[str, type[PlatformError]] = {
     "permanent_config": AuthError,
@@ -77,13 +78,14 @@ def expected_of(name: str) -> Found:
 
 @pytest.fixture
 def purchases(gateway) -> Ali1688Client:
+    gateway.account = replace(gateway.account, feed="orders")
     return Ali1688Client(gateway)
 
 
 @pytest.fixture
 def shop(gateway, talker) -> TaobaoClient:
     """A shop whose app may only search."""
-    gateway.account = replace(gateway.account, platform="taobao", dialect="top")
+    gateway.account = replace(gateway.account, platform="taobao", dialect="top", feed="orders")
     client = TaobaoClient(gateway)
     talker.says({"error_response": {"code": 11, "sub_code": "isv.permission-api-package-limit"}})
     talker.says({"logistics_trace_search_response": {"request_id": "r"}})
@@ -177,6 +179,7 @@ def read_pair(client: Any, body: Any) -> Found:
 
 def read_action(client: Any, body: Any) -> Found:
     content = json.loads(body["content"])
+    assert taobao.read_message(body) == (str(content["tid"]), taobao.read_time(content["time"]))
     step = {
         "status_time": content["time"],
         "status_desc": content["desc"],
@@ -184,6 +187,24 @@ def read_action(client: Any, body: Any) -> Found:
     }
     part = {"order_code": "LP1", "out_sid": content["out_sid"], "trace_list": [step]}
     return scans_of(taobao.read_traces({"transit_step_result": [part]}))
+
+
+def read_orders(client: Any, body: Any) -> Found:
+    told = body.get("trades_sold_increment_get_response", body)
+    rows = told.get("trades", {}).get("trade", told.get("result") or [])
+    page = next(client.feed.changed_orders(NOON, NOON))
+    ids = [str(row.get("tid") or row["baseInfo"]["id"]) for row in rows]
+    assert list(page.orders) == ids
+    assert all(at.tzinfo is UTC for at in page.orders.values())
+    # A feed tells of every order; which of them is tracked, the warehouse knows.
+    return {"trackable_orders": [each for each in ids if each != "2938624554509663111"]}
+
+
+def read_queue(client: Any, body: Any) -> Found:
+    order_id, at = taobao.read_message(body)
+    assert order_id == "43895470821219993"
+    assert at == datetime(2017, 8, 10, 7, 31, 20, tzinfo=UTC)
+    return {}
 
 
 def read_signatures(client: Any, body: Any) -> Found:
@@ -204,6 +225,7 @@ READERS: dict[str, Callable[[Any, Any], Found]] = {
     "1688_trace_": read_trace,
     "1688_logistics_infos_": read_parcels,
     "1688_order_detail_": read_order,
+    "1688_order_list_": read_orders,
     "1688_oauth_": read_pair,
     "1688_system_current_time": read_platform_time,
     "top_err_": read_error,
@@ -214,7 +236,9 @@ READERS: dict[str, Callable[[Any, Any], Found]] = {
     "top_logistics_orders_": read_parcels,
     "top_shipping_status_": read_parcels,
     "top_trade_fullinfo_": read_order,
+    "top_trades_increment_": read_orders,
     "tmc_action_": read_action,
+    "tmc_logistic_detail_trace": read_queue,
     "signature_vectors": read_signatures,
 }
 

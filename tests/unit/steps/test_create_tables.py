@@ -49,6 +49,7 @@ VIEWS = {
         " threshold_hours, opened_at, cleared_at, alerted_at"
     ),
     "api_usage": "run_id, account, api, outcome, calls, seconds",
+    "feeds": "account, feed, cursor_at, trusted_since, reported, missed, last_error",
     "runs": (
         "run_id, run_type, started_at, ended_at, due, polled, left_over, calls, events_new,"
         " events_duplicate, changes, signed, notices_sent, failed_orders"

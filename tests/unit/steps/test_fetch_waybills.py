@@ -29,6 +29,7 @@ class Platform:
     """The port, answering from a table: parcels or an error by order id."""
 
     account = ACCOUNT
+    feed = None
 
     def __init__(self, *parcels: Parcel, errors: dict[str, PlatformError] | None = None) -> None:
         self.parcels = list(parcels)

@@ -1,0 +1,11 @@
+-- One row per account with a change feed: how far it was read, and what it reported and missed.
+create view analytics.feeds as
+select
+    feed.account,
+    feed.feed,
+    feed.cursor_at,
+    feed.trusted_since,
+    feed.reported,
+    feed.missed,
+    feed.last_error
+from tracking.feed

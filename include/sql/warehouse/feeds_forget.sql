@@ -1,0 +1,3 @@
+-- The account has no feed.
+delete from tracking.feed
+where account = :account
