@@ -55,7 +55,7 @@ def addresses(folder: Path) -> set[tuple[str, int]]:
     }
 
 
-def tested(api: AirflowApi, fields: dict[str, Any]) -> tuple[bool, str]:
+def said_by_the_test_button(api: AirflowApi, fields: dict[str, Any]) -> tuple[bool, str]:
     """What the button *Test* says of a connection that is not stored yet."""
     body = fields | {"connection_id": "platform_new", "extra": json.dumps(fields["extra"])}
     answer = api.call("POST", "/api/v2/connections/test", body)
@@ -94,8 +94,8 @@ def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> Non
 
     (platform,) = re.findall(r"^platform +(http://[\d.:]+)", said, re.M)
     good = connection(ACCOUNTS[0], platform, apps_for(ACCOUNTS, QPS))
-    assert tested(api, good)[0] is True
-    works, told = tested(api, good | {"password": "another"})
+    assert said_by_the_test_button(api, good)[0] is True
+    works, told = said_by_the_test_button(api, good | {"password": "another"})
     assert works is False
     assert "correct the app secret" in told
 

@@ -23,8 +23,8 @@ def _check(conn_id: str) -> int:
     from shipment_tracking.hooks.platform_hook import check
     from shipment_tracking.platforms.check import verdict
 
-    logging.disable()  # Airflow's own notes on standard output, which is ours
     told = []
+    logging.disable()  # Airflow's own notes on standard output, which is ours
     try:
         for finding in check(conn_id):
             print(finding, flush=True)
@@ -32,6 +32,8 @@ def _check(conn_id: str) -> int:
     except ConnectionFieldError as error:
         print(error)
         return 1
+    finally:
+        logging.disable(logging.NOTSET)
     works, text = verdict(told)
     print(f"connection {conn_id} {text}")
     return 0 if works else 1
