@@ -180,6 +180,7 @@ def test_a_token_that_is_about_to_end_is_renewed_before_it_is_refused(sandbox, c
 
 
 def test_a_token_that_cannot_be_renewed_is_used_up_to_its_end(sandbox, connect, clock, caplog):
+    caplog.set_level(logging.WARNING)
     sandbox.expire_token(EAST[0])
     connect().fetch_parcels(order_of(sandbox))
     sandbox.clear_calls()
@@ -349,6 +350,7 @@ def test_a_wrong_secret_is_called_that_and_not_a_spent_token(sandbox, connect, a
 
 
 def test_stored_tokens_are_left_alone_when_the_key_was_changed(sandbox, connect, quotas, caplog):
+    caplog.set_level(logging.WARNING)
     sandbox.expire_token(EAST[0])
     connect().fetch_parcels(order_of(sandbox))
     sandbox.clear_calls()
