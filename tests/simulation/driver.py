@@ -194,7 +194,11 @@ class Simulation:
         self.backfills_alone = False
         self._folder = folder
         self._erp_path = folder / "erp.db"
-        self.erp = DemoErp(create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool))
+        # A process that stands still may hold the file for longer than the usual five seconds.
+        patient = {"timeout": LONGEST}
+        self.erp = DemoErp(
+            create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool, connect_args=patient)
+        )
         self.receiver = Receiver(*CHANNELS)
         self.people = People(self.erp.engine)
         self.were_deaf: set[str] = set()
