@@ -156,7 +156,10 @@ class Lane:
     def circuit(self) -> str | None:
         """Why the account failed as a whole when it was last asked; ``None`` if it did not."""
         rows = self._execute("lane_circuit", account=self.account)
-        return next((f"{reason} (since {opened_at})" for opened_at, reason in rows), None)
+        return next(
+            (f"{reason} ({failures} lanes since {at:%F %T %Z})" for at, failures, reason in rows),
+            None,
+        )
 
     def open_circuit(self, reason: str) -> None:
         """Let the account's next lane ask for a single order before all others."""

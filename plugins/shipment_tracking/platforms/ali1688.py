@@ -24,11 +24,12 @@ from shipment_tracking.errors import (
     TokenError,
 )
 from shipment_tracking.masking import normalise
-from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
+from shipment_tracking.models import Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.client import (
     Account,
-    ChangeFeed,
     Changes,
+    DialectClient,
+    Feeds,
     Gateway,
     Json,
     Request,
@@ -111,15 +112,11 @@ _COMPANY_CODE = re.compile(r"\s*[（(][A-Za-z]+[)）]$")
 _COMPACT_TIME = re.compile(r"^(\d{14})(\d{3})?([+-]\d{4})?$")
 
 
-class Ali1688Client:
+class Ali1688Client(DialectClient):
     """What one authorised buyer may ask 1688; safe to use from many threads."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self.account: Account = gateway.account
-        self.feed: ChangeFeed | None = None
-        if self.account.feed:
-            self.feed = FEEDS[self.account.feed](gateway)
-        self._gateway = gateway
+        super().__init__(gateway, FEEDS)
 
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
         """The order's parcels; none when the order is not shipped yet."""
@@ -173,18 +170,6 @@ class Ali1688Client:
             for line in lines
             if line.get("status") not in ENDED_LINE
         )
-
-    def drain_usage(self) -> list[ApiUsage]:
-        """Calls made since the last look."""
-        return self._gateway.drain_usage()
-
-    def warnings(self) -> list[str]:
-        """What a person should see to though the calls went on; one line each."""
-        return self._gateway.warnings()
-
-    def close(self) -> None:
-        """Give connections back."""
-        self._gateway.close()
 
     def _call(
         self,
@@ -260,7 +245,7 @@ class OrderFeed:
         return Changes(body["orders"]), body["total"]
 
 
-FEEDS: Mapping[str, Callable[[Gateway], ChangeFeed]] = {"orders": OrderFeed}
+FEEDS: Feeds = {"orders": OrderFeed}
 
 
 def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:

@@ -352,6 +352,35 @@ class Gateway:
             entry[1] += seconds
 
 
+Feeds = Mapping[str, Callable[[Gateway], ChangeFeed]]
+
+
+class DialectClient:
+    """
+    What the clients of all dialects share: the account, its way out, its meter and its feed.
+
+    :param feeds: what can tell which orders changed, by the name an account chooses it by.
+    """
+
+    def __init__(self, gateway: Gateway, feeds: Feeds | None = None) -> None:
+        self.account: Account = gateway.account
+        chosen = feeds[self.account.feed] if feeds and self.account.feed else None
+        self.feed: ChangeFeed | None = chosen(gateway) if chosen else None
+        self._gateway = gateway
+
+    def drain_usage(self) -> list[ApiUsage]:
+        """Calls made since the last look."""
+        return self._gateway.drain_usage()
+
+    def warnings(self) -> list[str]:
+        """What a person should see to though the calls went on; one line each."""
+        return self._gateway.warnings()
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._gateway.close()
+
+
 def _may_pass_soon(error: BaseException) -> bool:
     """Passing trouble, unless its end is known to be far."""
     has_end = isinstance(error, QuotaError) and error.until is not None

@@ -27,9 +27,9 @@ from shipment_tracking.errors import (
     UnmappedError,
 )
 from shipment_tracking.masking import event_hash, normalise
-from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace, TraceEvent
+from shipment_tracking.models import Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.ali1688 import read_time
-from shipment_tracking.platforms.client import Account, ChangeFeed, Gateway, Json, PlatformClient
+from shipment_tracking.platforms.client import DialectClient, Gateway, Json, PlatformClient
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
@@ -90,30 +90,12 @@ ERRORS = (
 )
 
 
-class _RouterClient:
-    """What both forms share: the account, signing, and their one table of errors."""
-
-    feed: ChangeFeed | None = None
-
-    def __init__(self, gateway: Gateway) -> None:
-        self.account: Account = gateway.account
-        self._gateway = gateway
+class _RouterClient(DialectClient):
+    """What both forms share: signing, and knowing nothing of the lines of an order."""
 
     def has_unshipped_lines(self, order_id: str) -> bool:
         """Never: a router knows parcels, and nothing of the lines of an order."""
         return False
-
-    def drain_usage(self) -> list[ApiUsage]:
-        """Calls made since the last look."""
-        return self._gateway.drain_usage()
-
-    def warnings(self) -> list[str]:
-        """What a person should see to though the calls went on; one line each."""
-        return self._gateway.warnings()
-
-    def close(self) -> None:
-        """Give connections back."""
-        self._gateway.close()
 
     def _signed(self, api: str, params: Mapping[str, str]) -> Mapping[str, str]:
         form = {

@@ -31,8 +31,8 @@ from shipment_tracking.errors import (
     TokenError,
 )
 from shipment_tracking.masking import normalise
-from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
-from shipment_tracking.platforms.client import Account, ChangeFeed, Changes, Gateway, Json
+from shipment_tracking.models import Parcel, ParcelTrace
+from shipment_tracking.platforms.client import Account, Changes, DialectClient, Feeds, Gateway, Json
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
@@ -150,15 +150,11 @@ ERRORS = (
 )
 
 
-class TaobaoClient:
+class TaobaoClient(DialectClient):
     """What one authorised seller may ask TOP; safe to use from many threads."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self.account: Account = gateway.account
-        self.feed: ChangeFeed | None = None
-        if self.account.feed:
-            self.feed = FEEDS[self.account.feed](gateway)
-        self._gateway = gateway
+        super().__init__(gateway, FEEDS)
         self._must_search: bool | None = None  # not known yet
         self._learning = threading.Lock()
 
@@ -195,18 +191,6 @@ class TaobaoClient:
         if not trade.get("status"):
             raise RetryableError("the trade came without its status")
         return trade["status"] in UNSHIPPED_TRADES
-
-    def drain_usage(self) -> list[ApiUsage]:
-        """Calls made since the last look."""
-        return self._gateway.drain_usage()
-
-    def warnings(self) -> list[str]:
-        """What a person should see to though the calls went on; one line each."""
-        return self._gateway.warnings()
-
-    def close(self) -> None:
-        """Give connections back."""
-        self._gateway.close()
 
     def _shippings(self, order_id: str) -> list[Json]:
         """The order's rows of the parcel list, each parcel once."""
@@ -378,7 +362,7 @@ class MessageFeed:
             )
 
 
-FEEDS: Mapping[str, Callable[[Gateway], ChangeFeed]] = {
+FEEDS: Feeds = {
     "orders": TradeFeed,
     "messages": MessageFeed,
 }

@@ -9,13 +9,7 @@ from sqlalchemy import Engine
 
 from shipment_tracking import feeds, parcels, polling, runs
 from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
-from shipment_tracking.lanes import (
-    LEASE,
-    Answer,
-    Claim,
-    Lane,
-    work_through,
-)
+from shipment_tracking.lanes import LEASE, Answer, Claim, Lane, work_through
 from shipment_tracking.models import Parcel, Run
 from shipment_tracking.platforms.client import PlatformClient
 from shipment_tracking.sql import statement

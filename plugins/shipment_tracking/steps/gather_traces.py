@@ -15,13 +15,7 @@ from shipment_tracking.errors import (
     PlatformError,
     RejectedError,
 )
-from shipment_tracking.lanes import (
-    LEASE,
-    Answer,
-    Claim,
-    Lane,
-    work_through,
-)
+from shipment_tracking.lanes import LEASE, Answer, Claim, Lane, work_through
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import Json, PlatformClient
 from shipment_tracking.sql import statement
