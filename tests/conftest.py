@@ -136,7 +136,32 @@ def shop(request: pytest.FixtureRequest, erp: ErpDatabase) -> Iterator[ErpDataba
 
 
 @pytest.fixture
-def open_client(warehouse: Engine) -> Iterator[Callable[..., PlatformClient]]:
+def account_of() -> Callable[..., Account]:
+    """An account of a sandbox as the hook reads it; keywords change fields of the connection."""
+
+    def make(sandbox: Sandbox, name: str, **changes: object) -> Account:
+        connection = sandbox.connection(name)
+        extra = connection["extra"]
+        fields = {
+            "conn_id": name,
+            "platform": extra["platform"],
+            "dialect": extra["dialect"],
+            "gateway": connection["host"],
+            "app_key": connection["login"],
+            "app_secret": connection["password"],
+            "access_token": extra["access_token"],
+            "refresh_token": None,
+            "qps": 1000,
+        }
+        return Account(**fields | changes)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def open_client(
+    warehouse: Engine, account_of: Callable[..., Account]
+) -> Iterator[Callable[..., PlatformClient]]:
     """Opens clients of accounts on a sandbox; they do not wait between two tries."""
     opened: list[PlatformClient] = []
 
@@ -144,23 +169,10 @@ def open_client(warehouse: Engine) -> Iterator[Callable[..., PlatformClient]]:
         sandbox: Sandbox,
         account: str = "platform_1688",
         *,
-        qps: float = 1000,
         timeout: tuple[float, float] = TIMEOUT,
         **changes: object,
     ) -> PlatformClient:
-        connection = sandbox.connection(account)
-        fields = {
-            "conn_id": account,
-            "platform": connection["extra"]["platform"],
-            "dialect": connection["extra"]["dialect"],
-            "gateway": connection["host"],
-            "app_key": connection["login"],
-            "app_secret": connection["password"],
-            "access_token": connection["extra"]["access_token"],
-            "refresh_token": None,
-            "qps": qps,
-        } | changes
-        found = Account(**fields)  # type: ignore[arg-type]
+        found = account_of(sandbox, account, **changes)
         quota = Quota(
             warehouse,
             gateway=found.gateway,

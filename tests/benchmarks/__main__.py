@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import cycle, frugality, load, quota, scale, scheduler, volume
-from benchmarks.figures import Figure, as_json, machine, table
-from benchmarks.stage import Theatre
+from . import cycle, frugality, load, quota, scale, scheduler, volume
+from .figures import Figure, as_json, machine, table
+from .stage import Theatre
 
 PARTS = {
     "quota": quota.run,

@@ -3,10 +3,11 @@
 import time
 from datetime import datetime, timedelta
 
-from benchmarks.figures import Figure, of_runs
-from benchmarks.loop import follow
-from benchmarks.stage import NOW, Stage, Theatre, opened
 from shipment_tracking.platforms.client import PlatformClient
+
+from .figures import Figure, of_runs
+from .loop import follow
+from .stage import NOW, Stage, Theatre, opened
 
 REPLY_MS = 50
 HALF_HOUR = timedelta(minutes=30)

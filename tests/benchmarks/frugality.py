@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, create_engine, text
@@ -23,9 +22,7 @@ from sandbox.world import Order, World, order_truth
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
-from shipment_tracking.platforms.dialects import client
-from shipment_tracking.platforms.quota import Quota
+from shipment_tracking.platforms.client import PlatformClient
 from shipment_tracking.polling import PLACE
 from shipment_tracking.sql import OWNER_FOLDER
 from shipment_tracking.steps import (
@@ -38,17 +35,12 @@ from shipment_tracking.steps import (
 )
 
 from .figures import Figure
-
-if TYPE_CHECKING:
-    from .stage import Theatre
+from .stage import UNLIMITED, Theatre, account_of, opened
 
 ACCOUNT = "platform_1688"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 CYCLE = timedelta(minutes=30)
 EVERY_RUN = "stage,quiet_hours,minutes\nany,0,0\n"
-QPS = 1000.0
-"""Far more than this machine does: nobody waits for quota here."""
-
 _UNSIGNED = (
     "select distinct order_id from tracking.erp_row"
     " where order_id is not null and closed_at is null and signed_at is null"
@@ -72,7 +64,7 @@ class Tally:
     delays: list[float] = field(default_factory=list)
 
 
-def run(theatre: "Theatre") -> list[Figure]:
+def run(theatre: Theatre) -> list[Figure]:
     """A day of 200 orders, polled in every run and by the project's own table."""
     figures: list[Figure] = []
     for name, table, most in (("every run", EVERY_RUN, None), ("adaptive", None, 0.55)):
@@ -123,7 +115,7 @@ def frugality(
     with (
         _owners(folder / "include", table),
         Sandbox(world, clock, apps_for([ACCOUNT], None), token_hours=None) as sandbox,
-        _client(sandbox, warehouse) as platform,
+        opened(warehouse, account_of(sandbox.connection(ACCOUNT), ACCOUNT, UNLIMITED)) as platform,
     ):
         for number in range(cycles):
             now = clock.now()
@@ -208,30 +200,6 @@ def _polled(warehouse: Engine, now: datetime) -> set[object]:
 def _column(warehouse: Engine, query: str, **binds: object) -> set[object]:
     with warehouse.connect() as connection:
         return set(connection.execute(text(query), binds).scalars())
-
-
-@contextmanager
-def _client(sandbox: Sandbox, warehouse: Engine) -> Iterator[PlatformClient]:
-    given = sandbox.connection(ACCOUNT)
-    account = Account(
-        conn_id=ACCOUNT,
-        platform=given["extra"]["platform"],
-        dialect=given["extra"]["dialect"],
-        gateway=given["host"],
-        app_key=given["login"],
-        app_secret=given["password"],
-        access_token=given["extra"]["access_token"],
-        refresh_token=None,
-        qps=QPS,
-    )
-    quota = Quota(
-        warehouse, gateway=account.gateway, app_key=account.app_key, account=ACCOUNT, qps=QPS
-    )
-    opened = client(Gateway(account, quota, sleep=lambda seconds: None))
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 @contextmanager

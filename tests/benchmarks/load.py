@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Engine, MetaData, Table, insert, text
 
-from benchmarks.figures import Figure, of_runs
-from benchmarks.stage import START, Theatre, opened
 from shipment_tracking.masking import HASH_VERSION, event_hash
 from shipment_tracking.steps import load_traces
+
+from .figures import Figure, of_runs
+from .stage import START, Theatre, opened
 
 ROWS = 100_000
 PARCELS = 5_000

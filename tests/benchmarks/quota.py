@@ -7,10 +7,11 @@ from itertools import cycle
 from sqlalchemy import URL, create_engine
 from sqlalchemy.pool import NullPool
 
-from benchmarks.figures import Figure
-from benchmarks.stage import ACCOUNT, START, Platform, Theatre, account_of, opened
 from sandbox.world import World
 from shipment_tracking.platforms.client import THREADS, Account
+
+from .figures import Figure
+from .stage import ACCOUNT, START, Platform, Theatre, account_of, opened
 
 QPS = 20.0
 SECONDS = 10.0

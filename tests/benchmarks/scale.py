@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from benchmarks.figures import Figure
-from benchmarks.stage import Stage, Theatre, opened
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import Account
 from shipment_tracking.steps import fetch_waybills, gather_traces, load_traces
+
+from .figures import Figure
+from .stage import Stage, Theatre, opened
 
 SIZES = (1_000, 10_000, 100_000)
 MOST_MEGABYTES = 300

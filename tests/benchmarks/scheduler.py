@@ -8,10 +8,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.figures import Figure, of_runs
-from benchmarks.stage import Theatre
 from sandbox.airflow_api import AirflowApi
 from sandbox.programs import free_port
+
+from .figures import Figure, of_runs
+from .stage import Theatre
 
 DAG = "sync_shipments"
 DAG_FILE = Path(__file__).parents[2] / "dags" / f"{DAG}.py"

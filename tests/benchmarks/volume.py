@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from benchmarks.figures import Figure
-from benchmarks.stage import NOW, Theatre
 from shipment_tracking import polling
 from shipment_tracking.sql import statement
 from shipment_tracking.steps import load_traces
+
+from .figures import Figure
+from .stage import NOW, Theatre
 
 SHIPMENTS = 1_000_000
 SCANS = 10

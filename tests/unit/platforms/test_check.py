@@ -13,7 +13,7 @@ from sandbox.server import Sandbox
 from sandbox.world import World
 from shipment_tracking.platforms.ali1688 import ORDER, PARCELS, TRACES
 from shipment_tracking.platforms.check import Finding, Pause, check, verdict
-from shipment_tracking.platforms.client import Account, Gateway
+from shipment_tracking.platforms.client import Gateway
 from shipment_tracking.platforms.dialects import CLIENTS, PROBES
 from shipment_tracking.platforms.router import ORDER_STATUS, TRACE, WAYBILLS
 from shipment_tracking.platforms.taobao import PARCELS as SHIPPINGS
@@ -42,25 +42,12 @@ def sandbox(clock) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def findings(sandbox, clock) -> Check:
+def findings(sandbox, clock, account_of) -> Check:
     """What a check finds; fields of the connection may be changed."""
 
     def run(account: str = PURCHASES, **changes: Any) -> list[Finding]:
-        connection = sandbox.connection(account)
-        extra = connection["extra"]
-        fields: dict[str, Any] = {
-            "conn_id": account,
-            "platform": extra["platform"],
-            "dialect": extra["dialect"],
-            "gateway": sandbox.url,
-            "app_key": connection["login"],
-            "app_secret": connection["password"],
-            "access_token": extra["access_token"],
-            "refresh_token": None,
-            "qps": 1000,
-        }
         gateway = Gateway(
-            Account(**fields | changes),
+            account_of(sandbox, account, **changes),
             Pause(1000, shortest=0),
             sleep=lambda seconds: None,
             timeout=(3, 0.5),

@@ -78,7 +78,11 @@ def sandbox(clock: Clock, apps: list[App]) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def connect(
-    sandbox: Sandbox, quotas: Engine, cipher: Cipher, clock: Clock
+    sandbox: Sandbox,
+    quotas: Engine,
+    cipher: Cipher,
+    clock: Clock,
+    account_of: Callable[..., Account],
 ) -> Iterator[Callable[..., PlatformClient]]:
     """A client as another process would open it; keywords change fields of the connection."""
     opened: list[PlatformClient] = []
@@ -90,19 +94,8 @@ def connect(
         store: TokenStore | None = usual,
         **changes: Any,
     ) -> PlatformClient:
-        given = sandbox.connection(account)
-        fields = {
-            "conn_id": account,
-            "platform": given["extra"]["platform"],
-            "dialect": given["extra"]["dialect"],
-            "gateway": given["host"],
-            "app_key": given["login"],
-            "app_secret": given["password"],
-            "access_token": given["extra"]["access_token"],
-            "refresh_token": given["extra"]["refresh_token"],
-            "qps": 1000,
-        }
-        found = Account(**fields | changes)
+        pasted = {"refresh_token": sandbox.connection(account)["extra"]["refresh_token"]}
+        found = account_of(sandbox, account, **pasted | changes)
         quota = Quota(
             quotas, gateway=found.gateway, app_key=found.app_key, account=account, qps=1000
         )
