@@ -420,6 +420,14 @@ class PlatformTaobao:
         answer.outcome = "ok"
         return {"is_success": True}
 
+    def lose_messages(self, account: str, at: datetime) -> None:
+        """Confirm all that waits for the account's app, as another reader of its queue would."""
+        app = next(
+            app for app in self.apps.values() if account in {each.name for each in app.accounts}
+        )
+        waiting = self._messages(app, self.world.as_of(at))
+        self._confirmed[app.key].update(str(message["id"]) for message in waiting)
+
     def _messages(self, app: App, at: datetime) -> list[Body]:
         """One for each scan of the last day, of all accounts that let the app in."""
         scans = [

@@ -193,6 +193,10 @@ class Sandbox:
         """A new pair for the account; the old tokens are dead."""
         return self._tokens(account).replace(account)
 
+    def lose_messages(self, account: str) -> None:
+        """Another program of the account's app consumes all that waits in its queue."""
+        self.taobao.lose_messages(account, self.clock.now())
+
     def _tokens(self, account: str) -> Tokens:
         by_dialect = {
             "param2": self.platform.tokens,

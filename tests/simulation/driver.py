@@ -58,10 +58,20 @@ LEASE = 3.0  # seconds
 BUDGET = 20.0  # seconds a lane has
 LONGEST = 60.0  # seconds after which a process hangs
 TRIES = 3
+KEPT_DAYS = (0.25, 1.0)
 HALF_HOUR = 30
 DAY = 24 * 60
 CALMING = (HALF_HOUR, HALF_HOUR, DAY + 1, HALF_HOUR, DAY + 1, HALF_HOUR)
 """Minutes between the rounds in which the warehouse catches up with a world that stands still."""
+
+FEEDS = {
+    "platform_1688": ("", "orders"),
+    "platform_1688_east": ("", "orders"),
+    "platform_taobao": ("", "orders", "messages", "messages"),
+    "platform_tmall": ("", "orders", "messages", "messages"),
+}
+"""What an account's connection may be told to read; the same for a whole seed."""
+MESSAGES = frozenset({"platform_taobao", "platform_tmall"})
 
 RENEWING = frozenset({"platform_1688_east", "platform_taobao"})
 """Accounts whose connection holds a refresh token; a person gives the others their new tokens."""
@@ -91,9 +101,12 @@ class Plan:
     :param dies: the commit at which each process that writes or sends is killed on its first try.
     :param deaf: channels that are down, and how.
     :param edits: of rows by people at the ERP, while the runs are at work.
-    :param second: another live run at the same time: of one account, of high priority or of all.
+    :param second: another live run at the same time: of one account or of all.
+    :param priority: whether the orders of high priority have a run of their own.
     :param backfill: hours of shipping to read again.
     :param live: whether there is a live run of the schedule, and perhaps a second one.
+    :param keep_days: how long pruning beside the runs keeps what it deletes; 0 is no pruning.
+    :param steal: whether another program consumes what waits in an app's queue of messages.
     :param expire, renew: accounts whose token ends, or is replaced.
     :param cut: seconds after which the warehouse drops all connections.
     """
@@ -108,8 +121,11 @@ class Plan:
     deaf: Mapping[str, str] = field(default_factory=dict)
     edits: int = 0
     second: str = ""
+    priority: bool = False
     backfill: float = 0.0
     live: bool = True
+    keep_days: float = 0.0
+    steal: bool = False
     expire: str = ""
     renew: bool = False
     cut: float | None = None
@@ -138,9 +154,12 @@ def draw_plan(dice: random.Random) -> Plan:
             if dice.random() < 0.25
         },
         edits=dice.choice((0, 0, 1, 3)),
-        second=dice.choice(("", "", "", "", "all", "one", "priority")),
+        second=dice.choice(("", "", "", "", "all", "one")),
+        priority=dice.random() < 0.3,
         backfill=dice.uniform(6, 40) if dice.random() < 0.25 else 0,
         live=dice.random() < 0.9,
+        keep_days=dice.uniform(*KEPT_DAYS) if dice.random() < 0.25 else 0,
+        steal=dice.random() < 0.1,
         expire=dice.choice((*["" for _ in range(30)], *ACCOUNTS)),
         renew=dice.random() < 0.5,
         cut=dice.uniform(0, 1) if dice.random() < 0.06 else None,
@@ -152,7 +171,8 @@ def draw_plans(seed: int, rounds: int) -> list[Plan]:
     dice = random.Random(f"{seed}/plans")
     plans = [draw_plan(dice) for _ in range(rounds)]
     plans[rounds // 2] = replace(plans[rounds // 2], erp="empty")
-    return [replace(plan, live=True, second="") if plan.erp == "empty" else plan for plan in plans]
+    alone = {"live": True, "second": "", "priority": False}
+    return [replace(plan, **alone) if plan.erp == "empty" else plan for plan in plans]
 
 
 class Simulation:
@@ -187,6 +207,8 @@ class Simulation:
         apps = [replace(app, denied=denied) for app in apps_for(ACCOUNTS, LIMIT)]
         self.sandbox = Sandbox(self.world, self.clock, apps, token_hours=None)
         self.promised = PROMISED
+        feeds = random.Random(f"{seed}/feeds")
+        self.feeds = {account: feeds.choice(kinds) for account, kinds in FEEDS.items()}
         self.violations: list[Violation] = []
         self.round = 0
         self.at = START
@@ -278,6 +300,9 @@ class Simulation:
             f"seed {self.seed}: {sum(self.world.accounts.values())} orders, "
             f"{invariants.stored(self.warehouse)['events']} events, "
             f"{len(self.sandbox.calls)} calls, {len(self.receiver.deliveries())} messages, "
+            f"feeds {', '.join(kind for kind in self.feeds.values() if kind) or 'none'} "
+            f"(missed {invariants.missed_by_feeds(self.warehouse)}), "
+            f"{invariants.pruned(self.warehouse)} orders pruned, "
             f"{len(everything)} processes, "
             f"{sum(process.killed for process in everything)} killed, "
             f"{sum(process.stopped for process in everything)} stopped, "
@@ -292,15 +317,20 @@ class Simulation:
                 self.note(name, detail)
 
     def _live_through(self, plan: Plan) -> None:
-        if plan.erp == "empty" or not plan.live:
-            self._wait_for_all_awake(thaw=self.round)  # for what is looked at is this round's alone
-        self.round += 1
-        self.at = self.clock.advance(minutes=plan.minutes)
+        # Where what is looked at is this round's alone, nobody may be left.
+        is_alone = plan.erp == "empty" or not plan.live
+        with self.processes.nobody_thaws:
+            self._wait_for_all_awake(thaw=self.round if is_alone else self.round - 1)
+            self.round += 1
+            self.at = self.clock.advance(minutes=plan.minutes)
         self.erp.sync(self.world, self.at)
         self._set_faults(plan)
         self.backfills_alone = not plan.live and invariants.nothing_waits(self.warehouse)
         open_before = invariants.open_rows(self.warehouse)
         jobs = [partial(self._run_dag, plan, run) for run in self._runs(plan)]
+        if plan.keep_days:
+            night = Run(f"prune_{self.round}", "scheduled", self.at)
+            jobs.append(partial(self._run_task, plan, night, "prune_warehouse"))
         if plan.cut is not None:
             jobs.append(partial(self._cut_connections, plan.cut))
         if plan.edits:
@@ -323,6 +353,8 @@ class Simulation:
             self.receiver.set_mood(channel, plan.deaf.get(channel, "up"))
         self.were_deaf |= plan.deaf.keys()
         self.unsure |= {channel for channel, mood in plan.deaf.items() if mood == "lost"}
+        if plan.steal:
+            self.sandbox.lose_messages(self._dice("steal").choice(sorted(MESSAGES)))
         if plan.renew:
             self._renew_tokens()
         if plan.expire and plan.expire not in self._expired:
@@ -340,15 +372,10 @@ class Simulation:
             runs.append(Run(f"live_{self.round}", "scheduled", self.at))
         if plan.live and plan.second:
             only = self._dice("only").choice(ACCOUNTS) if plan.second == "one" else None
-            urgent = plan.second == "priority"
+            runs.append(Run(f"second_{self.round}", "manual", self.at, only_account=only))
+        if plan.live and plan.priority:
             runs.append(
-                Run(
-                    f"second_{self.round}",
-                    "manual",
-                    self.at,
-                    only_account=only,
-                    only_high_priority=urgent,
-                )
+                Run(f"priority_{self.round}", "scheduled", self.at, only_high_priority=True)
             )
         if plan.backfill:
             latest = (self.at - START + timedelta(days=3)) / timedelta(hours=1)
@@ -440,6 +467,8 @@ class Simulation:
             "warehouse": self.warehouse.url.render_as_string(hide_password=False),
             "dies_at_commit": dies_at_commit,
         }
+        if step == "prune_warehouse":
+            order |= {"keep_days": plan.keep_days, "budget": BUDGET}
         if step in (*WRITES, *SENDS, "extract_orders"):
             order |= {"erp": f"sqlite:///{self._path_of_erp(plan, run, step)}"}
         if step == "extract_orders":
@@ -501,6 +530,7 @@ class Simulation:
             "access_token": self._tokens.get(name, given["extra"]["access_token"]),
             "refresh_token": given["extra"]["refresh_token"] if name in RENEWING else None,
             "qps": PROMISED,
+            "feed": self.feeds.get(name, ""),
         }
 
     def _wrong_erp(self, how: str) -> Path:

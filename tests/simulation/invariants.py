@@ -19,6 +19,7 @@ from shipment_tracking.polling import MIN_SPACING, PRIORITY_SPACING
 
 if TYPE_CHECKING:
     from .driver import Simulation
+    from .processes import Process
 
 ANSWERED = frozenset({"ok", "empty", "fault_empty", "fault_duplicated", "fault_reordered"})
 """Outcomes of calls that gave an answer."""
@@ -86,6 +87,20 @@ def open_rows(warehouse: Engine) -> set[str]:
         return set(connection.execute(keys).scalars())
 
 
+def missed_by_feeds(warehouse: Engine) -> int:
+    """How many changes were found that no feed had reported."""
+    with warehouse.connect() as connection:
+        missed = connection.execute(text("select coalesce(sum(missed), 0) from tracking.feed"))
+        return int(missed.scalar_one())
+
+
+def pruned(warehouse: Engine) -> int:
+    """How many orders had their parcels deleted."""
+    with warehouse.connect() as connection:
+        gone = text("select count(*) from tracking.tracked_order where pruned_at is not null")
+        return int(connection.execute(gone).scalar_one())
+
+
 def nothing_waits(warehouse: Engine) -> bool:
     """Whether all evidence is loaded and judged."""
     waits = text("""
@@ -120,7 +135,8 @@ def a_step_fails_only_with_a_reason(life: "Simulation") -> Iterator[str]:
 
 
 def the_warehouse_equals_the_truth(life: "Simulation") -> Iterator[str]:
-    excused = tuple(_excused(life))
+    """But for what was pruned: the ERP tells whether that was over."""
+    excused = tuple(_excused(life) | _pruned(life))
     for difference in witness.differences(life.warehouse, life.world, life.at):
         if not difference.where.startswith(excused):
             yield str(difference)
@@ -220,7 +236,11 @@ def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
         if before is None or call.at - before.at >= spacing or _may_be_lost(life, before):
             continue
         if not any(_fails_beside(each, before) for each in failed[order]):
-            yield f"{'/'.join(order)} at {before.at} and {call.at}"
+            asked = "; ".join(
+                f"{each.at} in {', '.join(map(str, _at_work(life, each)))}"
+                for each in (before, call)
+            )
+            yield f"{'/'.join(order)}: {asked}"
 
 
 def replies_are_stored_in_the_order_of_asking(life: "Simulation") -> Iterator[str]:
@@ -333,6 +353,15 @@ def _excused(life: "Simulation") -> set[str]:
     }
 
 
+def _pruned(life: "Simulation") -> set[str]:
+    gone = """
+        select account, platform_order_id
+        from tracking.tracked_order
+        where pruned_at is not null and closed_at is not null
+    """
+    return {f"{row.account}/{row.platform_order_id}" for row in rows(life, gone)}
+
+
 def _excused_rows(life: "Simulation") -> set[str]:
     excused = _excused(life)
     return {
@@ -374,11 +403,19 @@ def _fails_beside(failure: Any, answer: Any) -> bool:
 def _may_be_lost(life: "Simulation", call: Any) -> bool:
     """Whether a process may have had the answer that did not end well, or was too late with it."""
     return any(
-        process.account == call.account
-        and (not process.ended_well or (process.result or {}).get("lost"))
-        and process.started <= call.arrived <= (process.ended or call.arrived)
-        for process in life.processes.all
+        not process.ended_well or (process.result or {}).get("lost")
+        for process in _at_work(life, call)
     )
+
+
+def _at_work(life: "Simulation", call: Any) -> list["Process"]:
+    """The processes of the account that were at work when a call arrived."""
+    return [
+        process
+        for process in life.processes.all
+        if process.account == call.account
+        and process.started <= call.arrived <= (process.ended or call.arrived)
+    ]
 
 
 def _most_in(times: Iterable[float], seconds: float) -> tuple[int, float]:

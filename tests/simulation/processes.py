@@ -64,6 +64,9 @@ class Processes:
     """
     Starts and signals processes through one server, which is forked from itself each time.
 
+    Who stands still for long enough goes on by himself, so that nobody waits for ever for what he
+    holds; but while ``nobody_thaws`` is held.
+
     :param environment: for the steps, on top of this process's own.
     :param log: file for what the steps say.
     """
@@ -72,6 +75,8 @@ class Processes:
         self.all: list[Process] = []
         self._numbers = count(1)
         self._lock = threading.Lock()
+        self.nobody_thaws = threading.RLock()
+        self._closed = threading.Event()
         with log.open("wb") as said:
             self._server = subprocess.Popen(
                 [sys.executable, str(PROGRAM)],
@@ -84,6 +89,8 @@ class Processes:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._ready = threading.Event()
         self._reader.start()
+        self._thawer = threading.Thread(target=self._thaw_in_time, daemon=True)
+        self._thawer.start()
         if not self._ready.wait(60):
             self.close()
             raise RuntimeError(f"the steps' server does not start: {log.read_text()}")
@@ -160,16 +167,17 @@ class Processes:
             ]
 
     def wait(self, process: Process, seconds: float) -> bool:
-        """Whether it is over within some seconds; others thaw meanwhile."""
+        """Whether it is over within some seconds."""
         until = time.monotonic() + seconds
         while not process.over.wait(min(0.05, max(0.0, until - time.monotonic()))):
             if time.monotonic() >= until:
                 return False
-            self.thaw()
         return True
 
     def close(self) -> None:
         """Kill the server and everything that it started."""
+        self._closed.set()
+        self._thawer.join()
         if self._server.returncode is None:
             # Also when the server itself is gone: until it is waited for, its group keeps its id.
             with suppress(ProcessLookupError, PermissionError):
@@ -179,6 +187,11 @@ class Processes:
         for pipe in (self._server.stdin, self._server.stdout):
             if pipe is not None:
                 pipe.close()
+
+    def _thaw_in_time(self) -> None:
+        while not self._closed.wait(0.05):
+            with self.nobody_thaws:
+                self.thaw()
 
     def _signal(self, process: Process, which: signal.Signals) -> None:
         with self._lock:

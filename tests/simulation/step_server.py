@@ -41,12 +41,13 @@ from shipment_tracking.steps import (
     load_traces,
     mark_signed,
     notify_changes,
+    prune_warehouse,
     report_stalled,
     show_trace,
 )
 
 LANE_STEPS = {"fetch_waybills": fetch_waybills.run, "gather_traces": gather_traces.run}
-CHUNK = 4  # rows that are written to the ERP in one commit
+CHUNK = 4  # rows that are written to the ERP, or deleted from the warehouse, in one commit
 PATIENCE = 0.2  # how much of its waits between two tries a client keeps
 
 
@@ -79,6 +80,15 @@ def run_step(order: dict[str, Any]) -> Any:
         )
     if step == "load_traces":
         return load_traces.run(warehouse, this_run, now=now())
+    if step == "prune_warehouse":
+        return prune_warehouse.run(
+            warehouse,
+            keep_days=dict.fromkeys(prune_warehouse.KINDS, order["keep_days"]),
+            now=now(),
+            budget=timedelta(seconds=order["budget"]),
+            orders=CHUNK,
+            page=CHUNK,
+        )
     if step == "mark_signed":
         return mark_signed.run(warehouse, SqlWriter(erp), this_run, now=now(), chunk=CHUNK)
     if step == "show_trace":

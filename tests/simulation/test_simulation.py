@@ -2,15 +2,17 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sandbox.platform_1688 import TRACES
-from sandbox.platform_taobao import REFRESH, TRACE_SEARCH
+from sandbox.platform_1688 import ORDERS, TRACES
+from sandbox.platform_taobao import CONSUME, REFRESH, TRACE_SEARCH, TRADES
 from shipment_tracking.sql import include_folder
 
 from .driver import LIFE, OWNER_FOLDER, SENDS, WRITES, Plan, Simulation, draw_plans
+from .invariants import pruned
 
 ROUNDS = 26
 LEASE_CHECKS = (
@@ -55,13 +57,21 @@ def plant(tmp_path: Path) -> Callable[..., Path]:
 def test_a_world_under_fault_ends_as_if_nothing_had_happened(
     simulate: Callable[..., Simulation],
 ) -> None:
-    life = simulate(7)
+    life = simulate(9)
+    plans = draw_plans(9, rounds=10)
+    plans[3] = replace(plans[3], expire="platform_taobao")
+    plans[9] = Plan(minutes=24 * 60, keep_days=0.25)
 
-    life.live(draw_plans(7, rounds=10))
+    life.live(plans)
     life.end()
 
     assert told(life) == []
-    assert {TRACES, TRACE_SEARCH, REFRESH} <= {call.api for call in life.sandbox.calls}
+    used = {TRACES, TRACE_SEARCH, REFRESH, ORDERS, CONSUME, TRADES}
+    assert used <= {call.api for call in life.sandbox.calls}
+    assert {"live", "priority", "backfill", "prune"} <= {
+        process.run_id.partition("_")[0] for process in life.processes.all
+    }
+    assert pruned(life.warehouse)
 
 
 def test_a_process_that_was_thought_dead_writes_nothing(
