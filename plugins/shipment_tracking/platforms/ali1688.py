@@ -253,7 +253,7 @@ def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
     What a check of the connection asks.
 
     The gateway looks at key and signature first, then at the token, the permission and last at the
-    parameters: a call without any reaches no order.
+    parameters: a call without any reaches no order. A feed is read for one minute.
 
     :param now: this machine's time, held against the platform's.
     """
@@ -263,6 +263,8 @@ def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
     )
     for api in (PARCELS, TRACES, ORDER):
         yield Probe(f"permission for {_name(api)}", partial(_ask, gateway, api, {PARAM_MISSING}))
+    if gateway.account.feed:
+        yield Probe(f"permission for {_name(ORDERS)}", partial(_ask_feed, gateway, now))
 
 
 def sign(path: str, params: Mapping[str, str], secret: str) -> str:
@@ -471,6 +473,12 @@ def _ask(gateway: Gateway, api: str, let_in: set[str]) -> str:
         return {}
 
     gateway.call(_name(api), _signed(gateway.account, api, {}), read)
+    return ""
+
+
+def _ask_feed(gateway: Gateway, now: Callable[[], datetime]) -> str:
+    """What changed in the last minute: without a time, the API lists all orders there are."""
+    next(OrderFeed(gateway).changed_orders(now() - timedelta(minutes=1), now()))
     return ""
 
 

@@ -63,6 +63,11 @@ LARGEST_ID = 2**63 - 1
 LEARN_SECONDS = 5
 NO_ORDER = {"tid": "1", "fields": "tid,status"}
 """A question for every API that it answers or refuses, and no order's."""
+FEED_QUESTIONS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "orders": {TRADES: {}},
+    "messages": {CONSUME: {"quantity": "0"}, CONFIRM: {}},
+}
+"""For each feed the APIs it needs, and what each refuses without reading or confirming anything."""
 
 PARCEL_STATUSES: Mapping[str, Status] = {
     "CREATED": Status.PENDING,
@@ -387,6 +392,8 @@ def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
     """
     What a check of the connection asks, about an order that cannot exist.
 
+    What a feed needs is asked for without what it must have, so that nothing is read or confirmed.
+
     The gateway looks at key, time and signature first, then at the session, the permission and
     last at the parameters.
 
@@ -394,13 +401,16 @@ def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
     """
     yield Probe(
         "gateway, app key, app secret, clock",
-        partial(_ask, gateway, PARCELS, with_session=False),
+        partial(_ask, gateway, PARCELS, with_session=False, is_let_in=_lacks_session),
         True,
     )
-    yield Probe("access token", partial(_ask, gateway, PARCELS, need_permission=False), True)
+    yield Probe("access token", partial(_ask, gateway, PARCELS, is_let_in=_lacks_api), True)
     yield Probe(f"permission for {PARCELS}", partial(_ask, gateway, PARCELS))
     yield Probe(f"permission for {TRACE_GET} or {TRACE_SEARCH}", partial(_ask_traces, gateway))
     yield Probe(f"permission for {TRADE}", partial(_ask, gateway, TRADE))
+    for api, params in FEED_QUESTIONS.get(gateway.account.feed, {}).items():
+        ask = partial(_ask, gateway, api, params, is_let_in=_lacks_argument)
+        yield Probe(f"permission for {api}", ask)
 
 
 def sign(params: Mapping[str, str], secret: str, method: str = SIGN_METHODS[0]) -> str:
@@ -602,12 +612,18 @@ def _read_confirmation(http_status: int, body: Json) -> Json:
 
 
 def _ask(
-    gateway: Gateway, api: str, *, with_session: bool = True, need_permission: bool = True
+    gateway: Gateway,
+    api: str,
+    params: Mapping[str, str] = NO_ORDER,
+    *,
+    with_session: bool = True,
+    is_let_in: Callable[[PlatformError], bool] = lambda refusal: False,
 ) -> str:
     """
     Ask about no order; a refusal that comes only after what is asked about is as good as an answer.
 
     :param with_session: without one, the gateway misses it once it knows who asks.
+    :param is_let_in: whether a refusal is such a one.
     """
 
     def read(http_status: int, body: Json) -> Json:
@@ -616,14 +632,13 @@ def _ask(
         except RejectedError:
             return {}
         except (AuthError, PlatformBugError) as error:
-            is_missed = not with_session and str(body["error_response"]["code"]) in NO_SESSION
-            if not is_missed and (need_permission or not _lacks_api(error)):
+            if not is_let_in(error):
                 raise
             return {}
 
     def request(access_token: str) -> tuple[str, Mapping[str, str]]:
         session = {"session": access_token} if with_session else {}
-        return signed(gateway.account, api, NO_ORDER | session)
+        return signed(gateway.account, api, {**params, **session})
 
     gateway.call(api, request, read)
     return ""
@@ -655,6 +670,14 @@ def _meaning(description: str, action: str | None) -> tuple[Status, str | None]:
 def _lacks_api(error: PlatformError) -> bool:
     """Whether the app has no right to an API, or the platform no longer has it."""
     return error.code in (*NO_PERMISSION, NO_SUCH_API) or error.code.startswith(PERMISSION_MISSING)
+
+
+def _lacks_session(error: PlatformError) -> bool:
+    return isinstance(error, TokenError)
+
+
+def _lacks_argument(error: PlatformError) -> bool:
+    return isinstance(error, PlatformBugError) and not _lacks_api(error)
 
 
 def _rows(value: Any, name: str) -> list[Json]:

@@ -16,8 +16,15 @@ from shipment_tracking.platforms.check import Finding, Pause, check, verdict
 from shipment_tracking.platforms.client import Gateway
 from shipment_tracking.platforms.dialects import CLIENTS, PROBES
 from shipment_tracking.platforms.router import ORDER_STATUS, TRACE, WAYBILLS
+from shipment_tracking.platforms.taobao import (
+    CONFIRM,
+    CONSUME,
+    TRACE_GET,
+    TRACE_SEARCH,
+    TRADE,
+    TRADES,
+)
 from shipment_tracking.platforms.taobao import PARCELS as SHIPPINGS
-from shipment_tracking.platforms.taobao import TRACE_GET, TRACE_SEARCH, TRADE
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 PURCHASES, SHOP = "platform_1688", "platform_taobao"
@@ -338,6 +345,29 @@ def test_a_session_that_a_router_refuses_is_told(findings):
     assert "the session is missing, expired or revoked" in failure(
         findings("platform_router", access_token="never-given")
     )
+
+
+@pytest.mark.parametrize(
+    ("account", "feed", "apis"),
+    [
+        (PURCHASES, "orders", ["alibaba.trade.getBuyerOrderList"]),
+        (SHOP, "orders", [TRADES]),
+        (SHOP, "messages", [CONSUME, CONFIRM]),
+    ],
+)
+def test_what_a_feed_needs_is_asked_for_if_the_connection_has_one(
+    account, feed, apis, findings, sandbox, deny
+):
+    found = findings(account, feed=feed)
+
+    assert verdict(found) == (True, "works")
+    assert [finding.about for finding in found[5:]] == [f"permission for {api}" for api in apis]
+    told = {call.api: call.outcome for call in sandbox.calls}
+    assert "ok" not in [told[api] for api in apis]
+
+    for api in apis:
+        deny(account, api)
+        assert f"{api}: the app may not use this API" in failure(findings(account, feed=feed))
 
 
 def test_every_dialect_can_be_checked():
