@@ -4,10 +4,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, create_engine, text
@@ -37,19 +38,42 @@ from shipment_tracking.steps import (
 from .figures import Figure
 from .stage import UNLIMITED, Theatre, account_of, opened
 
-ACCOUNT = "platform_1688"
+PURCHASES, SHOP = "platform_1688", "platform_taobao"
 START = datetime(2026, 3, 2, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 CYCLE = timedelta(minutes=30)
 EVERY_RUN = "stage,quiet_hours,minutes\nany,0,0\n"
+LIVES: dict[str, dict[str, Any]] = {
+    "1688, every run": {"table": EVERY_RUN},
+    "1688, adaptive": {},
+    "1688, feed of orders": {"feed": "orders"},
+    "Taobao, every run": {"account": SHOP, "table": EVERY_RUN},
+    "Taobao, adaptive": {"account": SHOP},
+    "Taobao, feed of messages": {"account": SHOP, "feed": "messages"},
+    "Taobao, half of the messages lost": {"account": SHOP, "feed": "messages", "steal_every": 2},
+}
+MOST_CALLS = 0.55
+SLOW_PACE = timedelta(hours=13)
+"""By then all is known that a feed should have reported: polled twice a day, and a little late."""
 _UNSIGNED = (
     "select distinct order_id from tracking.erp_row"
     " where order_id is not null and closed_at is null and signed_at is null"
+)
+_OPEN = (
+    "select tracked_order.platform_order_id"
+    " from tracking.tracked_order join tracking.erp_row using (order_id)"
+    " where erp_row.closed_at is null and erp_row.signed_at is null"
 )
 _OUT = (
     "select distinct order_id from tracking.tracked_order"
     " join tracking.order_shipment using (order_id) join tracking.shipment using (shipment_id)"
     " where superseded_at is null and shipment.status = 'out_for_delivery'"
 )
+_SCANS = """
+    select platform_order_id || to_char(occurred_at at time zone 'utc', ' YYYY-MM-DD HH24:MI:SS')
+    from analytics.trace_events
+"""
+_MISSED = "select coalesce(sum(missed), 0) from tracking.feed"
 _SIGNED = "select distinct platform_order_id from tracking.erp_row where signed_at is not null"
 
 
@@ -65,21 +89,28 @@ class Tally:
 
 
 def run(theatre: Theatre) -> list[Figure]:
-    """A day of 200 orders, polled in every run and by the project's own table."""
+    """A day of 200 orders, polled in every run, by the project's own table, and with a feed."""
     figures: list[Figure] = []
-    for name, table, most in (("every run", EVERY_RUN, None), ("adaptive", None, 0.55)):
+    for name, how in LIVES.items():
         folder = theatre.folder / f"frugality_{len(figures)}"
         folder.mkdir()
-        found = frugality(theatre.database(), folder, table=table)
-        for what, number, unit, target in (
+        found = frugality(theatre.database(), folder, **how)
+        most = None if "table" in how or "steal_every" in how else MOST_CALLS
+        told: list[tuple[str, str, str, float | None]] = [
             ("calls an unsigned order and run", "calls_per_unsigned_order_and_cycle", "", most),
             ("sign known after, median", "sign_delay_p50", "min", None),
             ("sign known after, 95th percentile", "sign_delay_p95", "min", None),
             ("polls missed while out for delivery", "out_for_delivery_missed", "", 0),
-        ):
-            figures.append(
-                Figure("frugality", f"{name}: {what}", found[number], unit, target=target)
-            )
+        ]
+        if "feed" in how:
+            told += [
+                ("changes that the feed missed", "missed", "", None),
+                (f"scans unknown after {SLOW_PACE / HOUR:.0f} h", "unknown", "", 0),
+            ]
+        figures += [
+            Figure("frugality", f"{name}: {what}", found[number], unit, target=target)
+            for what, number, unit, target in told
+        ]
     return figures
 
 
@@ -87,7 +118,10 @@ def frugality(
     warehouse: Engine,
     folder: Path,
     *,
+    account: str = PURCHASES,
     table: str | None = None,
+    feed: str = "",
+    steal_every: int = 0,
     orders: int = 200,
     cycles: int = 48,
     seed: int = 1,
@@ -98,13 +132,18 @@ def frugality(
     :param warehouse: an empty database.
     :param folder: an empty folder for the ERP and the owner's files.
     :param table: of polling, as its file holds it; the project's own when left out.
+    :param feed: what the account's connection reads.
+    :param steal_every: another program consumes what waits in the app's queue of messages before
+        every so manieth cycle.
     :returns: ``calls_per_unsigned_order_and_cycle``; ``sign_delay_p50`` and ``sign_delay_p95``,
         minutes from when the platform proved an order's sign until the warehouse knew it;
         ``signed``, how many that were; ``out_for_delivery`` and ``out_for_delivery_missed``,
         orders with a parcel known to be out for delivery, summed over the cycles, and how often
-        one of them was not polled.
+        one of them was not polled; ``missed``, changes that were found and not reported by the
+        feed; ``unknown``, scans of open orders that nobody knows though they are older than the
+        ``SLOW_PACE``.
     """
-    world = World(seed, START, {ACCOUNT: orders})
+    world = World(seed, START, {account: orders})
     clock = Clock.standing(START)
     demo_erp = DemoErp(create_engine(f"sqlite:///{folder / 'erp.db'}", poolclass=NullPool))
     demo_erp.create()
@@ -114,11 +153,16 @@ def frugality(
     tally = Tally()
     with (
         _owners(folder / "include", table),
-        Sandbox(world, clock, apps_for([ACCOUNT], None), token_hours=None) as sandbox,
-        opened(warehouse, account_of(sandbox.connection(ACCOUNT), ACCOUNT, UNLIMITED)) as platform,
+        Sandbox(world, clock, apps_for([account], None), token_hours=None) as sandbox,
+        opened(
+            warehouse,
+            replace(account_of(sandbox.connection(account), account, UNLIMITED), feed=feed),
+        ) as platform,
     ):
         for number in range(cycles):
             now = clock.now()
+            if steal_every and number % steal_every == 0:
+                sandbox.lose_messages(account)
             demo_erp.sync(world, now)
             signed_before = _column(warehouse, _SIGNED)
             out = _cycle(erp, warehouse, platform, clock, f"cycle_{number}", tally)
@@ -137,6 +181,8 @@ def frugality(
         "signed": len(tally.delays),
         "out_for_delivery": tally.out_for_delivery,
         "out_for_delivery_missed": tally.out_for_delivery_missed,
+        "missed": float(str(_column(warehouse, _MISSED).pop())),
+        "unknown": len(_scans(world, _column(warehouse, _OPEN), now) - _column(warehouse, _SCANS)),
     }
 
 
@@ -152,7 +198,7 @@ def _cycle(
     now = clock.now()
     run = Run(run_id, "scheduled", now)
     accounts = extract_orders.run(
-        erp, warehouse, run, knows_account=lambda account: account == ACCOUNT, now=now
+        erp, warehouse, run, knows_account=lambda name: name == platform.account.conn_id, now=now
     )
     tally.unsigned += len(_column(warehouse, _UNSIGNED))
     out = _column(warehouse, _OUT) & _column(warehouse, _UNSIGNED)
@@ -187,6 +233,17 @@ def _moments(order: Order) -> list[datetime]:
     moments += [step.published_at for parcel in order.parcels for step in parcel.steps]
     moments += [at for at in order.lines_shipped if at]
     return sorted(at for at in moments if at >= order.shipped_at)
+
+
+def _scans(world: World, orders: set[object], now: datetime) -> set[object]:
+    """What the platform showed of the orders one slow pace ago."""
+    return {
+        f"{order.order_id} {step.occurred_at.astimezone(UTC):%F %T}"
+        for order in world.orders()
+        if order.order_id in orders and not order.refusal
+        for parcel in order.listed(now - SLOW_PACE)
+        for step in parcel.shown(now - SLOW_PACE)
+    }
 
 
 def _polled(warehouse: Engine, now: datetime) -> set[object]:

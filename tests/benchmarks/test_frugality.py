@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Engine, create_engine
 
-from .frugality import EVERY_RUN, frugality
+from .frugality import EVERY_RUN, SHOP, frugality
 
 
 @pytest.fixture
@@ -28,4 +28,26 @@ def test_a_table_costs_what_it_promises(
     assert found["calls_per_unsigned_order_and_cycle"] <= most_calls
     assert found["out_for_delivery"] > 10
     assert found["out_for_delivery_missed"] == 0
+    assert found["signed"] > 0
+
+
+@pytest.mark.parametrize("steal_every", [0, 2])
+def test_what_a_feed_of_messages_misses_is_counted_and_found_at_the_slow_pace(
+    steal_every: int, empty: Engine, tmp_path: Path
+) -> None:
+    found = frugality(
+        empty,
+        tmp_path,
+        account=SHOP,
+        feed="messages",
+        steal_every=steal_every,
+        orders=30,
+        cycles=30,
+        seed=4,
+    )
+
+    assert (found["missed"] > 0) == (steal_every > 0)
+    assert found["out_for_delivery"] > 10
+    assert found["out_for_delivery_missed"] == 0
+    assert found["unknown"] == 0
     assert found["signed"] > 0
