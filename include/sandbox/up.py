@@ -155,7 +155,7 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     url = f"http://127.0.0.1:{arguments.port}"
     programs = Programs(folder, {})
     platform_url = _start_platform(programs, arguments)
-    apps = apps_for(ACCOUNTS, QPS)
+    apps = apps_for(ACCOUNTS, arguments.qps or None)
     connections = {account: connection(account, platform_url, apps) for account in ACCOUNTS}
     connections["notify_ops"] = receiver.connection(_start_receiver(programs), "ops")
     metadata, warehouse = _start_postgres(programs)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from sandbox.airflow_api import AirflowApi
 from sandbox.defaults import apps_for, connection
 from sandbox.postgres import PrivatePostgres
 from sandbox.programs import free_port, is_free, marked
-from sandbox.up import ACCOUNTS, QPS
+from sandbox.up import ACCOUNTS
 
 DAG = "sync_shipments"
+QPS = 15.0
 
 
 def sandbox(*arguments: str, folder: Path) -> subprocess.Popen[str]:
@@ -73,7 +75,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> None:
     port = free_port()
 
-    up = sandbox("up", "--port", str(port), "--orders", "20", folder=folder)
+    up = sandbox("up", "--port", str(port), "--orders", "20", "--qps", str(QPS), folder=folder)
     said = said_by(up)
 
     assert up.returncode == 0, said
@@ -93,6 +95,8 @@ def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> Non
     assert "create_tables" in {entry.get("task_id") for entry in log["content"]}
 
     (platform,) = re.findall(r"^platform +(http://[\d.:]+)", said, re.M)
+    with urllib.request.urlopen(f"{platform}/control/usage") as reply:
+        assert set(json.load(reply)["refused_by_quota"].values()) == {0}
     good = connection(ACCOUNTS[0], platform, apps_for(ACCOUNTS, QPS))
     assert said_by_the_test_button(api, good)[0] is True
     works, told = said_by_the_test_button(api, good | {"password": "another"})
