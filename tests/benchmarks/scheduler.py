@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -53,6 +54,10 @@ def _scheduled(folder: Path) -> list[Figure]:
     return [
         Figure("airflow", f"{about}: the whole run", whole, "s", note=note),
         Figure("airflow", "of it no task of ours at work", whole - at_work, "s"),
+        *(
+            Figure("airflow", f"of it {step} at work", _covered(found), "s")
+            for step, found in _by_step(tasks).items()
+        ),
     ]
 
 
@@ -69,6 +74,14 @@ def _wait_for_the_run(api: AirflowApi) -> dict[str, Any]:
         if first["end_date"]:
             return first
         time.sleep(1)
+
+
+def _by_step(tasks: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The steps in the order in which they began, each with its tasks."""
+    steps: dict[str, list[dict[str, Any]]] = {}
+    for task in sorted(tasks, key=itemgetter("start_date")):
+        steps.setdefault(task["task_id"], []).append(task)
+    return steps
 
 
 def _covered(tasks: list[dict[str, Any]]) -> float:
