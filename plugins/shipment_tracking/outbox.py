@@ -211,15 +211,24 @@ class Outbox:
         batch: int,
         is_over: Callable[[], bool],
     ) -> _Served:
-        """Send one channel its due notices, until none is left or it fails time and again."""
+        """
+        Send one channel its due notices, until none is left or it fails time and again.
+
+        Once it takes one, what it refused while it was away is due too.
+        """
         served = _Served(destination)
         failures = 0
+        is_hastened = False
         while not is_over():
             # Earlier than the database thinks, so that a slow process sends nothing it has lost.
             deadline = time.monotonic() + self.lease.total_seconds() * 0.9
             held = self._claim(destination, accounts, batch)
             if not held:
-                return served
+                if is_hastened or not served.counts["sent"]:
+                    return served
+                is_hastened = True
+                self._hasten(destination)
+                continue
             try:
                 for letter in compose(destination, list(held.values())):
                     if is_over() or time.monotonic() >= deadline:
@@ -252,6 +261,16 @@ class Outbox:
             ).all()
         rows = sorted(rows, key=lambda row: (row.due_at, row.notification_id))
         return {row.notification_id: Claim(*row[:4]) for row in rows}
+
+    def _hasten(self, destination: Destination) -> None:
+        with self.engine.begin() as connection:
+            self._execute(
+                connection,
+                "hasten",
+                audience=destination.audience,
+                channel=destination.channel_name,
+                first_pause=FIRST_PAUSE,
+            )
 
     def _send(self, served: _Served, letter: Letter) -> DeliveryError | None:
         """Send one letter and write down what came of it."""

@@ -1,6 +1,7 @@
 """`python -m benchmarks [part ...] [--json FILE]`: every figure beside its limit or its rival."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def main() -> int:
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+    # What the steps warn of is no news here.
+    logging.getLogger("shipment_tracking").setLevel(logging.ERROR)
     found = machine()
     print(", ".join(f"{name} {value}" for name, value in found.items()), flush=True)
     figures: list[Figure] = []

@@ -1,9 +1,10 @@
 """What more orders cost: time, the memory of a lane, the size of the warehouse."""
 
 import multiprocessing
-import resource
+import re
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, create_engine, text
@@ -74,4 +75,10 @@ def _work(sender: Any, step: str, url: URL, account: Account, run: Run, now: dat
         with opened(warehouse, account) as client:
             module.run(warehouse, client, run, **lane)
     seconds = time.monotonic() - began
-    sender.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    sender.send((seconds, _peak_kilobytes()))
+
+
+def _peak_kilobytes() -> int:
+    """What this process held at most; ``getrusage`` counts what its parent held when it began."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.M)[1])  # type: ignore[index]

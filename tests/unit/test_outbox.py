@@ -442,6 +442,56 @@ def test_each_failure_doubles_the_wait_and_the_last_try_comes_after_68_hours(
     assert post("ops", by=replace(outbox, now=times[-1] + timedelta(days=9))) == {}
 
 
+def test_what_a_channel_refused_while_it_was_away_is_sent_once_it_takes_one(
+    ship, change, post, receiver, outbox, at, told
+):
+    refused = [change(ship(number), "signed") for number in range(2)]
+    receiver.go_down("ops")
+    for hours in (0, 1, 2):
+        with pytest.raises(ChannelDownError):
+            post("ops", by=replace(outbox, now=at(hours=hours)))
+    # Each waits two minutes more now, so that only what is new is due.
+    newest = change(ship(3), "signed", hours=2)
+    receiver.come_back("ops")
+
+    assert post("ops", by=replace(outbox, now=at(hours=2, minutes=1))) == {"sent": 3}
+    assert told()[0] == newest
+    assert set(told()[1:]) == set(refused)
+
+
+def test_what_a_channel_refuses_beside_others_keeps_its_pauses(
+    ship, change, outbox, to, destination, warehouse, at, select
+):
+    usual = destination("ops")
+    bad = change(ship(), "signed")
+
+    class Choosy:
+        """Refuses this one alone."""
+
+        def send(self, event_id: UUID, body: Mapping[str, Any]) -> None:
+            if event_id == bad:
+                raise DeliveryError("HTTP 400")
+            usual.channel.send(event_id, body)
+
+    found = to(replace(usual, channel=Choosy()))(())
+
+    def deliver(number: int, minutes: float) -> None:
+        change(ship(number), "signed", hours=minutes / 60)
+        by = replace(outbox, now=at(minutes=minutes))
+        with warehouse.begin() as connection:
+            by.address(connection, found, ACCOUNTS)
+        by.deliver(found, ACCOUNTS, plain)
+
+    for number, minutes in enumerate((0, 2), 2):
+        with pytest.raises(ChannelDownError):
+            deliver(number, minutes)
+    deliver(4, 2.5)
+
+    assert select("attempts, due_at from tracking.notification where state = 'pending'") == [
+        (2, at(minutes=3))
+    ]
+
+
 def test_what_failed_and_was_sent_in_the_end_shows_no_error(
     ship, change, post, receiver, outbox, at, select
 ):
