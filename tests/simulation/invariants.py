@@ -48,6 +48,9 @@ some 20 ms late may show a full second one more. Times are handed out 1.04/qps a
 92 % of the promise; somebody who calls a tenth too fast is found out, also by being refused.
 """
 
+LATE = 0.5
+"""Seconds that a call may be on its way to the platform, also when its sender was killed."""
+
 Invariant = Callable[["Simulation"], Iterator[str]]
 
 
@@ -409,12 +412,12 @@ def _may_be_lost(life: "Simulation", call: Any) -> bool:
 
 
 def _at_work(life: "Simulation", call: Any) -> list["Process"]:
-    """The processes of the account that were at work when a call arrived."""
+    """The processes of the account that may have sent a call."""
     return [
         process
         for process in life.processes.all
         if process.account == call.account
-        and process.started <= call.arrived <= (process.ended or call.arrived)
+        and process.started <= call.arrived <= (process.ended or call.arrived) + LATE
     ]
 
 
