@@ -216,24 +216,37 @@ class Outbox:
 
         Once it takes one, what it refused while it was away is due too.
         """
+        # One connection for all: to open one takes longer than to send a message.
+        with self.engine.connect() as connection:
+            return self._serve_on(connection, destination, accounts, compose, batch, is_over)
+
+    def _serve_on(
+        self,
+        connection: Connection,
+        destination: Destination,
+        accounts: Sequence[str],
+        compose: Compose,
+        batch: int,
+        is_over: Callable[[], bool],
+    ) -> _Served:
         served = _Served(destination)
         failures = 0
         is_hastened = False
         while not is_over():
             # Earlier than the database thinks, so that a slow process sends nothing it has lost.
             deadline = time.monotonic() + self.lease.total_seconds() * 0.9
-            held = self._claim(destination, accounts, batch)
+            held = self._claim(connection, destination, accounts, batch)
             if not held:
                 if is_hastened or not served.counts["sent"]:
                     return served
                 is_hastened = True
-                self._hasten(destination)
+                self._hasten(connection, destination)
                 continue
             try:
                 for letter in compose(destination, list(held.values())):
                     if is_over() or time.monotonic() >= deadline:
                         break
-                    error = self._send(served, letter)
+                    error = self._send(connection, served, letter)
                     for claim in letter.claims:
                         del held[claim.notification_id]
                     failures = failures + 1 if error else 0
@@ -241,14 +254,18 @@ class Outbox:
                         return served
             finally:
                 if held:
-                    self._on_claims("release", list(held.values()))
+                    self._on_claims(connection, "release", list(held.values()))
         log.warning("%s: the time of this run is over; the rest waits", destination)
         return served
 
     def _claim(
-        self, destination: Destination, accounts: Sequence[str], most: int
+        self,
+        connection: Connection,
+        destination: Destination,
+        accounts: Sequence[str],
+        most: int,
     ) -> dict[int, Claim]:
-        with self.engine.begin() as connection:
+        with connection.begin():
             self._execute(connection, "one_at_a_time")
             rows = self._execute(
                 connection,
@@ -262,8 +279,8 @@ class Outbox:
         rows = sorted(rows, key=lambda row: (row.due_at, row.notification_id))
         return {row.notification_id: Claim(*row[:4]) for row in rows}
 
-    def _hasten(self, destination: Destination) -> None:
-        with self.engine.begin() as connection:
+    def _hasten(self, connection: Connection, destination: Destination) -> None:
+        with connection.begin():
             self._execute(
                 connection,
                 "hasten",
@@ -272,16 +289,19 @@ class Outbox:
                 first_pause=FIRST_PAUSE,
             )
 
-    def _send(self, served: _Served, letter: Letter) -> DeliveryError | None:
+    def _send(
+        self, connection: Connection, served: _Served, letter: Letter
+    ) -> DeliveryError | None:
         """Send one letter and write down what came of it."""
         if letter.body is None:
-            self._on_claims("suppress", letter.claims, reason=letter.suppressed)
+            self._on_claims(connection, "suppress", letter.claims, reason=letter.suppressed)
             served.counts["suppressed"] += len(letter.claims)
             return None
         try:
             served.destination.channel.send(letter.event_id, letter.body)
         except DeliveryError as error:
             states = self._on_claims(
+                connection,
                 "fail",
                 letter.claims,
                 error=str(error),
@@ -293,12 +313,12 @@ class Outbox:
             served.counts["dead"] += states.count("dead")
             served.counts["failed"] += len(letter.claims) - states.count("dead")
             return error
-        self._acknowledge(letter)
+        self._acknowledge(connection, letter)
         served.counts["sent"] += len(letter.claims)
         return None
 
-    def _acknowledge(self, letter: Letter) -> None:
-        with self.engine.begin() as connection:
+    def _acknowledge(self, connection: Connection, letter: Letter) -> None:
+        with connection.begin():
             reasons = [claim.reason for claim in letter.claims]
             known = self._execute(
                 connection, "acknowledge", reasons=reasons, **_tokens(letter.claims)
@@ -307,8 +327,10 @@ class Outbox:
         if len(known) < len(letter.claims):
             log.warning("message %s took longer than its lease", letter.event_id)
 
-    def _on_claims(self, name: str, claims: Sequence[Claim], **binds: Any) -> list[Any]:
-        with self.engine.begin() as connection:
+    def _on_claims(
+        self, connection: Connection, name: str, claims: Sequence[Claim], **binds: Any
+    ) -> list[Any]:
+        with connection.begin():
             result = self._execute(connection, name, **_tokens(claims), **binds)
             return list(result.scalars()) if result.returns_rows else []
 

@@ -311,7 +311,8 @@ def test_a_retry_takes_its_own_leases_back_at_once(ship, change, post, told, out
     event = change(ship(), "signed")
     with warehouse.begin() as connection:
         outbox.address(connection, to("ops")(()), ACCOUNTS)
-    assert outbox._claim(to("ops")(()).destinations[0], ACCOUNTS, 10)
+    with warehouse.connect() as connection:
+        assert outbox._claim(connection, to("ops")(()).destinations[0], ACCOUNTS, 10)
 
     assert post("ops", by=replace(outbox, owner="second")) == {}
     assert post("ops") == {"sent": 1}
