@@ -18,6 +18,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sandbox import receiver
 from sandbox.airflow_api import AirflowApi
@@ -155,8 +156,7 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     url = f"http://127.0.0.1:{arguments.port}"
     programs = Programs(folder, {})
     platform_url = _start_platform(programs, arguments)
-    apps = apps_for(ACCOUNTS, arguments.qps or None)
-    connections = {account: connection(account, platform_url, apps) for account in ACCOUNTS}
+    connections = platform_connections(platform_url, arguments.qps)
     connections["notify_ops"] = receiver.connection(_start_receiver(programs), "ops")
     metadata, warehouse = _start_postgres(programs)
     erp = {"conn_type": "sqlite", "host": str(folder / "erp.db")}
@@ -169,6 +169,12 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     print(f"Up after {time.monotonic() - began:.0f} s.\n")
     _say_where(folder, url, platform_url, arguments.speed)
     print(f"\nThe first run, {run_id}, is under way:\n  {url}/dags/{DAG}/runs")
+
+
+def platform_connections(platform_url: str, qps: float) -> dict[str, dict[str, Any]]:
+    """The connections of all accounts; they promise what the platform accepts (0 is no limit)."""
+    apps = apps_for(ACCOUNTS, qps or None)
+    return {account: connection(account, platform_url, apps) for account in ACCOUNTS}
 
 
 def _start_platform(programs: Programs, arguments: argparse.Namespace) -> str:

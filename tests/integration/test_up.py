@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,11 @@ import psutil
 import pytest
 
 from sandbox.airflow_api import AirflowApi
-from sandbox.defaults import apps_for, connection
 from sandbox.postgres import PrivatePostgres
 from sandbox.programs import free_port, is_free, marked
-from sandbox.up import ACCOUNTS
+from sandbox.up import ACCOUNTS, QPS, platform_connections
 
 DAG = "sync_shipments"
-QPS = 15.0
 
 
 def sandbox(*arguments: str, folder: Path) -> subprocess.Popen[str]:
@@ -75,7 +72,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> None:
     port = free_port()
 
-    up = sandbox("up", "--port", str(port), "--orders", "20", "--qps", str(QPS), folder=folder)
+    up = sandbox("up", "--port", str(port), "--orders", "20", folder=folder)
     said = said_by(up)
 
     assert up.returncode == 0, said
@@ -95,9 +92,7 @@ def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> Non
     assert "create_tables" in {entry.get("task_id") for entry in log["content"]}
 
     (platform,) = re.findall(r"^platform +(http://[\d.:]+)", said, re.M)
-    with urllib.request.urlopen(f"{platform}/control/usage") as reply:
-        assert set(json.load(reply)["refused_by_quota"].values()) == {0}
-    good = connection(ACCOUNTS[0], platform, apps_for(ACCOUNTS, QPS))
+    good = platform_connections(platform, QPS)[ACCOUNTS[0]]
     assert said_by_the_test_button(api, good)[0] is True
     works, told = said_by_the_test_button(api, good | {"password": "another"})
     assert works is False
