@@ -175,19 +175,18 @@ class Outbox:
         served: list[_Served] = []
         problems: list[Exception] = list(channels.broken.values())
         stopped = Event()
+
+        def is_over() -> bool:
+            return stopped.is_set() or time.monotonic() >= stop_at
+
+        def serve(destination: Destination) -> _Served:
+            # One connection for all: to open one takes longer than to send a message.
+            with self.engine.connect() as connection:
+                return self._serve(connection, destination, accounts, compose, batch, is_over)
+
         pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="channel")
         try:
-            serving = [
-                pool.submit(
-                    self._serve,
-                    destination,
-                    accounts,
-                    compose,
-                    batch,
-                    lambda: stopped.is_set() or time.monotonic() >= stop_at,
-                )
-                for destination in channels.destinations
-            ]
+            serving = [pool.submit(serve, destination) for destination in channels.destinations]
             for future in serving:
                 error = future.exception()
                 if isinstance(error, Exception):
@@ -205,6 +204,7 @@ class Outbox:
 
     def _serve(
         self,
+        connection: Connection,
         destination: Destination,
         accounts: Sequence[str],
         compose: Compose,
@@ -216,19 +216,6 @@ class Outbox:
 
         Once it takes one, what it refused while it was away is due too.
         """
-        # One connection for all: to open one takes longer than to send a message.
-        with self.engine.connect() as connection:
-            return self._serve_on(connection, destination, accounts, compose, batch, is_over)
-
-    def _serve_on(
-        self,
-        connection: Connection,
-        destination: Destination,
-        accounts: Sequence[str],
-        compose: Compose,
-        batch: int,
-        is_over: Callable[[], bool],
-    ) -> _Served:
         served = _Served(destination)
         failures = 0
         is_hastened = False

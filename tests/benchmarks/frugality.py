@@ -138,8 +138,8 @@ def frugality(
     :param folder: an empty folder for the ERP and the owner's files.
     :param table: of polling, as its file holds it; the project's own when left out.
     :param feed: what the account's connection reads.
-    :param steal_every: another program consumes what waits in the app's queue of messages before
-        every so manieth cycle.
+    :param steal_every: before each cycle whose number it divides, another program consumes what
+        waits in the app's queue of messages; 0 is never.
     :returns: ``calls_per_unsigned_order_and_cycle``; ``sign_delay_p50`` and ``sign_delay_p95``,
         minutes from when the platform proved an order's sign until the warehouse knew it;
         ``signed``, how many that were; ``out_for_delivery`` and ``out_for_delivery_missed``,

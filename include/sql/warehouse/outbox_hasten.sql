@@ -33,4 +33,3 @@ where
     notification.notification_id = waiting.notification_id
     and waiting.failed_at > taken.last_at
     and waiting.failed_at < :now
-returning notification.notification_id
