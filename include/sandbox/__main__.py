@@ -204,10 +204,11 @@ def _add_erp_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run_erp(arguments: argparse.Namespace) -> int:
     from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
 
     from sandbox.erp import DemoErp
 
-    erp = DemoErp(create_engine(arguments.url))
+    erp = DemoErp(create_engine(arguments.url, poolclass=NullPool))
     erp.create()
     changed = erp.sync(make_world(arguments), arguments.at or datetime.now(UTC))
     print(f"erp_order: {changed} rows written")

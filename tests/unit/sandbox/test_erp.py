@@ -1,12 +1,12 @@
 """The demo ERP follows the world on every database a merchant may have."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, create_engine, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from sandbox.erp import DemoErp, erp_order, rows
 from sandbox.parcels import SHANGHAI
@@ -70,14 +70,13 @@ def test_what_the_product_wrote_is_left_alone(engine, world):
 
 
 @pytest.fixture
-def synced(world, tmp_path) -> Iterator[dict[str, dict]]:
+def synced(world, tmp_path) -> dict[str, dict]:
     """All rows after a hundred hours."""
-    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}")
+    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
     erp = DemoErp(own)
     erp.create()
     erp.sync(world, START + timedelta(hours=100))
-    yield stored(own)
-    own.dispose()
+    return stored(own)
 
 
 def test_there_are_decoys_closures_urgent_orders_and_doubles(synced, world):
@@ -109,7 +108,7 @@ def test_times_are_naive_and_chinese(synced, world):
 
 
 def test_a_frozen_world_freezes_the_erp(world, tmp_path):
-    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}")
+    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
     erp = DemoErp(own)
     erp.create()
     erp.sync(world, START)
@@ -117,14 +116,12 @@ def test_a_frozen_world_freezes_the_erp(world, tmp_path):
     frozen.freeze(START)
 
     assert erp.sync(frozen, START + timedelta(days=5)) == 0
-    own.dispose()
 
 
 def test_the_table_can_be_dropped(world, tmp_path):
-    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}")
+    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
     erp = DemoErp(own)
     erp.create()
     erp.drop()
     with pytest.raises(OperationalError):
         erp.sync(world, START)
-    own.dispose()

@@ -34,10 +34,9 @@ def test_the_erp_is_filled_as_of_a_time(capsys, tmp_path):
     assert main([*command, "--at", "2026-03-02T00:00"]) == 0
     assert main([*command, "--at", "2026-03-09T00:00+08:00"]) == 0
 
-    engine = create_engine(url)
+    engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         shipped = connection.scalar(text("select count(*) from erp_order where status = 'SHIPPED'"))
-    engine.dispose()
     assert shipped >= 50
     assert "rows written" in capsys.readouterr().out
 

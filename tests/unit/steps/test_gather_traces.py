@@ -20,6 +20,7 @@ from shipment_tracking.errors import (
     RejectedError,
     RetryableError,
 )
+from shipment_tracking.lanes import Lane
 from shipment_tracking.models import ApiUsage, Run
 from shipment_tracking.platforms.client import Account
 from shipment_tracking.sql import OWNER_FOLDER
@@ -243,16 +244,30 @@ def test_a_poll_is_followed_by_the_next_one_when_the_table_says(
     assert now < dues[0] <= now + timedelta(days=1)
 
 
-def test_the_urgent_are_polled_first(track: Any, gather: Any, now: datetime) -> None:
-    track("late", next_poll_at=now - 90 * MINUTE)
+def test_the_urgent_are_polled_first(
+    warehouse: Engine, track: Any, now: datetime, new_run: Callable[..., Run]
+) -> None:
     track("new")
+    track("late", next_poll_at=now - 90 * MINUTE)
     track("out", status="out_for_delivery")
     track("important", priority=1)
-    platform = Platform()
+    lane = Lane.of_step(
+        "gather_traces",
+        warehouse,
+        ACCOUNT.conn_id,
+        new_run(),
+        owner="me",
+        now=now,
+        lease=5 * MINUTE,
+    )
 
-    gather(platform)
+    together = lane.claim(4)
+    lane.release()
+    one_by_one = [claim for _ in range(4) for claim in lane.claim(1)]
 
-    assert platform.asked == ["important", "out", "late", "new"]
+    for claims in (together, one_by_one):
+        ids = [claim.platform_order_id for claim in claims]
+        assert ids == ["important", "out", "late", "new"]
 
 
 def test_one_bad_order_is_recorded_on_its_row_and_stops_nobody(
