@@ -246,7 +246,7 @@ def work_through(
     :param ask: asks the platform and returns its ``PlatformError`` within the answer.
     :param record: writes a chunk of answers in one transaction that checks the lease tokens;
         returns how many were still ours.
-    :param budget: wall-clock time after which nothing new is claimed.
+    :param budget: wall-clock time after which nothing new is asked for.
     :raises AuthError: the account is not let in.
     :raises PlatformBugError: the platform calls our request malformed.
     :raises RetryableError: the platform fails for one order after the other.
@@ -356,7 +356,8 @@ class _Work:
         self._submit([answer.claim for answer in again])
 
     def _ask_if_held(self, claim: Claim) -> Answer | None:
-        return self.ask(claim) if self.lane.holds(claim) else None
+        may_ask = self.lane.holds(claim) and time.monotonic() < self.stop_at
+        return self.ask(claim) if may_ask else None
 
     def _take(self, answer: Answer | None) -> None:
         if answer is None:

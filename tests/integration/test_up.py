@@ -69,6 +69,14 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     PrivatePostgres(tmp_path / "postgres").remove()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a script starts in the background ignores SIGINT, and so does what that starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> None:
     port = free_port()
 
@@ -132,6 +140,7 @@ def test_down_finds_everything_though_up_was_killed_half_way(folder: Path) -> No
     assert all(is_free(port) for _, port in listening)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_up_ends_what_it_started(folder: Path) -> None:
     up = sandbox("up", "--port", str(free_port()), "--orders", "20", folder=folder)
     wait_until((folder / "postgres" / "port").exists)

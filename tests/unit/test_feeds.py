@@ -19,6 +19,7 @@ from shipment_tracking import feeds, polling
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import ChangeFeed, Changes, PlatformClient
+from shipment_tracking.sql import statement
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -483,6 +484,37 @@ def test_a_feed_of_orders_reports_nothing_of_another_account(
     now = sandbox.clock.now()
     counts, _ = feeds.read(warehouse, client, new_run(), now=now, budget=BUDGET)
     assert counts["reported"] > 0
+
+
+def test_what_is_reported_to_have_changed_after_another_run_polled_it_stays_due(
+    live, sandbox, warehouse, select, execute
+):
+    settle(live)
+    sandbox.clock.advance(minutes=30)
+    began_at = sandbox.clock.now()
+    polled_at, changed_at = began_at + timedelta(minutes=2), began_at + timedelta(minutes=3)
+    execute("update tracking.tracked_order set last_polled_at = :at", at=polled_at)
+    (row,) = select(
+        "platform_order_id from tracking.tracked_order where account = :a limit 1", a=SELLER
+    )
+
+    with warehouse.begin() as connection:
+        connection.execute(
+            statement("warehouse/feeds_report"),
+            {
+                "account": SELLER,
+                "own_orders": False,
+                "platforms": ["taobao"],
+                "orders": [row.platform_order_id],
+                "changed": [changed_at],
+                "now": began_at,
+            },
+        )
+
+    assert select(
+        "reported_at > last_polled_at from tracking.tracked_order where platform_order_id = :id",
+        id=row.platform_order_id,
+    ) == [(True,)]
 
 
 def test_an_order_reported_while_it_is_polled_stays_due(

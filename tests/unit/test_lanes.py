@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,16 @@ def leases(warehouse: Engine) -> dict[str, str]:
     )
     with warehouse.connect() as connection:
         return {order_id: owner for order_id, owner in connection.execute(held)}
+
+
+def somebody_waits(warehouse: Engine) -> bool:
+    """Whether a session of this warehouse waits for a lock of another."""
+    waiting = text(
+        "select count(*) from pg_stat_activity"
+        " where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    with warehouse.connect() as connection:
+        return bool(connection.scalar(waiting))
 
 
 def let_leases_end(warehouse: Engine) -> None:
@@ -222,6 +233,39 @@ def test_an_account_that_is_not_let_in_ends_the_lane_and_what_was_answered_is_ke
     assert sorted(platform.asked) == sorted({"1", *platform.recorded})
     assert len(platform.asked) < 400
     assert set(leases(warehouse)) == set(platform.recorded)  # the rest was given back
+
+
+def test_nothing_is_asked_for_once_the_time_is_over(due, new_lane, warehouse):
+    due(100)
+    platform = Platform()
+    platform.before_answering = lambda order_id: time.sleep(0.4)
+
+    tally = platform.work(new_lane(), budget=timedelta(seconds=0.3), threads=2)
+
+    assert tally.stopped == "the time of this run is over"
+    assert tally.asked == len(platform.asked) <= 2
+    assert set(leases(warehouse)) == set(platform.recorded)  # the rest was given back
+
+
+@pytest.mark.parametrize("ending", ["renew", "release", "take_back"])
+def test_orders_are_locked_in_one_order_whatever_their_urgency(ending, due, new_lane, warehouse):
+    due(2)
+    with warehouse.begin() as connection:
+        connection.execute(
+            text("update tracking.tracked_order set priority = 1 where platform_order_id = '2'")
+        )
+    lane = new_lane()
+    first, second = sorted(claim.order_id for claim in lane.claim(2))
+    lock = text("select from tracking.tracked_order where order_id = :id for update")
+
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.begin() as another:
+            another.execute(lock, {"id": first})
+            working = pool.submit(getattr(lane, ending))
+            while not working.done() and not somebody_waits(warehouse):
+                time.sleep(0.01)
+            another.execute(lock, {"id": second})
+        working.result()
 
 
 def test_a_refused_order_stops_nobody(due, new_lane):

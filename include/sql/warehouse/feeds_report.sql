@@ -30,7 +30,7 @@ due as (
     update tracking.tracked_order
     set
         changed_at = greatest(tracked_order.changed_at, held.changed_at),
-        reported_at = :now,
+        reported_at = greatest(:now, held.changed_at),
         unreported_at = null,
         next_poll_at = case
             when tracked_order.next_poll_at > :now then :now

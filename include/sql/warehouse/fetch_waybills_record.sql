@@ -1,5 +1,5 @@
 -- Each answered order that is still the owner's is free again and knows when to be asked next;
--- once it has parcels, it is due to be polled.
+-- once it has parcels, it is due to be polled, if anybody waits for it.
 -- A parcel that is new should have been reported by a feed of orders.
 -- An order that is not shipped yet is asked again soon, one that fails ever more rarely.
 with answer as (
@@ -22,7 +22,15 @@ with answer as (
 held as (
     select
         tracked_order.order_id,
-        answer.lease_token
+        answer.lease_token,
+        (
+            select count(*) > 0
+            from tracking.erp_row
+            where
+                erp_row.order_id = tracked_order.order_id
+                and erp_row.closed_at is null
+                and erp_row.signed_at is null
+        ) as is_awaited
     from tracking.tracked_order
     inner join answer
         on
@@ -50,7 +58,8 @@ set
         end
     end,
     next_poll_at = case
-        when answer.has_parcels then coalesce(tracked_order.next_poll_at, answer.asked_at)
+        when answer.has_parcels and held.is_awaited
+            then coalesce(tracked_order.next_poll_at, answer.asked_at)
         else tracked_order.next_poll_at
     end,
     unreported_at = case

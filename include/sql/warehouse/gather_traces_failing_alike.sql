@@ -1,7 +1,11 @@
--- The commonest reason why open orders of the account fail, how many it fails, and how many are
--- open.
+-- The commonest reason why open orders of the account fail, without the platform's ids of the
+-- calls, how many it fails, and how many are open.
 select
-    tracked_order.last_error,
+    regexp_replace(
+        regexp_replace(tracked_order.last_error, ', request [^()]*\)$', ')'),
+        ' \(request [^()]*\)$',
+        ''
+    ) as reason,
     count(*) as failing,
     (
         select count(*)
@@ -15,6 +19,6 @@ where
     tracked_order.account = :account
     and tracked_order.closed_at is null
     and tracked_order.last_error is not null
-group by tracked_order.last_error
+group by reason
 order by failing desc
 limit 1

@@ -1,6 +1,6 @@
 -- Each answered order that is still the owner's is free again and due after the least spacing;
 -- its reply is kept if it says something new, which a feed of messages should have reported. One
--- that fails is polled ever more rarely.
+-- that fails is polled ever more rarely, and one that nobody waits for is due for nothing.
 with answer as (
     select
         given.*
@@ -21,7 +21,15 @@ with answer as (
 held as (
     select
         tracked_order.order_id,
-        answer.lease_token
+        answer.lease_token,
+        (
+            select count(*) > 0
+            from tracking.erp_row
+            where
+                erp_row.order_id = tracked_order.order_id
+                and erp_row.closed_at is null
+                and erp_row.signed_at is null
+        ) as is_awaited
     from tracking.tracked_order
     inner join answer
         on
@@ -41,12 +49,15 @@ polled as (
         = case when answer.error is null then answer.asked_at else tracked_order.last_polled_at end,
         traces_seen_at
         = case when answer.has_traces then answer.asked_at else tracked_order.traces_seen_at end,
-        next_poll_at = answer.asked_at + case
-            when tracked_order.priority > 0 then :priority_spacing
-            else :min_spacing
-        end * case
-            when answer.error is null then 1
-            else power(2, least(tracked_order.failures, 4))
+        next_poll_at = case
+            when held.is_awaited
+                then answer.asked_at + case
+                    when tracked_order.priority > 0 then :priority_spacing
+                    else :min_spacing
+                end * case
+                    when answer.error is null then 1
+                    else power(2, least(tracked_order.failures, 4))
+                end
         end,
         backfill_at = case
             when answer.error is null or answer.too_old then null

@@ -306,15 +306,16 @@ def raise_for_business(
 
     :raises PlatformError: of the kind that says what to do.
     """
-    if str(body.get("success", "true")).lower() == "true" and not body.get("errorCode"):
+    code = str(body.get("errorCode") or "")
+    message = str(body.get("errorMessage") or body.get("errorMsg") or "")
+    # An answer may leave out whether it is a success; then a message alone makes it an error.
+    if str(body.get("success", not message)).lower() == "true" and not code:
         if http_status >= 400:
             raise RetryableError(f"HTTP {http_status}", code=str(http_status))
         return body
-    code = str(body.get("errorCode") or "")
-    message = str(body.get("errorMessage") or body.get("errorMsg") or "no message")
     if code in empty_codes or (not code and NO_TRACE_TEXT in message):
         return {}
-    raise error_of(ORDER_ERRORS, code, message, now=datetime.now(UTC))
+    raise error_of(ORDER_ERRORS, code, message or "no message", now=datetime.now(UTC))
 
 
 def authorisation_page(account: Account) -> str:
@@ -352,12 +353,16 @@ def read_refresh(http_status: int, body: Json, now: datetime) -> TokenPair:
     access_token, life = body.get("access_token"), str(body.get("expires_in") or "")
     if http_status >= 400 or not access_token:
         raise RetryableError(f"HTTP {http_status} without an access token")
-    refresh_end = body.get("refresh_token_timeout")
+    try:
+        refresh_end = read_time(body["refresh_token_timeout"])
+    except (KeyError, ReplyError):
+        # The pair is worth more than word of its end: the old one may be gone already.
+        refresh_end = None
     return TokenPair(
         str(access_token),
         str(body.get("refresh_token") or "") or None,
         expires_at=now + timedelta(seconds=int(life)) if life.isdecimal() else None,
-        refresh_expires_at=read_time(refresh_end) if refresh_end else None,
+        refresh_expires_at=refresh_end,
     )
 
 

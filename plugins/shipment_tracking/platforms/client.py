@@ -24,6 +24,7 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
+from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
 from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens
 
@@ -31,6 +32,8 @@ THREADS = 16
 TIMEOUT = (3, 10)  # seconds to connect, to read
 TRIES = 3
 LONGEST_WAIT = 30  # seconds between two tries, whatever the platform asks for
+LONGEST_BAN = 24 * 60 * 60.0  # seconds that a reply's head may keep everybody waiting
+SECRET_PARAMS = ("access_token", "refresh_token", "client_secret", "session")
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -285,12 +288,13 @@ class Gateway:
         read: Callable[[int, Json], T],
         verb: Verb = "POST",
     ) -> T:
-        path, params = request()
         self._quota.acquire()
+        # Signed now: a platform takes no call whose time is minutes old.
+        path, params = request()
         started = time.monotonic()
         outcome = "ok"
         try:
-            return read(*self._send(verb, path, params))
+            return self._answer(self._send(verb, path, params), read, params)
         except QuotaError as error:
             outcome = "quota"
             self._quota.block(error.retry_after)
@@ -312,10 +316,30 @@ class Gateway:
         finally:
             self._count(api, outcome, time.monotonic() - started)
 
-    def _send(self, verb: Verb, path: str, params: Mapping[str, str]) -> tuple[int, Json]:
+    def _answer(
+        self, reply: requests.Response, read: Callable[[int, Json], T], params: Mapping[str, str]
+    ) -> T:
+        """What the reply says; an error waits as long as its head asks, and tells no secret."""
+        try:
+            return read(*self._read(reply))
+        except PlatformError as error:
+            error.args = (self._told(error.args[0], params),)
+            if isinstance(error, RetryableError):
+                error.retry_after = max(error.retry_after, _seconds(reply, default=0))
+            raise
+
+    def _told(self, message: str, params: Mapping[str, str]) -> str:
+        """A platform's message without persons, and without what lets the account in."""
+        account = self.account
+        secrets = {account.app_secret, account.access_token, account.refresh_token}
+        for secret in filter(None, secrets | {params.get(name) for name in SECRET_PARAMS}):
+            message = message.replace(secret, "*")
+        return normalise(message)
+
+    def _send(self, verb: Verb, path: str, params: Mapping[str, str]) -> requests.Response:
         where: Json = {"params": params} if verb == "GET" else {"data": params}
         try:
-            reply = self._session.request(
+            return self._session.request(
                 verb,
                 self.account.gateway + path,
                 timeout=self._timeout,
@@ -326,8 +350,6 @@ class Gateway:
             trouble = "no answer in time"
         except requests.RequestException as error:
             trouble = f"no connection ({_obstacle(error)})"
-        else:
-            return self._read(reply)
         # Raised out here, for the library's own error holds the address, which may hold a token.
         raise RetryableError(trouble)
 
@@ -341,7 +363,6 @@ class Gateway:
             raise RetryableError(
                 f"HTTP {reply.status_code} with {kind} instead of a JSON object",
                 code=str(reply.status_code),
-                retry_after=_seconds(reply, default=0),
             )
         return reply.status_code, body
 
@@ -414,4 +435,4 @@ def _obstacle(error: requests.RequestException) -> str:
 def _seconds(reply: requests.Response, *, default: float) -> float:
     """The ``Retry-After`` of a reply; its form as a date is not used by any known gateway."""
     value = reply.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else default
+    return min(LONGEST_BAN, float(value)) if value.isdecimal() else default

@@ -3,7 +3,8 @@ Call times for everybody who shares an app key, kept in one warehouse row.
 
 Promise: at send time never more than ``qps`` calls in any second, over any number of threads,
 tasks, DAGs and machines. The row hands out times 1.04/qps apart on the database's clock; a time
-that is not used within ``TOLERANCE`` is thrown away, since late calls would bunch with the next.
+that is not used within ``TOLERANCE`` is thrown away, since late calls would bunch with the next,
+and so is what the row says when its answer takes that much longer than others did.
 """
 
 import threading
@@ -18,6 +19,7 @@ from shipment_tracking.errors import QuotaError
 from shipment_tracking.sql import statement
 
 MOST_SLOTS_AT_ONCE = 5
+ANSWERS_COMPARED = 20
 # Ten calls at 10/s take 1.04 s, so two of them may drift by 40 ms together before a second
 # holds eleven; most of that is left to the network.
 TOLERANCE = 0.01
@@ -66,6 +68,7 @@ class Quota:
         self._qps = qps
         names = ["backfill", "all"] if backfill else ["all"]
         self._shares = [_Share(name) for name in names]
+        self._durations: deque[float] = deque(maxlen=ANSWERS_COMPARED)
         self._connection: Connection | None = None
         self._connection_lock = threading.Lock()
         self._registered = False
@@ -99,7 +102,7 @@ class Quota:
             share.count_waiting(+1)
             try:
                 with share.lock:
-                    if not share.slots:
+                    while not share.slots:
                         self._reserve(share)
                     slot, blocks = share.slots.popleft(), share.blocks
             finally:
@@ -109,7 +112,9 @@ class Quota:
                 return
 
     def _reserve(self, share: _Share) -> None:
+        """Get times from the row; none if they may have been late on their way here."""
         slots = max(1, min(MOST_SLOTS_AT_ONCE, share.waiting))
+        asked = time.monotonic()
         row = self._execute("quota_reserve", share=share.name, slots=slots)
         if row is None:
             blocked = self._execute("quota_blocked_until")
@@ -118,8 +123,10 @@ class Quota:
                 f"no call of app key {self._key['app_key']} before {until}", until=until
             )
         spacing, wait = row
-        first = time.monotonic() + wait
-        share.slots.extend(first + number * spacing for number in range(slots))
+        answered = time.monotonic()
+        self._durations.append(answered - asked)
+        if answered - asked - min(self._durations) <= TOLERANCE:
+            share.slots.extend(answered + wait + number * spacing for number in range(slots))
 
     def _execute(self, name: str, **binds: object) -> tuple | None:
         with self._connection_lock:

@@ -37,6 +37,8 @@ LEASE = timedelta(minutes=2)
 PATIENCE = timedelta(minutes=3)
 """How long to wait for somebody else who renews; longer than the lease of one who died."""
 LOOK_AGAIN = 0.2  # seconds
+ASK_AGAIN = timedelta(minutes=5)
+"""How long a process leaves a platform alone that would not renew a pair for a passing reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class Tokens:
         self._key = _key(account)
         self._pair: TokenPair | None = None
         self._refusal: AuthError | None = None
+        self._trouble = ""
+        self._ask_again_at = 0.0
         self._lock = threading.Lock()
 
     def access_token(self, ask: Ask) -> str:
@@ -182,7 +186,8 @@ class Tokens:
         """
         with self._lock:
             pair = self._present()
-            if pair.ends_before(self._clock() + RENEW_BEFORE) and not self._refusal:
+            may_ask = not self._refusal and time.monotonic() >= self._ask_again_at
+            if may_ask and pair.ends_before(self._clock() + RENEW_BEFORE):
                 try:
                     self._renew(pair, ask, patience=timedelta(0))
                 except (AuthError, RetryableError) as error:
@@ -233,6 +238,8 @@ class Tokens:
         """Take the pair that follows: from the store if somebody was faster, else by asking."""
         if self._refusal:
             raise self._refusal
+        if self._trouble and time.monotonic() < self._ask_again_at:
+            raise RetryableError(f"the access token cannot be renewed: {self._trouble}")
         if self._store is None or self._oauth is None or pair.refresh_token is None:
             return
         give_up_at = time.monotonic() + patience.total_seconds()
@@ -255,6 +262,11 @@ class Tokens:
                     self._pair = fresh
         except AuthError as refusal:
             self._refusal = refusal
+            raise
+        except RetryableError as trouble:
+            # Every thread waits for whoever asks, so not each of them may try in its turn.
+            self._trouble = str(trouble)
+            self._ask_again_at = time.monotonic() + ASK_AGAIN.total_seconds()
             raise
         finally:
             self._store.release(self._key)

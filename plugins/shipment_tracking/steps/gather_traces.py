@@ -88,7 +88,7 @@ def _raise_if_alike(warehouse: Engine, account: str) -> None:
     if worst and worst.failing >= FEWEST_ALIKE and worst.failing * 2 > worst.open:
         raise LaneStoppedError(
             f"{worst.failing} of {worst.open} open orders of connection {account} fail alike: "
-            f"{worst.last_error}"
+            f"{worst.reason}"
         )
 
 

@@ -218,6 +218,8 @@ def test_every_documented_code_of_the_gateway_has_its_consequence(codes, kind):
         {"success": False, "errorCode": "isp.busy", "errorMessage": "系统繁忙"},
         {"success": "false", "errorMessage": "系统繁忙"},
         {"errorCode": "isp.busy"},
+        {"errorMessage": "系统繁忙"},
+        {"errorMsg": "系统繁忙"},
     ],
 )
 def test_an_unknown_business_error_is_tried_again_and_then_told(body, client, talker):

@@ -294,14 +294,79 @@ def test_params_travel_in_the_address_of_a_get_and_in_the_form_of_a_post(talker,
     assert talker.asked == [("/path", params)] * 2
 
 
-def test_two_tries_are_as_far_apart_as_the_platform_asks(talker, quotas, gateway):
+@pytest.mark.parametrize("body", [b"", {"error_code": "isp.busy"}])
+def test_two_tries_are_as_far_apart_as_the_platform_asks(body, talker, quotas, gateway):
     waited: list[float] = []
     patient = Gateway(gateway.account, gateway._quota, sleep=waited.append)
-    talker.says(b"", 503, Retry_After="7")
-    talker.says(b"", 503, Retry_After="900")
+    talker.says(body, 503, Retry_After="7")
+    talker.says(body, 503, Retry_After="9" * 400)
     talker.says({"ok": True})
 
-    patient.call("api", lambda _: ("/path", {}), lambda status, body: body)
+    patient.call("api", lambda _: ("/path", {}), unless_told_off)
     patient.close()
 
     assert waited == [7, 30]
+
+
+def unless_told_off(status: int, body: dict) -> dict:
+    """The answer of a platform that says with an HTTP error that it is busy."""
+    if "error_code" in body:
+        raise RetryableError("busy")
+    return body
+
+
+class Diary:
+    """A pace that lets every call go at once, and what happened in turn."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+    def acquire(self) -> None:
+        self.entries.append("slot")
+
+    def block(self, seconds: float) -> None:
+        self.entries.append(f"blocked for {seconds:.0f} s")
+
+    def close(self) -> None:
+        self.entries.append("closed")
+
+
+def test_a_call_is_signed_once_its_time_has_come(talker, gateway):
+    diary = Diary()
+    talker.says({"ok": True})
+
+    def sign_now(token: str) -> tuple[str, dict[str, str]]:
+        diary.entries.append("signed")
+        return "/path", {}
+
+    opened = Gateway(gateway.account, diary)
+    opened.call("api", sign_now, lambda status, body: body)
+    opened.close()
+
+    assert diary.entries == ["slot", "signed", "closed"]
+
+
+def test_no_reply_stops_everybody_for_longer_than_a_day(talker, gateway):
+    diary = Diary()
+    talker.says(b"", 429, Retry_After="9" * 400)
+    talker.says({"ok": True})
+
+    opened = Gateway(gateway.account, diary, sleep=lambda seconds: None)
+    opened.call("api", lambda _: ("/path", {}), lambda status, body: body)
+    opened.close()
+
+    assert diary.entries == ["slot", "blocked for 86400 s", "slot", "closed"]
+
+
+def test_a_platform_that_repeats_what_it_was_sent_gets_no_secret_or_person_told(talker, gateway):
+    account = gateway.account
+    said = f"{account.app_secret} {account.access_token} renewed-session 收件人张三 13900000000"
+    talker.says({"error_message": said})
+
+    def refuse(status: int, body: dict) -> dict:
+        raise RejectedError(body["error_message"])
+
+    with pytest.raises(RejectedError) as raised:
+        gateway.call("api", lambda _: ("/path", {"session": "renewed-session"}), refuse)
+
+    assert raised.value.args[0] == "platform_1688: api: * * * 收件人* *"

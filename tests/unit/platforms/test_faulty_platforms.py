@@ -63,18 +63,22 @@ def run_lanes(
     open_client: Callable[..., PlatformClient],
     new_run: Callable[..., Run],
 ) -> Lanes:
-    """A run: what is due is asked for, lane beside lane, and loaded; returns the lanes' numbers."""
+    """
+    A run: what is due is asked for, lane beside lane, and loaded; returns the lanes' numbers.
+
+    Its calls give up after so many seconds.
+    """
     shop = DemoErp(erp.engine)
     shop.create()
     shop.sync(sandbox.world, sandbox.clock.now())
 
-    def run(*accounts: str) -> dict[str, dict[str, int]]:
+    def run(*accounts: str, patience: float = 5) -> dict[str, dict[str, int]]:
         now = sandbox.clock.now()
         this_run = new_run()
         extract_orders.run(erp, warehouse, this_run, knows_account=ACCOUNTS.__contains__, now=now)
 
         def lane(account: str) -> dict[str, int]:
-            client = open_client(sandbox, account, timeout=(3, 0.5))
+            client = open_client(sandbox, account, timeout=(3, patience))
             ask: dict[str, Any] = {"owner": account, "budget": BUDGET, "clock": sandbox.clock.now}
             fetch_waybills.run(warehouse, client, this_run, **ask)
             return gather_traces.run(warehouse, client, this_run, **ask)
@@ -96,7 +100,7 @@ def test_all_orders_end_as_the_truth_though_three_calls_in_ten_fail(sandbox, run
     wrong: list[Difference] = []
     while passes == 0 or (wrong and passes < MOST_PASSES):
         passes += 1
-        failed += sum(numbers["failed"] for numbers in run_lanes().values())
+        failed += sum(numbers["failed"] for numbers in run_lanes(patience=0.5).values())
         wrong = differences(warehouse, sandbox.world, sandbox.clock.now())
         # A sign by text alone counts when a poll a day later still shows it.
         sandbox.clock.advance(minutes=30 if passes == 1 else 24 * 60 + 30)

@@ -1,12 +1,13 @@
 """Call times are handed out once, far enough apart, to everybody who shares an app key."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Engine, Row, event, text
 
 from shipment_tracking.errors import QuotaError
 from shipment_tracking.platforms.quota import Quota
@@ -145,6 +146,24 @@ def test_a_call_is_never_made_before_its_slot(new_quota, row):
 
         after = row()
         assert after.now >= after.next_at - timedelta(seconds=after.spacing)
+
+
+def test_slots_that_may_have_been_late_on_their_way_are_thrown_away(new_quota, quotas):
+    asked = [0.0, 0.0, 0.1, 0.0]  # how much later each answer is
+
+    def answer_late(*call: object) -> None:
+        if "slots" in str(call[2]) and asked:
+            time.sleep(asked.pop(0))
+
+    quota = new_quota(qps=20)
+    event.listen(quotas, "after_cursor_execute", answer_late)
+    try:
+        for _ in range(3):
+            quota.acquire()
+    finally:
+        event.remove(quotas, "after_cursor_execute", answer_late)
+
+    assert asked == []
 
 
 def test_slots_of_many_processes_do_not_overlap(new_quota, quotas, app_key):

@@ -25,7 +25,7 @@ from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import OAUTHS, client
 from shipment_tracking.platforms.quota import Quota
-from shipment_tracking.platforms.tokens import TokenPair, Tokens, TokenStore
+from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens, TokenStore
 
 REPLIES = Path(__file__).parents[2] / "replies"
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -184,6 +184,39 @@ def test_a_token_that_cannot_be_renewed_is_used_up_to_its_end(sandbox, connect, 
 
     assert outcomes(sandbox) == [("renewal", "invalid_grant"), ("call", "ok")]
     assert "platform_1688: its access token ends soon" in caplog.text
+
+
+def test_a_platform_that_does_not_renew_now_is_left_alone_while_the_token_is_good(
+    sandbox, connect, clock, cipher, quotas, caplog
+):
+    sandbox.expire_token(EAST[0])
+    account = connect().account
+    connect().fetch_parcels(order_of(sandbox))
+    clock.advance(minutes=9.9 * 60)
+    tokens = Tokens(account, ali1688.OAUTH, TokenStore(quotas, cipher), clock=clock.now)
+    asked: list[str] = []
+
+    def be_away(oauth: OAuth, refresh_token: str) -> TokenPair:
+        asked.append(refresh_token)
+        raise RetryableError("HTTP 502")
+
+    used = {tokens.access_token(be_away) for _ in range(5)}
+
+    assert used != {account.access_token}
+    assert len(used) == len(asked) == 1
+    assert caplog.text.count("its access token ends soon") == 1
+
+
+def test_a_platform_that_does_not_renew_now_is_asked_once_for_all_threads(sandbox, connect):
+    sandbox.expire_token(EAST[0])
+    sandbox.faults.add("http_502", api=RENEWAL_1688)
+    opened = connect()
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(opened.fetch_parcels, order_of(sandbox)) for _ in range(16)]
+
+    assert {type(call.exception()) for call in calls} == {RetryableError}
+    assert renewals(sandbox)[EAST[0]] == 3
 
 
 def test_a_renewal_whose_answer_is_lost_is_asked_for_again(sandbox, connect):
@@ -411,6 +444,16 @@ def test_the_lives_of_a_pair_are_read_in_all_their_spellings():
         200, body | {"refresh_token_timeout": "20121222222222+0800"}, START
     )
     assert older.refresh_expires_at == datetime(2012, 12, 22, 14, 22, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("end", ["2026-12-22 24:00:00", "soon", "", None])
+def test_a_pair_is_not_lost_over_an_end_that_cannot_be_read(end):
+    body = recorded("1688_oauth_token_ok")["body"] | {"refresh_token_timeout": end}
+
+    pair = ali1688.read_refresh(200, body, START)
+
+    assert pair.access_token
+    assert pair.refresh_expires_at is None
 
 
 def test_a_renewal_may_leave_the_refresh_token_out():

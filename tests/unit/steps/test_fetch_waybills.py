@@ -68,6 +68,12 @@ def track(execute: Execute, now: datetime) -> Callable[..., None]:
                 order_id=order_id,
                 now=now,
             )
+            execute(
+                "insert into tracking.erp_row (erp_key, order_id, first_seen_at, listed)"
+                " select platform_order_id, order_id, first_seen_at, true"
+                " from tracking.tracked_order where platform_order_id = :order_id",
+                order_id=order_id,
+            )
 
     return insert
 
@@ -116,9 +122,20 @@ def test_an_order_that_is_not_shipped_yet_is_asked_again_soon_and_not_polled(
 
     fetch(Platform())
 
-    assert select("next_poll_at, ask_parcels_at, last_error from tracking.tracked_order") == [
-        (None, now + 15 * MINUTE, None)
-    ]
+    (order,) = select("next_poll_at, ask_parcels_at, last_error from tracking.tracked_order")
+    assert (order.next_poll_at, order.last_error) == (None, None)
+    assert now < order.ask_parcels_at <= now + 90 * MINUTE
+
+
+def test_an_order_whose_rows_are_signed_is_not_due_to_be_polled(
+    track: Any, fetch: Any, select: Select, execute: Execute, now: datetime
+) -> None:
+    track("1")
+    execute("update tracking.erp_row set signed_at = :now", now=now)
+
+    fetch(Platform(PARCEL))
+
+    assert select("next_poll_at from tracking.tracked_order") == [(None,)]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,12 @@ def track(execute: Execute, now: datetime) -> Callable[..., None]:
                 order_id=order_id,
                 **values,
             )
+            execute(
+                "insert into tracking.erp_row (erp_key, order_id, first_seen_at, listed)"
+                " select platform_order_id, order_id, first_seen_at, true"
+                " from tracking.tracked_order where platform_order_id = :order_id",
+                order_id=order_id,
+            )
 
     return insert
 
@@ -231,7 +237,6 @@ def test_a_poll_is_followed_by_the_next_one_when_the_table_says(
     monkeypatch.setenv(OWNER_FOLDER, str(tmp_path))
     track("1")
     ((order_id,),) = select("order_id from tracking.tracked_order")
-    insert("erp_row", erp_key="SO1", order_id=order_id, first_seen_at=now, listed=True)
     parcel = insert("shipment", account="platform_1688", consignment_id="LP1")
     insert("order_shipment", order_id=order_id, shipment_id=parcel, first_seen_at=now)
 
@@ -311,13 +316,9 @@ def test_passing_trouble_gets_a_second_chance_in_the_same_run(track: Any, gather
 
 
 def test_an_order_too_old_for_the_platform_is_closed(
-    track: Any, gather: Any, select: Select, execute: Execute
+    track: Any, gather: Any, select: Select
 ) -> None:
     track("1")
-    execute(
-        "insert into tracking.erp_row (erp_key, order_id, listed, first_seen_at)"
-        " select 'SO-1', order_id, true, now() from tracking.tracked_order"
-    )
 
     gather(Platform({"1": RejectedError("a year ago", final=True)}))
 
@@ -354,6 +355,17 @@ def test_an_account_that_is_not_let_in_stops_its_lane_and_keeps_what_was_answere
     assert polled + left_over == 3
     assert left_over >= 2
     assert select("sum(calls) > 0 from tracking.api_usage") == [(True,)]
+
+
+@pytest.mark.parametrize("code", ["isv.trade-not-exist", ""])
+def test_failures_are_alike_whatever_ids_the_platform_gives_the_calls(
+    code: str, track: Any, gather: Any
+) -> None:
+    track(*"123456789")
+    errors = {each: RejectedError("unknown", code=code, request_id=f"id{each}") for each in "23456"}
+
+    with pytest.raises(LaneStoppedError, match=r"5 of 9 .* unknown(?! \(request)"):
+        gather(Platform(errors))
 
 
 def test_most_orders_failing_alike_make_the_lane_red_after_all_was_done(
@@ -421,10 +433,8 @@ def test_a_backfill_polls_what_it_wants_within_its_interval_and_announces_nothin
     track("in", "out", closed_at=now, next_poll_at=None, backfill_at=now - MINUTE)
     track("live")
     execute(
-        "insert into tracking.erp_row (erp_key, order_id, shipped_at, listed, first_seen_at)"
-        " select platform_order_id, order_id, case platform_order_id when 'out' then"
-        " timestamptz '2026-02-10 00:00+08' else timestamptz '2026-02-01 00:00+08' end,"
-        " false, now() from tracking.tracked_order"
+        "update tracking.erp_row set shipped_at = case erp_key when 'out' then"
+        " timestamptz '2026-02-10 00:00+08' else timestamptz '2026-02-01 00:00+08' end"
     )
     interval = {
         "shipped_from": datetime(2026, 1, 31, tzinfo=UTC),
@@ -446,20 +456,14 @@ def test_nothing_personal_reaches_the_warehouse_from_the_real_gateway(
     warehouse: Engine,
     open_client: Callable[..., Any],
     new_run: Callable[..., Run],
-    execute: Execute,
+    track: Any,
     select: Select,
 ) -> None:
     start = datetime(2026, 3, 2, tzinfo=UTC)
     world = World(3, start, {"platform_1688": 30})
     clock = Clock.standing(start + timedelta(days=3))
-    for order in world.orders():
-        execute(
-            "insert into tracking.tracked_order"
-            " (platform, account, platform_order_id, first_seen_at, ask_parcels_at)"
-            " values ('1688', 'platform_1688', :order_id, now(), :now)",
-            order_id=order.order_id,
-            now=clock.now(),
-        )
+    new = {"ask_parcels_at": clock.now(), "parcels_asked_at": None, "next_poll_at": None}
+    track(*(order.order_id for order in world.orders()), **new)
     with Sandbox(world, clock, apps_for(["platform_1688"], None), token_hours=None) as sandbox:
         client = open_client(sandbox)
         options = {"owner": "me", "budget": BUDGET, "clock": clock.now}
@@ -469,6 +473,25 @@ def test_nothing_personal_reaches_the_warehouse_from_the_real_gateway(
     stored = "\n".join(str(row) for row in select("body from tracking.trace_reply"))
     assert len(stored) > 1000
     assert [word for word in world.phones | world.names if word in stored] == []
+
+
+def test_a_backfill_makes_no_signed_order_due_for_live_runs(
+    track: Any,
+    gather: Any,
+    select: Select,
+    execute: Execute,
+    now: datetime,
+    new_run: Callable[..., Run],
+) -> None:
+    track("signed", "open", next_poll_at=None, backfill_at=now - MINUTE)
+    execute("update tracking.erp_row set shipped_at = :now", now=now)
+    execute("update tracking.erp_row set signed_at = :now where erp_key = 'signed'", now=now)
+
+    gather(Platform(), run=new_run(shipped_from=now, shipped_to=now + MINUTE))
+
+    assert select(
+        "platform_order_id from tracking.tracked_order where next_poll_at is not null"
+    ) == [("open",)]
 
 
 def test_what_a_live_run_polls_no_backfill_has_to_poll_again(
