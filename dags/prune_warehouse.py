@@ -8,7 +8,8 @@ it is tracked anew, announces nothing of the past and is not signed a second tim
 deleted in small transactions beside the half-hourly run, which waits for none of them for long.
 
 **It is paused until its owner switches it on,** since what it deletes cannot be brought back.
-Trigger it with `dry_run` first: the log and the return value say what would be deleted.
+Before that, `airflow dags test prune_warehouse -c '{"dry_run": true}'` says what would be deleted;
+to trigger it would not do, since a paused DAG starts no run.
 
 **A red run.** The warehouse was away. Clear the task, or wait for the next night: it takes up the
 rest. A green run with `left_over` ran out of its twenty minutes; the next one goes on.

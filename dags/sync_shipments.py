@@ -14,7 +14,8 @@ the next run: it catches up by itself.
 
 **By hand.** The trigger form explains its params. `shipped_from` and `shipped_to` re-read what was
 shipped in that time, signed orders too, and announce nothing; a backfill does the same for its
-intervals.
+intervals. While the DAG is paused, `airflow dags test sync_shipments -c '{"dry_run": true}'` logs
+what a run would write and send; to trigger it would not do, since a paused DAG starts no run.
 """
 
 from typing import Any

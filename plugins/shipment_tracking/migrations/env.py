@@ -2,10 +2,12 @@
 
 from alembic import context
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    version_table="schema_version",
-    version_table_schema="tracking",
-)
-with context.begin_transaction():
-    context.run_migrations()
+# Without plugins/.airflowignore, Airflow loads this file too, where no migration is going on.
+if hasattr(context, "config"):
+    context.configure(
+        connection=context.config.attributes["connection"],
+        version_table="schema_version",
+        version_table_schema="tracking",
+    )
+    with context.begin_transaction():
+        context.run_migrations()

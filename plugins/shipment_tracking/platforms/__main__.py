@@ -39,5 +39,6 @@ def _check(conn_id: str) -> int:
     return 0 if works else 1
 
 
-if __name__ == "__main__":
+# Without plugins/.airflowignore, Airflow loads this file too: as "__main__", but of no package.
+if __name__ == "__main__" and __package__:
     sys.exit(main(sys.argv[1:]))
