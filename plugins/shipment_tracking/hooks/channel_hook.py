@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.errors import ConnectionFieldError
 from shipment_tracking.hooks.clock_hook import is_loopback
+from shipment_tracking.hooks.connection_hook import extra_of, find
 
 if TYPE_CHECKING:
     from shipment_tracking.channels.destination import Channels, Destination
@@ -41,12 +42,12 @@ class ChannelHook(BaseHook):
         :raises ConnectionFieldError: a field is missing, unknown or unusable; the text names it.
         """
         try:
-            connection = self.get_connection(self.conn_id)
+            connection = find(self.conn_id)
         except AirflowNotFoundException:
             return []
         if connection.conn_type != "generic":
             raise self._error(f"is of type {connection.conn_type}; make it of type generic")
-        extra = connection.extra_dejson
+        extra = extra_of(connection)
         listed = extra.get("channels")
         if not isinstance(listed, list) or extra.keys() != {"channels"}:
             raise self._error(

@@ -1,11 +1,19 @@
 """The ERP's database from the connection ``erp_db``."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow.sdk import BaseHook
 
 from shipment_tracking.errors import ConnectionFieldError
+from shipment_tracking.hooks.connection_hook import (
+    POSTGRES_EXTRAS,
+    as_query,
+    extra_of,
+    find,
+    open_engine,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -20,6 +28,17 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mssql": "mssql+pymssql",
 }
+MYSQL_SSL = ("ca", "cert", "key", "check_hostname")
+MYSQL_EXTRAS = tuple(f"ssl_{name}" for name in MYSQL_SSL)
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "postgres": POSTGRES_EXTRAS,
+    "postgresql": POSTGRES_EXTRAS,
+    "mysql": (*MYSQL_EXTRAS, "ssl"),
+    "sqlite": (),
+    "mssql": (),
+    "generic": ("sqlalchemy_url",),
+}
+"""The types that the ERP may be of, and what their extra may hold beside ``timezone``."""
 
 
 class ErpHook(BaseHook):
@@ -39,48 +58,75 @@ class ErpHook(BaseHook):
         """
         The database; it connects on first use.
 
-        :raises ConnectionFieldError: another type, or an unknown time zone.
+        :raises ConnectionFieldError: another type, or a field that cannot be used.
         """
-        from sqlalchemy import create_engine
-        from sqlalchemy.pool import NullPool
-
         from shipment_tracking.erp.database import ErpDatabase
 
-        connection = self.get_connection(self.erp_conn_id)
-        zone = connection.extra_dejson.get("timezone", "Asia/Shanghai")
-        try:
-            timezone = ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ConnectionFieldError(
-                f"connection {self.erp_conn_id}: extra timezone {zone!r} is no time zone; "
-                "write it like Asia/Shanghai"
-            ) from error
-        engine = create_engine(self._url(connection), poolclass=NullPool, hide_parameters=True)
-        return ErpDatabase(engine, timezone)
+        connection = find(self.erp_conn_id)
+        if connection.conn_type not in EXTRAS:
+            raise self._error(
+                f"is of type {connection.conn_type}; the ERP may be postgres, mysql, sqlite or "
+                "mssql, or generic with the extra sqlalchemy_url"
+            )
+        extra = extra_of(connection, known=("timezone", *EXTRAS[connection.conn_type]))
+        timezone = self._timezone(extra.get("timezone", "Asia/Shanghai"))
+        url = self._url(connection, connection.conn_type, extra)
+        return ErpDatabase(open_engine(self.erp_conn_id, url), timezone)
 
-    def _url(self, connection: "Connection") -> "URL":
-        from sqlalchemy import URL, make_url
+    def _url(self, connection: "Connection", kind: str, extra: dict[str, Any]) -> "URL":
+        from sqlalchemy import URL
 
-        extra = connection.extra_dejson
-        if connection.conn_type == "sqlite":
+        if kind == "sqlite":
             # Airflow keeps the file's path in "host"; a leading slash is lost from a URI.
             return URL.create("sqlite", database=connection.host or connection.schema)
-        if connection.conn_type == "generic" and extra.get("sqlalchemy_url"):
-            return make_url(extra["sqlalchemy_url"])
-        if connection.conn_type not in DRIVERS:
-            raise ConnectionFieldError(
-                f"connection {self.erp_conn_id} is of type {connection.conn_type}; the ERP may be "
-                "postgres, mysql, sqlite or mssql, or generic with the extra sqlalchemy_url"
-            )
+        if kind == "generic":
+            return self._generic(extra.get("sqlalchemy_url"))
         return URL.create(
-            DRIVERS[connection.conn_type],
+            DRIVERS[kind],
             username=connection.login,
             password=connection.password,
             host=connection.host,
             port=connection.port,
             database=connection.schema,
-            query={"charset": "utf8mb4"} if connection.conn_type == "mysql" else {},
+            query=self._mysql_query(extra) if kind == "mysql" else as_query(extra, POSTGRES_EXTRAS),
         )
+
+    def _generic(self, url: Any) -> "URL":
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        if not url:
+            raise self._error("is of type generic, but its extra sqlalchemy_url is missing")
+        try:
+            return make_url(url)
+        except (ArgumentError, ValueError):
+            # The cause may hold the password.
+            raise self._error(
+                "extra sqlalchemy_url is no address of a database; write it like "
+                "mysql+pymysql://login:password@host:3306/schema"
+            ) from None
+
+    def _mysql_query(self, extra: dict[str, Any]) -> dict[str, str]:
+        ssl = extra.get("ssl") or {}  # as Airflow's own hook has them
+        if not isinstance(ssl, dict) or not ssl.keys() <= set(MYSQL_SSL):
+            raise self._error(f"extra ssl must be an object of some of {', '.join(MYSQL_SSL)}")
+        flat = {f"ssl_{name}": value for name, value in ssl.items()}
+        query = as_query(extra | flat, MYSQL_EXTRAS)
+        for name in ("ssl_ca", "ssl_cert", "ssl_key"):
+            if name in query and not Path(query[name]).is_file():
+                raise self._error(f"extra {name} is {query[name]!r}, which is no file here")
+        return {"charset": "utf8mb4", **query}
+
+    def _timezone(self, zone: Any) -> ZoneInfo:
+        try:
+            return ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+            raise self._error(
+                f"extra timezone {zone!r} is no time zone; write it like Asia/Shanghai"
+            ) from error
+
+    def _error(self, problem: str) -> ConnectionFieldError:
+        return ConnectionFieldError(f"connection {self.erp_conn_id}: {problem}")
 
 
 def erp() -> "ErpDatabase":

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.errors import ConnectionFieldError
 from shipment_tracking.hooks.clock_hook import now, refuse_simulated_clock
+from shipment_tracking.hooks.connection_hook import extra_of, find
 from shipment_tracking.hooks.warehouse_hook import WarehouseHook
 
 if TYPE_CHECKING:
@@ -97,11 +98,10 @@ class PlatformHook(BaseHook):
         from shipment_tracking.platforms.client import Gateway
 
         account = self.account()
-        tokens = self._tokens_within_reach(account)
+        tokens, unseen = self._tokens_within_reach(account)
         findings = check(Gateway(account, Pause(account.qps), tokens), now=now)
-        if tokens or not account.refresh_token:
+        if not unseen or not account.refresh_token:
             return findings
-        unseen = "the warehouse is out of reach, the connection's own token is used"
         return chain([Finding("renewed access token", None, unseen)], findings)
 
     def test_connection(self) -> tuple[bool, str]:
@@ -120,16 +120,10 @@ class PlatformHook(BaseHook):
         from shipment_tracking.platforms.dialects import PLATFORMS, needs_access_token
         from shipment_tracking.platforms.taobao import SIGN_METHODS
 
-        connection = self.get_connection(self.platform_conn_id)
+        connection = find(self.platform_conn_id)
         if connection.conn_type != self.conn_type:
             raise self._error(f"is of type {connection.conn_type}, not {self.conn_type}")
-        extra = connection.extra_dejson
-        unknown = sorted(extra.keys() - set(EXTRA_FIELDS))
-        if unknown:
-            raise self._error(
-                f"extra has unknown fields {', '.join(unknown)}; known are "
-                f"{', '.join(EXTRA_FIELDS)}"
-            )
+        extra = extra_of(connection, known=EXTRA_FIELDS)
         dialect = self._one_of(extra, "dialect", tuple(PLATFORMS))
         platform = self._one_of(extra, "platform", PLATFORMS[dialect])
         access_token = extra.get("access_token") or ""
@@ -160,9 +154,10 @@ class PlatformHook(BaseHook):
         store = TokenStore(warehouse, cipher) if cipher else None
         return Tokens(account, OAUTHS.get(account.dialect), store, clock=now)
 
-    def _tokens_within_reach(self, account: "Account") -> "Tokens | None":
-        """The account's tokens as a lane has them, unless the warehouse does not answer."""
-        from sqlalchemy.exc import SQLAlchemyError
+    def _tokens_within_reach(self, account: "Account") -> "tuple[Tokens | None, str]":
+        """The account's tokens as a lane has them, or why not, if it matters."""
+        from psycopg.errors import UndefinedTable
+        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
         from shipment_tracking.sql import statement
 
@@ -171,14 +166,21 @@ class PlatformHook(BaseHook):
             warehouse = hook.get_conn()
             with warehouse.connect() as connection:
                 connection.execute(statement("warehouse/token_find"), {"key": ""})
-        except (AirflowNotFoundException, ConnectionFieldError, SQLAlchemyError):
-            return None
-        return self._tokens(account, warehouse)
+        except (AirflowNotFoundException, ConnectionFieldError, SQLAlchemyError) as error:
+            if isinstance(error, DBAPIError) and isinstance(error.orig, UndefinedTable):
+                return None, ""  # before the first run, so nothing was renewed yet
+            return None, "the warehouse is out of reach, the connection's own token is used"
+        return self._tokens(account, warehouse), ""
 
     def _gateway(self, connection: "Connection") -> str:
         host = self._required(connection.host, "host (gateway)").rstrip("/")
-        parts = urlsplit(host)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+        try:
+            parts = urlsplit(host)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+            usable = usable and parts.port != 0 and not parts.path
+        except ValueError:
+            usable = False
+        if not usable or any(mark in host for mark in "?#@"):
             raise self._error(
                 f"host is {host!r}; it must be the gateway without a path, such as "
                 "https://gw.open.1688.com"
@@ -188,7 +190,9 @@ class PlatformHook(BaseHook):
     def _one_of(self, extra: dict[str, Any], field: str, choices: tuple[str, ...]) -> str:
         value = extra.get(field)
         if value not in choices:
-            raise self._error(f"extra {field} is {value!r}, not one of {', '.join(choices)}")
+            raise self._error(
+                f"extra {field} is {value!r}, not one of the texts {', '.join(map(repr, choices))}"
+            )
         return str(value)
 
     def _feed(self, feed: str, dialect: str) -> str:
@@ -256,9 +260,11 @@ def is_account(conn_id: str) -> bool:
     A connection with a broken field counts as one: its lane fails and says which field.
     """
     try:
-        return PlatformHook.get_connection(conn_id).conn_type == PlatformHook.conn_type
+        return find(conn_id).conn_type == PlatformHook.conn_type
     except AirflowNotFoundException:
         return False
+    except ConnectionFieldError:
+        return True
 
 
 def check(conn_id: str) -> "Iterator[Finding]":

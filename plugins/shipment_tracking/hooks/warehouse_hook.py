@@ -5,6 +5,13 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 
 from shipment_tracking.errors import ConnectionFieldError
+from shipment_tracking.hooks.connection_hook import (
+    POSTGRES_EXTRAS,
+    as_query,
+    extra_of,
+    find,
+    open_engine,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -17,7 +24,8 @@ class WarehouseHook(BaseHook):
     Works through PgBouncer in transaction mode: no prepared statements, no session state, and no
     connection is kept between two transactions.
 
-    :param warehouse_conn_id: Airflow connection of type postgres.
+    :param warehouse_conn_id: Airflow connection of type postgres; its extra may hold libpq's ssl
+        settings.
     :param connect_timeout: seconds to wait for the server; the connection's own extra wins.
     """
 
@@ -32,17 +40,17 @@ class WarehouseHook(BaseHook):
         """
         The engine; it connects on first use.
 
-        :raises ConnectionFieldError: the connection is not of type postgres.
+        :raises ConnectionFieldError: the connection is not of type postgres, or its extra unusable.
         """
-        from sqlalchemy import URL, create_engine
-        from sqlalchemy.pool import NullPool
+        from sqlalchemy import URL
 
-        connection = self.get_connection(self.warehouse_conn_id)
+        connection = find(self.warehouse_conn_id)
         if connection.conn_type not in ("postgres", "postgresql"):
             raise ConnectionFieldError(
                 f"connection {self.warehouse_conn_id} is of type {connection.conn_type}; the "
                 "warehouse must be of type postgres (PostgreSQL 14 or newer)"
             )
+        extra = extra_of(connection, known=POSTGRES_EXTRAS)
         timeout = {"connect_timeout": self.connect_timeout} if self.connect_timeout else {}
         url = URL.create(
             "postgresql+psycopg",
@@ -51,16 +59,11 @@ class WarehouseHook(BaseHook):
             host=connection.host,
             port=connection.port,
             database=connection.schema,
-            query={
-                key: str(value)
-                for key, value in (timeout | connection.extra_dejson).items()
-                if key in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
-            },
+            query=as_query(timeout | extra, POSTGRES_EXTRAS),
         )
-        return create_engine(
+        return open_engine(
+            self.warehouse_conn_id,
             url,
-            poolclass=NullPool,
-            hide_parameters=True,
             connect_args={"prepare_threshold": None, "application_name": "shipment_tracking"},
         )
 

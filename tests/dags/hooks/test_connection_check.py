@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -113,6 +113,24 @@ def test_a_connection_that_is_nowhere_is_told_with_the_places_that_were_searched
         "connection platform_nowhere: not defined, neither as AIRFLOW_CONN_PLATFORM_NOWHERE nor in"
         " the database or secrets backend of this machine's Airflow"
     )
+
+
+def test_a_warehouse_without_tables_is_not_out_of_reach(
+    sandbox: Sandbox,
+    airflow_database: URL,
+    new_database: Callable[..., URL],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from shipment_tracking.hooks.platform_hook import check
+
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688", json.dumps(sandbox.connection(ACCOUNT)))
+    empty = json.dumps(postgres_connection(new_database()))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DB", empty)
+    monkeypatch.setenv("SHIPMENT_TRACKING_CLOCK_URL", sandbox.clock_url)
+
+    about = [finding.about for finding in check(ACCOUNT)]
+
+    assert about[:2] == ["gateway, app key, app secret", "access token"]
 
 
 @pytest.mark.usefixtures("away_from_the_warehouse")

@@ -1,11 +1,15 @@
 """Hooks: Airflow connections in, engines and clients out; a broken field is named."""
 
 import json
+import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
+from sqlalchemy.exc import OperationalError
 
 from shipment_tracking.errors import ConnectionFieldError
 
@@ -68,11 +72,16 @@ def test_without_qps_five_calls_a_second_are_allowed(connect: Callable[..., None
         ({"host": "https://gw.open.1688.com/openapi"}, "without a path"),
         ({"host": "gw.open.1688.com"}, "without a path"),
         ({"host": ""}, "gateway"),
+        ({"host": "https://gw:abc"}, "without a path"),
+        ({"host": "https://[gw"}, "without a path"),
+        ({"host": "https://gw.open.1688.com?x=1"}, "without a path"),
+        ({"host": "https://user@gw.open.1688.com"}, "without a path"),
         ({"dialect": "soap"}, "dialect is 'soap'"),
         ({"platform": "taobao"}, "platform is 'taobao'"),
         ({"qps": "many"}, "qps is 'many'"),
         ({"qps": 0}, "qps is 0"),
-        ({"dialect": "top"}, "platform is '1688', not one of taobao, tmall"),
+        ({"dialect": "top"}, "platform is '1688', not one of the texts 'taobao', 'tmall'"),
+        ({"platform": 1688}, "platform is 1688, not one of the texts '1688'"),
         ({"dialect": "router", "access_token": ""}, "access_token"),
         ({"sign_method": "sha1"}, "sign_method is 'sha1'"),
         ({"acces_token": "x"}, "acces_token"),
@@ -153,6 +162,18 @@ def test_a_simulated_clock_is_refused_beside_a_real_gateway(
         PlatformHook("platform_1688").account()
 
 
+def mysql(**extra: Any) -> dict[str, Any]:
+    return {"conn_type": "mysql", "host": "h", "schema": "erp", "extra": extra}
+
+
+def sqlite(**extra: Any) -> dict[str, Any]:
+    return {"conn_type": "sqlite", "host": "x", "extra": extra}
+
+
+def generic(url: str, message: str = "no address of a database") -> tuple[dict[str, Any], str]:
+    return {"conn_type": "generic", "extra": {"sqlalchemy_url": url}}, message
+
+
 @pytest.mark.parametrize(
     ("connection", "url"),
     [
@@ -168,6 +189,14 @@ def test_a_simulated_clock_is_refused_beside_a_real_gateway(
         (
             {"conn_type": "generic", "extra": {"sqlalchemy_url": "sqlite:////tmp/other.db"}},
             "sqlite:////tmp/other.db",
+        ),
+        (
+            {
+                "conn_type": "postgres",
+                "host": "h",
+                "extra": {"sslmode": "verify-full", "sslrootcert": "/ca", "sslcert": ""},
+            },
+            "postgresql+psycopg://h?sslmode=verify-full&sslrootcert=%2Fca",
         ),
     ],
 )
@@ -188,21 +217,130 @@ def test_an_erp_connection_becomes_its_database(
     ("connection", "message"),
     [
         ({"conn_type": "oracle"}, "postgres, mysql, sqlite or mssql"),
+        ({"conn_type": "mssql", "host": "h"}, "pip install 'shipment-tracking[mssql]'"),
         ({"conn_type": "generic"}, "sqlalchemy_url"),
-        ({"conn_type": "sqlite", "host": "x", "extra": {"timezone": "Mars/Base"}}, "Mars/Base"),
+        generic("HIDDEN"),
+        generic("mysql://u:HIDDEN@h:port/erp"),
+        generic("oracel://u:HIDDEN@h/erp", "SQLAlchemy knows no database oracel"),
+        generic("firebird://u:HIDDEN@h/erp", "SQLAlchemy knows no database firebird"),
+        generic("oracle+oracledb://u:HIDDEN@h/erp", "pip install 'oracledb'"),
+        (mysql(ssl_mode="REQUIRED"), "unknown fields ssl_mode; known are timezone, ssl_ca, ssl_"),
+        (mysql(ssl={"verify": 1}), "extra ssl must be an object of some of ca, cert, key"),
+        (mysql(ssl="/ca.pem"), "extra ssl must be an object of some of ca, cert, key"),
+        (mysql(ssl_ca="/nowhere.pem"), "ssl_ca is '/nowhere.pem', which is no file here"),
+        *((sqlite(timezone=zone), repr(zone)) for zone in ("Mars/Base", "Asia", "", 8, None)),
     ],
 )
 def test_an_unusable_erp_connection_says_what_may_be_used(
-    connect: Callable[..., None], connection: dict[str, Any], message: str
+    connect: Callable[..., None],
+    connection: dict[str, Any],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from shipment_tracking.hooks.erp_hook import ErpHook
 
+    for driver in ("pymssql", "oracledb"):
+        monkeypatch.setitem(sys.modules, driver, None)
     connect("erp_db", connection)
 
     with pytest.raises(ConnectionFieldError, match="connection erp_db") as caught:
         ErpHook().get_conn()
 
     assert message in str(caught.value)
+    assert "HIDDEN" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_mysql_is_reached_over_tls_however_its_files_are_named(
+    connect: Callable[..., None], tmp_path: Path
+) -> None:
+    from shipment_tracking.hooks.erp_hook import ErpHook
+
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    connect("flat", mysql(ssl_ca=str(ca), ssl_check_hostname=False))
+    connect("nested", mysql(ssl={"ca": str(ca), "check_hostname": False}))
+
+    for conn_id in ("flat", "nested"):
+        engine = ErpHook(conn_id).get_conn().engine
+        (_, passed) = engine.dialect.create_connect_args(engine.url)
+
+        assert passed["ssl"] == {"ca": str(ca), "check_hostname": False}
+
+
+@pytest.mark.parametrize("extra", ['{"timezone": ', '["Asia/Shanghai"]', "8", "null"])
+@pytest.mark.parametrize("conn_id", ["erp_db", "warehouse_db", "platform_1688", "notify_ops"])
+def test_an_extra_that_is_no_json_object_is_refused_by_every_hook(
+    monkeypatch: pytest.MonkeyPatch, airflow_database: URL, conn_id: str, extra: str
+) -> None:
+    kind, opened = hook_of(conn_id)
+    fields = {"conn_type": kind, "host": "h", "extra": extra}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+    with pytest.raises(ConnectionFieldError, match=f"{conn_id}: extra is no JSON object"):
+        opened()
+
+
+@pytest.mark.parametrize("conn_id", ["erp_db", "warehouse_db", "platform_1688", "notify_ops"])
+def test_a_variable_that_airflow_cannot_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, airflow_database: URL, conn_id: str
+) -> None:
+    from shipment_tracking.hooks.platform_hook import is_account
+
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    monkeypatch.setenv(variable, '{"conn_type": "postgres", "password": "HIDDEN"')
+
+    with pytest.raises(ConnectionFieldError, match=f"{variable} cannot be read") as caught:
+        hook_of(conn_id)[1]()
+
+    assert "HIDDEN" not in str(caught.value)
+    assert is_account(conn_id), "its lane says what is wrong"
+
+
+def hook_of(conn_id: str) -> tuple[str, Callable[[], Any]]:
+    """The type that the connection must have, and what reads it."""
+    from shipment_tracking.hooks.channel_hook import ChannelHook
+    from shipment_tracking.hooks.erp_hook import ErpHook
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+    from shipment_tracking.hooks.warehouse_hook import WarehouseHook
+
+    return {
+        "erp_db": ("sqlite", ErpHook().get_conn),
+        "warehouse_db": ("postgres", WarehouseHook().get_conn),
+        "platform_1688": ("ecommerce_platform", PlatformHook("platform_1688").account),
+        "notify_ops": ("generic", ChannelHook("ops").get_conn),
+    }[conn_id]
+
+
+@pytest.mark.parametrize("conn_id", ["erp_db", "warehouse_db"])
+def test_a_database_out_of_reach_is_named_by_an_error_of_the_usual_type(
+    connect: Callable[..., None], conn_id: str
+) -> None:
+    from shipment_tracking.hooks.erp_hook import ErpHook
+    from shipment_tracking.hooks.warehouse_hook import WarehouseHook
+
+    connect(
+        conn_id, {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "password": "HIDDEN"}
+    )
+    engine = ErpHook().get_conn().engine if conn_id == "erp_db" else WarehouseHook().get_conn()
+
+    with pytest.raises(OperationalError, match=f"connection {conn_id}: its database cannot be rea"):
+        engine.connect()
+
+
+def test_an_error_of_a_statement_names_the_connection_of_its_database(
+    connect: Callable[..., None], tmp_path: Path
+) -> None:
+    from shipment_tracking.hooks.erp_hook import ErpHook
+
+    connect("erp_db", {"conn_type": "sqlite", "host": str(tmp_path / "erp.db")})
+
+    with (
+        ErpHook().get_conn().engine.connect() as connection,
+        pytest.raises(OperationalError, match=r"\(connection erp_db\)\n.*no such table") as caught,
+    ):
+        connection.execute(text("select * from nowhere"))
+
+    assert str(caught.value.orig) == "no such table: nowhere"
 
 
 def test_the_warehouse_is_reached_through_psycopg_and_must_be_postgres(
@@ -215,6 +353,20 @@ def test_the_warehouse_is_reached_through_psycopg_and_must_be_postgres(
 
     connect("warehouse_db", {"conn_type": "mysql", "host": "h"})
     with pytest.raises(ConnectionFieldError, match="warehouse_db is of type mysql"):
+        WarehouseHook().get_conn()
+
+
+def test_the_warehouses_extra_holds_how_to_connect_and_nothing_else(
+    connect: Callable[..., None],
+) -> None:
+    from shipment_tracking.hooks.warehouse_hook import WarehouseHook
+
+    connect("warehouse_db", {"conn_type": "postgres", "host": "h"}, sslmode="verify-full")
+    hook = WarehouseHook(connect_timeout=5)
+    assert hook.get_conn().url.query == {"sslmode": "verify-full", "connect_timeout": "5"}
+
+    connect("warehouse_db", {"conn_type": "postgres", "host": "h"}, ssl_mode="verify-full")
+    with pytest.raises(ConnectionFieldError, match="warehouse_db: extra has unknown fields ssl_m"):
         WarehouseHook().get_conn()
 
 

@@ -1,0 +1,108 @@
+"""Airflow's connections, read so that every error about one names it."""
+
+import json
+import os
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from shipment_tracking.errors import ConnectionFieldError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+    from sqlalchemy import URL, Engine
+    from sqlalchemy.engine import ExceptionContext
+
+POSTGRES_EXTRAS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
+PACKAGES = {"pymssql": "shipment-tracking[mssql]"}
+"""What installs a driver, where it has another name."""
+
+
+def find(conn_id: str) -> "Connection":
+    """
+    The connection of an id.
+
+    :raises AirflowNotFoundException: there is none.
+    :raises ConnectionFieldError: its environment variable is unreadable, and it is nowhere else.
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        # To Airflow a connection that it cannot read is none.
+        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+        if os.environ.get(variable):
+            raise ConnectionFieldError(
+                f"connection {conn_id}: {variable} cannot be read; it must be a JSON object such "
+                'as {"conn_type": "postgres", "host": "..."}, or an address'
+            ) from error
+        raise
+
+
+def extra_of(connection: "Connection", *, known: Collection[str] | None = None) -> dict[str, Any]:
+    """
+    The extra of a connection.
+
+    :param known: the fields it may have.
+    :raises ConnectionFieldError: it is no JSON object, or has another field.
+    """
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise ConnectionFieldError(
+            f"connection {connection.conn_id}: extra is no JSON object; write it like "
+            '{"field": "value"}'
+        )
+    unknown = sorted(extra.keys() - set(known)) if known is not None else []
+    if unknown:
+        raise ConnectionFieldError(
+            f"connection {connection.conn_id}: extra has unknown fields {', '.join(unknown)}; "
+            f"known are {', '.join(known or ()) or 'none'}"
+        )
+    return connection.extra_dejson  # the same, but from now on kept out of the logs
+
+
+def as_query(extra: dict[str, Any], fields: Collection[str]) -> dict[str, str]:
+    """Those fields of an extra that are set, as a database's address takes them."""
+    return {field: str(extra[field]) for field in fields if extra.get(field) not in (None, "")}
+
+
+def open_engine(conn_id: str, url: "URL", **options: Any) -> "Engine":
+    """
+    An engine that keeps no connection between two transactions, and whose errors name it.
+
+    :raises ConnectionFieldError: there is no such driver here.
+    """
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import ArgumentError
+    from sqlalchemy.pool import NullPool
+
+    try:
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, **options)
+    except ImportError as error:
+        package = PACKAGES.get(error.name or "", error.name)
+        remedy = f": pip install '{package}'" if package else ""
+        raise ConnectionFieldError(
+            f"connection {conn_id}: its driver cannot be loaded here ({error}){remedy}"
+        ) from error
+    except ArgumentError as error:
+        raise ConnectionFieldError(
+            f"connection {conn_id}: SQLAlchemy knows no database {url.drivername}"
+        ) from error
+
+    @event.listens_for(engine, "handle_error")
+    def name_connection(context: "ExceptionContext") -> None:
+        if context.sqlalchemy_exception is None:
+            return
+        about = f"connection {conn_id}"
+        if context.connection is None:
+            about += (
+                ": its database cannot be reached; see that it runs, that this machine may "
+                "connect, and that host, port, login, password and schema are right"
+            )
+        context.sqlalchemy_exception.add_detail(about)
+
+    return engine
