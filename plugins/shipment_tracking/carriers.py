@@ -2,23 +2,24 @@
 One code and one name for each carrier, however a platform calls it.
 
 The table is ``include/carriers.csv``; an owner's own file of that place wins. To refresh it from
-1688's list of companies, ``python -m shipment_tracking.carriers reply.json > carriers.csv``.
+1688's list of companies, ``python -m shipment_tracking.carriers reply.json > /tmp/carriers.csv``,
+and move that to the owner's place. To print into the owner's file would empty it before it is read.
 """
 
 import argparse
 import csv
-import io
 import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from shipment_tracking.errors import CarrierTableError
-from shipment_tracking.sql import include_path
+from shipment_tracking.sql import include_path, include_text
 
 PLACE = "carriers.csv"
 _HEAD = ["code", "name", "aliases"]
@@ -103,7 +104,7 @@ def refresh(table: Iterable[Carrier], reply: Mapping[str, Any]) -> Refreshed:
 
 def as_csv(table: Iterable[Carrier]) -> str:
     """The table as its file holds it."""
-    written = io.StringIO()
+    written = StringIO()
     lines = csv.writer(written, lineterminator="\n")
     lines.writerow(_HEAD)
     lines.writerows((row.code, row.name, " ".join(row.aliases)) for row in table)
@@ -145,8 +146,7 @@ def _key(word: str) -> str:
 @cache
 def _read(path: Path, changed: int) -> tuple[tuple[Carrier, ...], dict[str, Carrier]]:
     """The rows, and each of them by everything it goes by."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        head, *lines = list(csv.reader(file)) or [[]]
+    head, *lines = list(csv.reader(StringIO(include_text(path, CarrierTableError)))) or [[]]
     if head != _HEAD:
         raise CarrierTableError(f"{path}: its first line must be {','.join(_HEAD)}")
     rows: list[Carrier] = []

@@ -11,7 +11,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Name
 
 from shipment_tracking.errors import MessageError
-from shipment_tracking.sql import include_path
+from shipment_tracking.sql import include_path, include_text
 from shipment_tracking.statuses import Status
 
 STALLED = "stalled"
@@ -90,14 +90,12 @@ class Messages:
 def _load(path: Path, changed: int, word: str) -> Template:
     """The template of a file, checked with examples of all it may be given."""
     example = _EXAMPLES[word]
+    source = include_text(path, MessageError)
     try:
-        source = path.read_text(encoding="utf-8")
         tree = _ENVIRONMENT.parse(source)
         template = _ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as error:
         raise MessageError(f"{path}, line {error.lineno}: {error.message}") from error
-    except ValueError as error:
-        raise MessageError(f"{path} is no UTF-8 text") from error
     unknown = find_undeclared_variables(tree) - example.keys() - _ENVIRONMENT.globals.keys()
     for name in tree.find_all(Name):
         if name.name in unknown:

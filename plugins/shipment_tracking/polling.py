@@ -12,12 +12,13 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from shipment_tracking.errors import PollingTableError
-from shipment_tracking.sql import include_path, statement
+from shipment_tracking.sql import include_path, include_text, statement
 from shipment_tracking.statuses import Status
 
 PLACE = "polling.csv"
@@ -89,8 +90,7 @@ def learn_transit(connection: Connection, *, now: datetime) -> None:
 
 @cache
 def _read(path: Path, changed: int) -> tuple[Rule, ...]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        head, *lines = list(csv.reader(file)) or [[]]
+    head, *lines = list(csv.reader(StringIO(include_text(path, PollingTableError)))) or [[]]
     if head != _HEAD:
         raise PollingTableError(f"{path}: its first line must be {','.join(_HEAD)}")
     rules: list[Rule] = []

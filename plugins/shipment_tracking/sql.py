@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import TextClause, text
 
-from shipment_tracking.errors import StatementError
+from shipment_tracking.errors import PersonNeededError, StatementError
 
 OWNER_FOLDER = "SHIPMENT_TRACKING_INCLUDE"
 _COMMENT_LINE = re.compile(r"^\s*--.*$", re.MULTILINE)
@@ -38,6 +38,18 @@ def include_path(place: str) -> Path:
     return include_folder() / place
 
 
+def include_text(path: Path, error: type[PersonNeededError]) -> str:
+    """
+    The text of a file of ``include``, which an editor may have begun with a byte order mark.
+
+    :param error: what to raise when it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error(f"{path} is no UTF-8 text; save it as UTF-8") from problem
+
+
 def statement_path(name: str) -> Path:
     """
     The file that holds a statement.
@@ -63,7 +75,7 @@ def statement(name: str, *, binds: set[str] | None = None) -> TextClause:
 @cache
 def _read(path: Path, changed: int, binds: frozenset[str] | None) -> TextClause:
     # Comment lines go first: SQLAlchemy would take a ":word" inside them for a bind.
-    body = _COMMENT_LINE.sub("", path.read_text(encoding="utf-8")).strip().rstrip(";")
+    body = _COMMENT_LINE.sub("", include_text(path, StatementError)).strip().rstrip(";")
     if not body:
         raise StatementError(f"{path} holds no statement")
     found = set(_BIND.findall(body))

@@ -133,6 +133,13 @@ def test_a_table_saved_by_a_spreadsheet_is_read(owner):
     assert load() == (Carrier("YTO", "圆通速递", ("圆通",)),)
 
 
+def test_a_table_in_another_encoding_is_refused_by_name(owner):
+    owner.write_text("code,name,aliases\nYTO,圆通速递,圆通\n", encoding="gbk")
+
+    with pytest.raises(CarrierTableError, match=r"carriers\.csv is no UTF-8 text"):
+        load()
+
+
 def test_the_platforms_list_adds_what_is_new_and_how_else_a_carrier_is_called():
     found = refresh(load(), reply("company_list"))
 

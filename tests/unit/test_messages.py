@@ -90,6 +90,12 @@ def test_a_text_in_another_encoding_is_refused_by_name(owner):
         Messages("zh")
 
 
+def test_a_byte_order_mark_is_not_sent(owner):
+    (owner / "signed.txt").write_text("签收", encoding="utf-8-sig")
+
+    assert Messages("zh").text("signed", NOTICE) == "签收"
+
+
 def test_a_mistake_in_one_language_leaves_the_other_alone(owner):
     (owner / "signed.txt").write_text("{{ nothing }}")
 

@@ -134,6 +134,13 @@ def test_a_table_with_another_head_is_named(table):
         polling.load()
 
 
+def test_a_table_in_another_encoding_is_named(table):
+    table("").write_text(f"{HEAD}随便,0,120\n", encoding="gbk")
+
+    with pytest.raises(PollingTableError, match=r"polling\.csv is no UTF-8 text"):
+        polling.load()
+
+
 def test_a_line_may_follow_one_that_starts_later(table):
     table("any,48,never\nany,0,0\n")
 

@@ -68,6 +68,19 @@ def test_an_empty_file_is_refused(owner: Path) -> None:
         statement("erp/extract_orders")
 
 
+def test_a_byte_order_mark_does_no_harm(owner: Path) -> None:
+    put(owner, "erp/extract_orders", "\ufeff-- was :status = 'x' once\nselect 1")
+
+    assert str(statement("erp/extract_orders", binds=set())) == "select 1"
+
+
+def test_a_statement_in_another_encoding_is_refused_by_name(owner: Path) -> None:
+    put(owner, "erp/extract_orders", "").write_text("select '已发货'", encoding="gbk")
+
+    with pytest.raises(StatementError, match=r"extract_orders\.sql is no UTF-8 text"):
+        statement("erp/extract_orders")
+
+
 def test_an_edited_file_is_read_again(owner: Path) -> None:
     import os
 
