@@ -151,7 +151,7 @@ def _start_or_end(folder: Path, arguments: argparse.Namespace) -> int:
 def _start(folder: Path, arguments: argparse.Namespace) -> None:
     """Everything in its order, up to the DAG's first run."""
     began = time.monotonic()
-    print("Starting Airflow on the sandbox, a minute or so ...", flush=True)
+    print("Starting Airflow on the sandbox, half a minute to a minute ...", flush=True)
     _clear(folder)
     url = f"http://127.0.0.1:{arguments.port}"
     programs = Programs(folder, {})
