@@ -1,6 +1,7 @@
 """The usual accounts are the same wherever the sandbox is started."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -28,3 +29,13 @@ def test_the_containers_demo_has_a_connection_for_each_usual_account(account):
 
     assert connection(account, "http://sandbox:8688", apps_for(ACCOUNTS)) in told
     assert variable in compose["services"]["worker"]["environment"]
+
+
+def test_the_containers_are_given_every_connection_of_the_example():
+    examples = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    compose = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text(encoding="utf-8"))
+
+    told = set(re.findall(r"^(?:# )?(AIRFLOW_CONN_\w+)=", examples, re.MULTILINE))
+
+    assert told >= {"AIRFLOW_CONN_ERP_DB", "AIRFLOW_CONN_NOTIFY_CUSTOMERS"}
+    assert told <= compose["services"]["worker"]["environment"].keys()
