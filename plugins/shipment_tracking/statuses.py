@@ -358,13 +358,16 @@ class Verdict:
     transitions: tuple[Transition, ...]
 
 
-def judge(trail: Sequence[Scan], word: PlatformWord | None, before: str) -> Verdict:
+def judge(
+    trail: Sequence[Scan], word: PlatformWord | None, before: str, changes: int = 0
+) -> Verdict:
     """
     Weigh all evidence on one parcel.
 
     :param trail: its known events without future-dated ones, by time and position.
     :param word: its status by the platform, if any was fetched.
     :param before: the status it was last judged to have.
+    :param changes: how many transitions led there.
     """
     readings = _read(trail, word)
     last = readings[-1] if readings else None
@@ -382,11 +385,13 @@ def judge(trail: Sequence[Scan], word: PlatformWord | None, before: str) -> Verd
         occurred_at, evidence = (
             (word.since, f"platform {word.code} {word.since.isoformat()}")
             if word and (led_by_platform or last is None)
-            else (last[0].occurred_at, _evidence(last[0]))
+            else (_leads_again_since(last[0], word), _evidence(last[0]))
             if last
             else (None, "")
         )
         if occurred_at is not None:
+            # The same evidence may have led to the same status before.
+            evidence = f"{evidence} after {changes} changes"
             transitions = (*transitions, Transition(reached, status, occurred_at, evidence))
 
     if status != Status.SIGNED:
@@ -467,6 +472,11 @@ def _signs(readings: Sequence[_Reading]) -> list[Scan]:
         elif status in CONTRADICTS_SIGN:
             signs.clear()
     return signs
+
+
+def _leads_again_since(scan: Scan, word: PlatformWord | None) -> datetime:
+    """A known event leads again since the platform's word gave way."""
+    return max(scan.occurred_at, word.since) if word else scan.occurred_at
 
 
 def _evidence(scan: Scan) -> str:

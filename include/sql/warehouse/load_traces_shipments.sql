@@ -16,6 +16,11 @@ select
     shipment.event_count,
     seen.traces_seen_at,
     seen.polled_at,
+    (
+        select count(*)
+        from tracking.status_change
+        where status_change.shipment_id = shipment.shipment_id
+    ) as changes,
     exists(
         select 1
         from tracking.order_shipment

@@ -312,7 +312,7 @@ def _find(
         if shipment.platform_status
         else None
     )
-    verdict = judge(trail, word, shipment.status)
+    verdict = judge(trail, word, shipment.status, shipment.changes)
     signed = verdict.status == Status.SIGNED
     sign_seen_at = (shipment.sign_seen_at or now) if signed else None
     confirmed = signed and (

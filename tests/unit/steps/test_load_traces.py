@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -441,6 +442,52 @@ def test_an_event_has_one_id_whenever_it_is_judged(track, reply, load, execute, 
 
     assert len(found[0]) == 2
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "codes", "path"),
+    [
+        (OUT, ("UNSIGN", "TRANSPORT"), ("out_for_delivery", "exception", "out_for_delivery")),
+        ("待揽收", ("NOGET", "ACCEPT"), ("info_received", "exception", "info_received")),
+    ],
+)
+def test_a_scan_that_leads_again_once_the_platforms_word_gives_way_is_a_change_like_any_other(
+    said, codes, path, track, lists, reply, load, notices, statuses, select
+):
+    order = track()
+    reply(order, parcel("LP1", (-1, said)))
+    load()
+    for hours, code in enumerate(codes * 2, start=1):
+        lists(order, LP1=code, hours=hours)
+        load(hours)
+
+    went = [*path, *path[1:]]
+    assert statuses() == {"LP1": path[-1]}
+    assert notices() == [(status, "pending", status, True) for status in went]
+    assert select(
+        "from_status, to_status, occurred_at from analytics.status_changes order by detected_at"
+    ) == [
+        (was, status, NOON + timedelta(hours=hours or -1))
+        for hours, (was, status) in enumerate(pairwise(["pending", *went]))
+    ]
+
+
+def test_the_platforms_word_that_leads_again_is_a_change_like_any_other(
+    track, lists, reply, load, notices, statuses
+):
+    order = track()
+    lists(order, LP1="UNSIGN", hours=-2)
+    load(-2)
+    for scans in ([(-1, NONSENSE)], [(-1, NONSENSE), (-3, MOVING)]):
+        reply(order, parcel("LP1", *scans))
+        load()
+
+    assert statuses() == {"LP1": "exception"}
+    assert [status for status, state, *_ in notices() if state == "pending"] == [
+        "exception",
+        "unknown",
+        "exception",
+    ]
 
 
 def test_a_sign_that_is_withdrawn_is_told_and_the_order_is_open_again(
@@ -1159,3 +1206,20 @@ def test_a_sign_status_that_is_taken_back_leaves_what_the_scans_say(track, reply
     load(1)
 
     assert select("status from tracking.shipment") == [("out_for_delivery",)]
+
+
+def test_a_sign_status_that_comes_and_goes_is_told_each_time(track, reply, load, notices):
+    node = {"time": "2026-03-02 11:00:00", "desc": "快件正在派送", "city": None}
+    order = track("291")
+    for hours, code in enumerate(("UNSIGN", "SIGN", "UNSIGN", "SIGN", "UNSIGN")):
+        told = router_trace(traceList=[node], signStatus=code)
+        reply(order, dialect="router", body=told, hours=hours)
+        load(hours)
+
+    assert [status for status, *_ in notices()] == [
+        "out_for_delivery",
+        "signed",
+        "out_for_delivery",
+        "signed",
+        "out_for_delivery",
+    ]
