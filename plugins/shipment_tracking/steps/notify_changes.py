@@ -72,9 +72,16 @@ class _Writer:
         messages = Messages(destination.language)
         rows = self._outbox.contents(claims)
         told = [(claim, _facts(claim, rows[claim.notification_id])) for claim in claims]
-        if destination.audience == CUSTOMERS:
-            self._add_contacts([facts for _, facts in told])
-        return [_letter(messages, claim, facts) for claim, facts in told]
+        if destination.audience != CUSTOMERS:
+            return [_letter(messages, claim, facts) for claim, facts in told]
+        awaited = {claim for claim in claims if rows[claim.notification_id].is_awaited}
+        self._add_contacts([facts for claim, facts in told if claim in awaited])
+        return [
+            _letter(messages, claim, facts)
+            if facts.get("contacts")
+            else _no_letter(claim, "opted out" if claim in awaited else "no order")
+            for claim, facts in told
+        ]
 
     def _add_contacts(self, told: Sequence[dict[str, Any]]) -> None:
         """Name who waits for each parcel; orders whose buyers want no messages are left out."""
@@ -106,10 +113,12 @@ def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:
 
 
 def _letter(messages: Messages, claim: Claim, facts: Mapping[str, Any]) -> Letter:
-    if facts.get("contacts") == []:
-        return Letter([claim], claim.event_id, None, "opted out")
     text = messages.text(claim.reason, {"contacts": [], **facts})
     return Letter([claim], claim.event_id, {**facts, "text": text})
+
+
+def _no_letter(claim: Claim, reason: str) -> Letter:
+    return Letter([claim], claim.event_id, None, reason)
 
 
 def _contact(connection: Connection, erp_key: str) -> dict[str, Any] | None:

@@ -245,6 +245,67 @@ def test_of_two_buyers_of_one_parcel_only_the_willing_one_is_told(
     assert "SO1" not in body["text"]
 
 
+GONE = {
+    "another parcel took its place": "order_shipment set superseded_at = now()",
+    "its order left the ERP": "erp_row set closed_at = now(), close_reason = 'left_erp'",
+    "its order was given up": "erp_row set closed_at = now(), close_reason = 'gave_up'",
+}
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+def test_a_buyer_who_waits_for_the_parcel_no_more_is_not_told(
+    gone, ship, change, notify, receiver, buyer, execute, select
+):
+    buyer()
+    change(ship(), "returned")
+    execute(f"update tracking.{gone}")
+
+    assert notify("customers", "ops") == NONE | {"sent": 1, "suppressed": 1}
+
+    assert receiver.deliveries("customers") == []
+    assert select("state, reason from analytics.notifications where audience = 'customers'") == [
+        ("suppressed", "no order")
+    ]
+    assert receiver.deliveries("ops")[0].body["orders"] == [
+        {"erp_key": "SO1", "platform_order_id": "291"}
+    ]
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+def test_of_two_orders_of_one_parcel_only_the_one_that_still_waits_is_named(
+    gone, ship, change, notify, receiver, buyer, insert, execute, select
+):
+    buyer(1)
+    buyer(2)
+    parcel, _ = ship(1), ship(2)
+    ((order,),) = select("order_id from tracking.tracked_order where platform_order_id = '291'")
+    ((other,),) = select("order_id from tracking.tracked_order where platform_order_id = '292'")
+    insert("order_shipment", order_id=other, shipment_id=parcel, first_seen_at=datetime.now(UTC))
+    change(parcel, "signed")
+    execute(f"update tracking.{gone} where order_id = :order", order=order)
+
+    notify("customers", "ops")
+
+    for audience in ("customers", "ops"):
+        (delivery,) = receiver.deliveries(audience)
+        assert [each["erp_key"] for each in delivery.body["orders"]] == ["SO2"]
+    assert [each["erp_key"] for each in receiver.deliveries("customers")[0].body["contacts"]] == [
+        "SO2"
+    ]
+
+
+def test_a_buyer_whose_order_was_closed_because_it_is_signed_is_told(
+    ship, change, notify, receiver, buyer, execute
+):
+    buyer()
+    change(ship(), "signed")
+    execute("update tracking.erp_row set closed_at = now(), close_reason = 'signed'")
+
+    notify("customers")
+
+    assert len(receiver.deliveries("customers")) == 1
+
+
 def test_phones_never_reach_the_log(ship, change, notify, receiver, buyer, caplog):
     caplog.set_level(logging.DEBUG)
     buyer()
