@@ -89,7 +89,7 @@ def _keep_stalls(
         {
             "stall_id": row.stall_id,
             "event_id": row.event_id,
-            "cleared_event_id": uuid5(EVENT_IDS, f"{row.event_id}/{CLEARED}"),
+            "cleared_event_id": uuid5(EVENT_IDS, f"{row.event_id}/{CLEARED}/{now.isoformat()}"),
         }
         for row in execute("report_stalled_clear", now=now, only_account=this_run.only_account)
     ]
@@ -102,15 +102,22 @@ def _keep_stalls(
 
 
 def _stall(row: Row[Any]) -> dict[str, Any]:
-    since = row.since.astimezone(UTC).isoformat()
-    name = f"{row.account}/{row.consignment_id}/{row.stage}/{since}"
     return {
         "shipment_id": row.shipment_id,
         "stage": row.stage,
         "since": row.since,
         "threshold_hours": row.threshold_hours,
-        "event_id": uuid5(EVENT_IDS, name),
+        "event_id": _alarm_id(row),
+        "holds": row.holds,
     }
+
+
+def _alarm_id(row: Row[Any]) -> UUID:
+    """The alarm that holds, else a new one: the first of this standstill, or the next."""
+    if row.event_id is None:
+        since = row.since.astimezone(UTC).isoformat()
+        return uuid5(EVENT_IDS, f"{row.account}/{row.consignment_id}/{row.stage}/{since}")
+    return row.event_id if row.holds else uuid5(EVENT_IDS, f"{row.event_id}/again")
 
 
 def _for_staff(found: Channels) -> Channels:
@@ -122,15 +129,23 @@ def _for_staff(found: Channels) -> Channels:
 
 
 def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
-    """All claimed alarms as one letter."""
+    """All claimed alarms as one letter, without those that their stall has forgotten."""
     messages = Messages(destination.language)
     rows = outbox.contents(claims)
-    items = [_item(claim, rows[claim.notification_id]) for claim in claims]
+    told = [claim for claim in claims if rows[claim.notification_id].stage]
+    forgotten = [
+        Letter([claim], claim.event_id, None, "overtaken")
+        for claim in claims
+        if not rows[claim.notification_id].stage
+    ]
+    if not told:
+        return forgotten
+    items = [_item(claim, rows[claim.notification_id]) for claim in told]
     event_id = uuid5(EVENT_IDS, " ".join(sorted(item["event_id"] for item in items)))
     texts = [
-        messages.text(word, {"items": told})
+        messages.text(word, {"items": alike})
         for word in (STALLED, CLEARED)
-        if (told := [item for item in items if item["reason"] == word])
+        if (alike := [item for item in items if item["reason"] == word])
     ]
     body = {
         "event_id": str(event_id),
@@ -138,7 +153,7 @@ def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) ->
         "items": items,
         "text": "\n\n".join(texts),
     }
-    return [Letter(claims, event_id, body)]
+    return [*forgotten, Letter(told, event_id, body)]
 
 
 def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:
