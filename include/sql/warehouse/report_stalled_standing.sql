@@ -1,5 +1,6 @@
 -- The stage holds every parcel that somebody still waits for, with where it stands since when. A
--- sign that was withdrawn counts for orders too that were closed because they were signed.
+-- sign that was withdrawn counts for orders too that were closed because they were signed. An open
+-- stall for want of a pick-up keeps its beginning, also when the time of shipping is corrected.
 -- The offsets let the planner start from what is open, else it reads all closed orders too.
 with watched as (
     select own.shipment_id
@@ -99,7 +100,8 @@ select
     staged.stage,
     coalesce(
         case
-            when staged.stage = 'pickup' then coalesce(staged.shipped_at, staged.first_event_at)
+            when staged.stage = 'pickup'
+                then coalesce(running.since, staged.shipped_at, staged.first_event_at)
             when staged.stage in ('in_transit', 'out_for_delivery') then staged.last_news_at
             else coalesce(became.occurred_at, staged.last_news_at)
         end,
@@ -121,3 +123,12 @@ left join lateral (
             else status_change.to_status = staged.status
         end
 ) as became on true
+left join lateral (
+    select min(stall.since) as since
+    from tracking.stall
+    where
+        staged.stage = 'pickup'
+        and stall.shipment_id = staged.shipment_id
+        and stall.stage = 'pickup'
+        and stall.cleared_at is null
+) as running on true

@@ -276,6 +276,22 @@ def test_standing_still_again_is_another_alarm(ship, report, moves, stalls, item
     assert len({item["event_id"] for item in items()}) == 3
 
 
+@pytest.mark.parametrize("hours", [-60, -1])
+def test_who_corrects_the_time_of_shipping_gets_no_second_alarm(
+    hours, ship, report, moves, execute, stalls, items, at
+):
+    parcel = ship(status="info_received", shipped_at=at(hours=-50))
+    report()
+    execute("update tracking.erp_row set shipped_at = :at", at=at(hours=hours))
+
+    assert report(hours=1) == NOTHING
+    assert stalls() == [("pickup", at(hours=-50), False)]
+
+    moves(parcel, "picked_up", at(hours=2))
+    assert report(hours=3) == NOTHING | {"cleared": 1, "sent": 1}
+    assert [item["reason"] for item in items()] == ["stalled", "cleared"]
+
+
 def test_an_alarm_that_was_never_sent_needs_no_end(
     ship, report, moves, receiver, items, select, at
 ):
