@@ -1,5 +1,6 @@
--- What was known of the parcels before, and when their orders were last asked for; they are ours
--- until the transaction ends. Traces that are still to be loaded were not seen yet.
+-- What was known of the parcels before, when their orders were last asked for, and whether one of
+-- them is open or was closed because it is signed; the parcels are ours until the transaction ends.
+-- Traces that are still to be loaded were not seen yet.
 select
     shipment.shipment_id,
     shipment.account,
@@ -21,6 +22,15 @@ select
         from tracking.status_change
         where status_change.shipment_id = shipment.shipment_id
     ) as changes,
+    exists(
+        select 1
+        from tracking.order_shipment
+        inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
+        left join tracking.erp_row on tracked_order.order_id = erp_row.order_id
+        where
+            order_shipment.shipment_id = shipment.shipment_id
+            and (tracked_order.closed_at is null or erp_row.close_reason = 'signed')
+    ) as is_awaited,
     exists(
         select 1
         from tracking.order_shipment

@@ -354,6 +354,7 @@ def _find(
             change,
             told=told,
             newest=change is changes[-1],
+            awaited=shipment.is_awaited,
             first_load=shipment.event_count == 0,
             seen_again=shipment.was_pruned and shipment.status == Status.PENDING,
             now=now,
@@ -388,6 +389,7 @@ def _notice_state(
     *,
     told: bool,
     newest: bool,
+    awaited: bool,
     first_load: bool,
     seen_again: bool,
     now: datetime,
@@ -396,6 +398,8 @@ def _notice_state(
         return {"state": "suppressed", "reason": "backfill"}
     if not newest:
         return {"state": "suppressed", "reason": "overtaken"}
+    if not awaited:
+        return {"state": "suppressed", "reason": "closed"}
     # A platform status counts from when it was fetched, so its age says nothing after pruning.
     if first_load and (seen_again or change["occurred_at"] < now - FIRST_SIGHT):
         return {"state": "suppressed", "reason": "first sight"}

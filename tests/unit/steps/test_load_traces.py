@@ -416,6 +416,53 @@ def test_what_a_backfill_and_a_usual_run_gathered_is_announced(track, reply, loa
     assert notices() == [("out_for_delivery", "pending", "out_for_delivery", True)]
 
 
+@pytest.fixture
+def close(execute) -> Callable[..., None]:
+    """Close an order with all its rows."""
+
+    def end(order: int, reason: str) -> None:
+        ours = "closed_at = :at where order_id = :order"
+        execute(f"update tracking.tracked_order set {ours}", at=NOON, order=order)  # noqa: S608
+        execute(
+            f"update tracking.erp_row set close_reason = :reason, {ours}",  # noqa: S608
+            reason=reason,
+            at=NOON,
+            order=order,
+        )
+
+    return end
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [("signed", "pending"), ("left_erp", "suppressed"), ("gave_up", "suppressed")],
+)
+def test_what_is_loaded_after_an_order_was_closed_is_announced_if_it_is_signed(
+    reason, state, track, reply, close, load, notices
+):
+    order = track()
+    reply(order, parcel("LP1", (-1, OUT)))
+    close(order, reason)
+
+    load()
+
+    told = "out_for_delivery" if state == "pending" else "closed"
+    assert notices() == [("out_for_delivery", state, told, state == "pending")]
+
+
+def test_what_is_loaded_for_a_parcel_of_an_open_and_a_closed_order_is_announced(
+    track, reply, close, load, notices
+):
+    orders = track(1), track(2)
+    for order in orders:
+        reply(order, parcel("LP1", (-1, OUT)))
+    close(orders[0], "left_erp")
+
+    load()
+
+    assert notices() == [("out_for_delivery", "pending", "out_for_delivery", True)]
+
+
 @pytest.mark.parametrize("announce", [True, False])
 def test_a_platform_status_is_announced_as_its_gathering_says(
     announce, track, lists, load, notices
