@@ -1,5 +1,5 @@
 -- Calls to the platforms by run, account, API and how they ended.
-create view analytics.api_usage as
+create or replace view analytics.api_usage as
 select
     api_usage.run_id,
     api_usage.account,

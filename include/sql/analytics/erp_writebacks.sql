@@ -1,5 +1,5 @@
 -- Everything written to the ERP, with what stood there before and what came of it.
-create view analytics.erp_writebacks as
+create or replace view analytics.erp_writebacks as
 select
     erp_writeback.erp_key,
     erp_writeback.account,

@@ -1,5 +1,5 @@
 -- One row per account with a change feed: how far it was read, and what it reported and missed.
-create view analytics.feeds as
+create or replace view analytics.feeds as
 select
     feed.account,
     feed.feed,

@@ -1,5 +1,5 @@
 -- The outbox, newest state of each notice; a shared parcel's notice names its first order.
-create view analytics.notifications as
+create or replace view analytics.notifications as
 select
     notification.event_id,
     notification.audience,

@@ -1,5 +1,5 @@
 -- One row per ERP row, with the progress of the order it belongs to.
-create view analytics.orders as
+create or replace view analytics.orders as
 select
     erp_row.erp_key,
     erp_row.platform,

@@ -1,5 +1,5 @@
 -- One row per run of the pipeline, with what it found and did.
-create view analytics.runs as
+create or replace view analytics.runs as
 select
     run.run_id,
     run.run_type,

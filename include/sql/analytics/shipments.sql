@@ -1,5 +1,5 @@
 -- One row per parcel and order: a parcel that serves two orders stands here twice.
-create view analytics.shipments as
+create or replace view analytics.shipments as
 select
     shipment.shipment_id,
     tracked_order.platform,

@@ -1,5 +1,5 @@
 -- Every episode of a parcel standing still; open while cleared_at is null.
-create view analytics.stalls as
+create or replace view analytics.stalls as
 select
     tracked_order.platform,
     shipment.account,

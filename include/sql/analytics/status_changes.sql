@@ -1,5 +1,5 @@
 -- Every change of a parcel's status; announced: a notice of it was written to be sent.
-create view analytics.status_changes as
+create or replace view analytics.status_changes as
 select
     tracked_order.platform,
     shipment.account,

@@ -1,5 +1,5 @@
 -- One row per scan and order of its parcel; the description is masked.
-create view analytics.trace_events as
+create or replace view analytics.trace_events as
 select
     trace_event.shipment_id,
     tracked_order.platform,

@@ -4,8 +4,9 @@ import logging
 from hashlib import blake2b
 from pathlib import Path
 
+from psycopg.errors import DependentObjectsStillExist, DuplicateTable, InvalidTableDefinition
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from shipment_tracking.errors import WarehouseRefusedError
 from shipment_tracking.sql import include_folder, statement
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 OLDEST_SERVER = 140000
 ROLES = ("tracking_owner", "tracking_writer", "analytics_reader")
+CANNOT_REPLACE = (InvalidTableDefinition, DuplicateTable)
+"""What PostgreSQL raises for other columns, and for a text that does not say ``or replace``."""
 
 
 def run(warehouse: Engine) -> str:
@@ -25,7 +28,8 @@ def run(warehouse: Engine) -> str:
 
     :returns: the schema version now in place.
     :raises WarehouseRefusedError: it is not PostgreSQL 14 or newer, it is newer than this code, or
-        the user may not create what is missing; the text says what to run.
+        the user may not create what is missing, or others use a view that must be dropped; the text
+        says what to do.
     """
     if warehouse.dialect.name != "postgresql":
         raise WarehouseRefusedError(
@@ -120,13 +124,37 @@ def _migrate(connection: Connection) -> None:
 
 def _create_views(connection: Connection) -> None:
     for file in _view_files():
-        connection.exec_driver_sql(f"drop view if exists analytics.{file.stem}")
-    for file in _view_files():
-        connection.exec_driver_sql(file.read_text(encoding="utf-8"))
+        _create_view(connection, file)
     connection.exec_driver_sql(
         "grant select on all tables in schema analytics"
         " to analytics_reader, tracking_writer, tracking_owner"
     )
+
+
+def _create_view(connection: Connection, file: Path) -> None:
+    """Replaced, a view keeps its grants and what stands on it; with other columns it cannot be."""
+    body = file.read_text(encoding="utf-8")
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(body)
+    except DBAPIError as error:
+        if not isinstance(error.orig, CANNOT_REPLACE):
+            raise
+        _drop_view(connection, f"analytics.{file.stem}")
+        connection.exec_driver_sql(body)
+
+
+def _drop_view(connection: Connection, view: str) -> None:
+    try:
+        connection.exec_driver_sql(f"drop view {view}")
+    except DBAPIError as error:
+        if not isinstance(error.orig, DependentObjectsStillExist):
+            raise
+        raise WarehouseRefusedError(
+            f"{view} has other columns now, and is not dropped while others use it: "
+            f"{error.orig.diag.message_detail}. Let their owner drop or change them, then clear "
+            "this task"
+        ) from error
 
 
 def _how_to_permit(engine: Engine, error: ProgrammingError) -> str:

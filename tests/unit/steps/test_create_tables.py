@@ -55,6 +55,7 @@ VIEWS = {
         " events_duplicate, changes, signed, notices_sent, failed_orders"
     ),
 }
+OUTDATED = "comment on schema tracking is '0001 another'"
 ROLES = {"tracking_owner", "tracking_writer", "analytics_reader"}
 
 
@@ -122,7 +123,7 @@ def test_running_again_keeps_what_is_stored(warehouse):
     execute(
         warehouse,
         "insert into tracking.run (run_id, run_type, started_at) values ('a', 'manual', now())",
-        "comment on schema tracking is '0001 another'",
+        OUTDATED,
     )
 
     create_tables.run(warehouse)
@@ -156,6 +157,46 @@ def test_a_view_whose_text_changed_is_made_again(warehouse, tmp_path):
     )
     assert columns(warehouse, "analytics")["runs"].endswith("signed, notices_sent, bad")
 
+    create_tables.run(warehouse)
+    assert columns(warehouse, "analytics") == VIEWS
+
+
+def test_a_view_made_again_keeps_its_grants_and_what_others_built_on_it(warehouse):
+    execute(
+        warehouse,
+        "grant select on analytics.runs to public",
+        "create view public.report as select run_id from analytics.runs",
+        "insert into tracking.run (run_id, run_type, started_at) values ('a', 'manual', now())",
+        OUTDATED,
+    )
+
+    create_tables.run(warehouse)
+
+    grants = text(
+        "select count(*) from information_schema.role_table_grants"
+        " where table_schema = 'analytics' and table_name = 'runs' and grantee = 'PUBLIC'"
+    )
+    with warehouse.connect() as connection:
+        assert connection.scalar(text("select run_id from public.report")) == "a"
+        assert connection.scalar(grants) == 1
+
+
+def test_who_builds_on_a_view_that_had_other_columns_is_named_with_the_remedy(warehouse):
+    execute(
+        warehouse,
+        "drop view analytics.runs",
+        "create view analytics.runs as select run.run_id as id from tracking.run",
+        "create view public.report as select id from analytics.runs",
+        OUTDATED,
+    )
+
+    with pytest.raises(
+        WarehouseRefusedError,
+        match=r"analytics\.runs has .*: view report depends on view analytics\.runs\. Let their",
+    ):
+        create_tables.run(warehouse)
+
+    execute(warehouse, "drop view public.report")
     create_tables.run(warehouse)
     assert columns(warehouse, "analytics") == VIEWS
 
