@@ -94,8 +94,9 @@ def _refuse_unknown_files(owner: Path) -> None:
     known = include_folder()
     for file in sorted(owner.rglob("*")):
         place = file.relative_to(owner)
-        if file.is_file() and not (known / place).is_file():
+        is_known = (known / place).is_file() and place.parts[0] != "sandbox"
+        if file.is_file() and not is_known:
             raise StatementError(
-                f"{file} replaces nothing: there is no {place} in {known}; "
+                f"{file} replaces nothing: no {place} is read from {known}; "
                 f"correct its name or move it out of {owner}"
             )

@@ -39,6 +39,14 @@ def test_an_owners_file_that_replaces_nothing_is_refused_by_name(owner: Path) ->
         statement("erp/extract_orders")
 
 
+def test_an_owners_file_for_the_sandbox_is_refused_since_nobody_would_read_it(owner: Path) -> None:
+    (owner / "sandbox").mkdir()
+    (owner / "sandbox" / "erp.py").write_text("", encoding="utf-8")
+
+    with pytest.raises(StatementError, match=r"erp\.py replaces nothing"):
+        statement("erp/extract_orders")
+
+
 def test_an_owners_folder_that_is_not_there_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

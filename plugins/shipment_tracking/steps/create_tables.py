@@ -4,12 +4,17 @@ import logging
 from hashlib import blake2b
 from pathlib import Path
 
-from psycopg.errors import DependentObjectsStillExist, DuplicateTable, InvalidTableDefinition
+from psycopg.errors import (
+    DependentObjectsStillExist,
+    DuplicateTable,
+    InsufficientPrivilege,
+    InvalidTableDefinition,
+)
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from shipment_tracking.errors import WarehouseRefusedError
-from shipment_tracking.sql import include_folder, statement
+from shipment_tracking.errors import StatementError, WarehouseRefusedError
+from shipment_tracking.sql import include_folder, statement, statement_path
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +35,7 @@ def run(warehouse: Engine) -> str:
     :raises WarehouseRefusedError: it is not PostgreSQL 14 or newer, it is newer than this code, or
         the user may not create what is missing, or others use a view that must be dropped; the text
         says what to do.
+    :raises StatementError: PostgreSQL does not understand an owner's view.
     """
     if warehouse.dialect.name != "postgresql":
         raise WarehouseRefusedError(
@@ -60,7 +66,8 @@ def _newest_version() -> str:
 
 
 def _view_files() -> list[Path]:
-    return sorted((include_folder() / "sql" / "analytics").glob("*.sql"))
+    shipped = sorted((include_folder() / "sql" / "analytics").glob("*.sql"))
+    return [statement_path(f"analytics/{file.stem}") for file in shipped]
 
 
 def _views_digest() -> str:
@@ -95,7 +102,7 @@ def _upgrade(connection: Connection, present: str | None, wanted: str) -> None:
         _create_views(connection)
         connection.exec_driver_sql(f"comment on schema tracking is '{wanted}'")
     except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", "") != "42501":
+        if not _is_forbidden(error):
             raise
         raise WarehouseRefusedError(_how_to_permit(connection.engine, error)) from error
 
@@ -124,7 +131,12 @@ def _migrate(connection: Connection) -> None:
 
 def _create_views(connection: Connection) -> None:
     for file in _view_files():
-        _create_view(connection, file)
+        try:
+            _create_view(connection, file)
+        except ProgrammingError as error:
+            if _is_forbidden(error):
+                raise
+            raise StatementError(f"{file}: {_first_line(error)}") from error
     connection.exec_driver_sql(
         "grant select on all tables in schema analytics"
         " to analytics_reader, tracking_writer, tracking_owner"
@@ -163,5 +175,13 @@ def _how_to_permit(engine: Engine, error: ProgrammingError) -> str:
     commands += [f'grant create on database "{database}" to "{user}";']
     return (
         f"user {user} may not create what is missing in database {database} "
-        f"({str(error.orig).splitlines()[0]}). As its administrator run once: {' '.join(commands)}"
+        f"({_first_line(error)}). As its administrator run once: {' '.join(commands)}"
     )
+
+
+def _is_forbidden(error: ProgrammingError) -> bool:
+    return isinstance(error.orig, InsufficientPrivilege)
+
+
+def _first_line(error: ProgrammingError) -> str:
+    return str(error.orig).splitlines()[0]

@@ -6,14 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, event, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from shipment_tracking.errors import WarehouseRefusedError
-from shipment_tracking.sql import include_folder
+from shipment_tracking.errors import StatementError, WarehouseRefusedError
+from shipment_tracking.sql import OWNER_FOLDER, include_folder
 from shipment_tracking.steps import create_tables
 
 # Promised to users (DESIGN 5.3): names and order.
@@ -198,6 +199,37 @@ def test_who_builds_on_a_view_that_had_other_columns_is_named_with_the_remedy(wa
 
     execute(warehouse, "drop view public.report")
     create_tables.run(warehouse)
+    assert columns(warehouse, "analytics") == VIEWS
+
+
+@pytest.fixture
+def owners_view(tmp_path: Path, monkeypatch) -> Callable[[str], None]:
+    """Put a text of one's own for the view of runs into an owner's folder."""
+    file = tmp_path / "sql" / "analytics" / "runs.sql"
+    file.parent.mkdir(parents=True)
+    monkeypatch.setenv(OWNER_FOLDER, str(tmp_path))
+    return file.write_text
+
+
+@pytest.mark.parametrize("create", ["create", "create or replace"])
+def test_an_owners_view_wins_until_its_file_is_gone(create, warehouse, owners_view, monkeypatch):
+    body = f"{create} view analytics.runs as select run.run_id from tracking.run;"  # noqa: S608
+    owners_view(f"-- Mine.\n{body}")
+
+    create_tables.run(warehouse)
+    assert columns(warehouse, "analytics") == VIEWS | {"runs": "run_id"}
+
+    monkeypatch.delenv(OWNER_FOLDER)
+    create_tables.run(warehouse)
+    assert columns(warehouse, "analytics") == VIEWS
+
+
+def test_a_mistake_in_an_owners_view_names_its_file(warehouse, owners_view):
+    owners_view("create view analytics.runs as select run.id from tracking.run")
+
+    with pytest.raises(StatementError, match=r"analytics/runs\.sql: column run\.id does not exist"):
+        create_tables.run(warehouse)
+
     assert columns(warehouse, "analytics") == VIEWS
 
 
