@@ -34,7 +34,7 @@ def run(
 ) -> dict[str, int]:
     """
     Open a stall for each parcel that stands still for too long, clear those that moved, and tell
-    ops and accounts of both, one message a channel.
+    ops and accounts of both, in one message a channel; what waited since another run is in its own.
 
     A dry run opens, clears and sends nothing; it logs what would be sent.
 
@@ -129,18 +129,28 @@ def _for_staff(found: Channels) -> Channels:
 
 
 def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
-    """All claimed alarms as one letter, without those that their stall has forgotten."""
+    """
+    One letter for all alarms of a run, so that a repeated one is the same.
+
+    What its stall has forgotten is told to nobody.
+    """
     messages = Messages(destination.language)
     rows = outbox.contents(claims)
-    told = [claim for claim in claims if rows[claim.notification_id].stage]
-    forgotten = [
-        Letter([claim], claim.event_id, None, "overtaken")
-        for claim in claims
-        if not rows[claim.notification_id].stage
-    ]
-    if not told:
-        return forgotten
-    items = [_item(claim, rows[claim.notification_id]) for claim in told]
+    runs: dict[datetime, list[Claim]] = {}
+    letters = []
+    for claim in claims:
+        row = rows[claim.notification_id]
+        if row.stage:
+            runs.setdefault(row.created_at, []).append(claim)
+        else:
+            letters.append(Letter([claim], claim.event_id, None, "overtaken"))
+    for _, told in sorted(runs.items()):
+        items = [_item(claim, rows[claim.notification_id]) for claim in told]
+        letters.append(_letter(messages, told, items))
+    return letters
+
+
+def _letter(messages: Messages, told: Sequence[Claim], items: Sequence[dict[str, Any]]) -> Letter:
     event_id = uuid5(EVENT_IDS, " ".join(sorted(item["event_id"] for item in items)))
     texts = [
         messages.text(word, {"items": alike})
@@ -153,7 +163,7 @@ def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) ->
         "items": items,
         "text": "\n\n".join(texts),
     }
-    return [*forgotten, Letter(told, event_id, body)]
+    return Letter(told, event_id, body)
 
 
 def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:

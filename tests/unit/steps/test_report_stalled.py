@@ -596,6 +596,37 @@ def test_a_receiver_that_was_down_gets_the_alarm_later_with_the_same_id(
     assert select("state, attempts from analytics.notifications") == [("sent", 2)]
 
 
+class Dying:
+    """A channel whose process dies after the message is out and before it is written down."""
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+
+    def send(self, *message: Any) -> None:
+        self._channel.send(*message)
+        raise KeyboardInterrupt
+
+
+def test_a_message_that_comes_twice_after_a_crash_is_the_same_whatever_is_new_since(
+    ship, report, receiver, destination, select, at
+):
+    ops = destination("ops")
+    ship(1, status="in_transit", last_event_at=at(hours=-80))
+    ship(2, status="in_transit", last_event_at=at(hours=-80))
+    with pytest.raises(KeyboardInterrupt):
+        report(replace(ops, channel=Dying(ops.channel)))
+    ship(3, status="in_transit", last_event_at=at(hours=-72))
+
+    assert report(hours=1) == NOTHING | {"opened": 1, "sent": 3}
+
+    ids = [each.event_id for each in receiver.deliveries()]
+    parcels = [
+        [item["consignment_id"] for item in each.body["items"]] for each in receiver.deliveries()
+    ]
+    assert parcels == [["LP1", "LP2"], ["LP1", "LP2"], ["LP3"]]
+    assert ids[0] == ids[1] != ids[2]
+
+
 def test_an_alarm_nobody_takes_is_dead_in_the_end_with_the_reason(
     ship, report, receiver, execute, select, at
 ):
