@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from shipment_tracking.errors import StatementError, WarehouseRefusedError
-from shipment_tracking.sql import include_folder, statement, statement_path
+from shipment_tracking.sql import include_folder, include_text, statement, statement_path
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def _create_views(connection: Connection) -> None:
 
 def _create_view(connection: Connection, file: Path) -> None:
     """Replaced, a view keeps its grants and what stands on it; with other columns it cannot be."""
-    body = file.read_text(encoding="utf-8")
+    body = include_text(file, StatementError)
     try:
         with connection.begin_nested():
             connection.exec_driver_sql(body)
