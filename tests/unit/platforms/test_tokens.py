@@ -189,6 +189,7 @@ def test_a_token_that_cannot_be_renewed_is_used_up_to_its_end(sandbox, connect, 
 def test_a_platform_that_does_not_renew_now_is_left_alone_while_the_token_is_good(
     sandbox, connect, clock, cipher, quotas, caplog
 ):
+    caplog.set_level(logging.WARNING)
     sandbox.expire_token(EAST[0])
     account = connect().account
     connect().fetch_parcels(order_of(sandbox))
