@@ -1,8 +1,9 @@
 """
 Takes persons out of trace texts, before anything is hashed, stored or logged.
 
-Mobile, landline and virtual numbers, names behind a role, and pick-up codes become ``*``. Words
-that class a sign stay (丰巢, 驿站, 家人, 本人), and so do carriers' hotlines (95xxx).
+Mobile, landline and virtual numbers, pick-up codes, and names where couriers and signers are named
+become ``*``. Words that class a sign stay (丰巢, 驿站, 家人, 本人), and so do places and carriers'
+hotlines (95xxx).
 """
 
 import html
@@ -28,11 +29,12 @@ _PICKUP_CODE = re.compile(
 )
 _ROLE = (
     r"(?:派送业务员|派件业务员|收件业务员|派送员|派件员|派件人|配送员|投递员|快递员|快递小哥|"
-    r"揽收员|揽件员|揽投员|取件员|取件人|收件员|业务员|小件员|收件人|寄件人|签收人|代收人|联系人|"
-    r"经办人|操作员|扫描员|骑手|小哥|站长|店长|经理)"
+    r"派送人|揽收员|揽件员|揽投员|揽收人|揽件人|取件员|取件人|收件员|业务员|小件员|收件人|收货人|寄件人|"
+    r"签收人|代收人|联系人|经办人|操作员|扫描员|骑手|小哥|师傅|司机|站长|店长|经理|姓名)"
 )
 _SURNAME = (
-    r"(?:欧阳|司马|上官|诸葛|司徒|夏侯|皇甫|尉迟|慕容|令狐|"
+    r"(?:欧阳|司马|上官|诸葛|司徒|夏侯|皇甫|尉迟|慕容|令狐|宇文|长孙|东方|独孤|南宫|公孙|轩辕|申屠|百里|端木|"
+    r"公冶|赫连|钟离|澹台|闾丘|司空|鲜于|淳于|太史|呼延|万俟|宗政|拓跋|左丘|公羊|仲孙|闻人|"
     r"[赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦许何吕张孔曹严华金魏陶姜谢邹苏潘葛范彭郎鲁韦马方俞任袁柳"
     r"鲍史唐费薛雷贺倪汤罗毕安常傅卞齐康伍余顾孟黄萧尹姚邵汪祁毛狄戴谈宋庞熊纪舒屈项祝董梁杜阮蓝季"
     r"贾江颜郭梅林徐邱骆高夏蔡田胡凌霍万卢莫房丁邓石崔龚程邢裴陆翁段侯武刘叶黎白赖温廖文曾关])"
@@ -41,21 +43,40 @@ _NAMED = re.compile(
     rf"({_ROLE}(?:是|为)?\s*[：:【\[（(]\s*)(?![】\])）*])"
     r"([^\s，。,.;；：:、】\])）（(\[【<>*\d]{1,12})"
 )
+_NO_NAME = r"(?!安[能排全检]|文[员件]|谢谢|关机|方便|马上|费用|任务|康师傅)"
+_GIVEN = r"(?:(?![已未拒不无正代签])[\u4e00-\u9fff]){1,2}"
 _BARE_NAMED = re.compile(
-    rf"({_ROLE}(?:是|为)?[：:\s]*){_SURNAME}(?:(?![已未拒不无正])[\u4e00-\u9fff]){{1,2}}"
-    r"(?=\*|[，。,;；（(\s]|电话|正在|为您|[已未拒不无]|签收|$)"
+    rf"((?:{_ROLE}(?:是|为)?[：:\s]*|交[给由]\s*|签收[：:（(]\s*)){_NO_NAME}{_SURNAME}{_GIVEN}"
+    r"(?=\*|[，。,;；（()）】\s]|电话|正在|为您|[已未拒不无]|签收|$)"
+)
+# Without a role a name is known by its surname and by what it stands between; no place ends so.
+_PERSON = rf"({_NO_NAME}{_SURNAME}{_GIVEN})(?<![站点部店局处所司市县区镇乡村路街园厦场楼院校厂])"
+_UNNAMED = (
+    re.compile(
+        rf"(^|[的】），。；：、！,;:!)（(【\[\s]){_PERSON}(?=[\s，,（(【\[]{{0,3}}(?:联系)?(?:电话|手机号?)?"
+        r"[\s：:，,]{0,3}(?:\+?86[- ]?)?1[3-9]\d[- ]?[\d*]{4})"
+    ),
+    re.compile(
+        rf"([的点站部司]\s?){_PERSON}"
+        r"(?=\s?(?:[（(][^（()）]*[）)]\s?)?(?:已(?:揽|收[件寄取]|取件|派件)|正在))"
+    ),
+    re.compile(rf"([被由]\s?){_PERSON}(?=\s?(?:代为?|代收并)?(?:签收|代收))"),
+    re.compile(r"([被由]\s?[【\[（(])([\u4e00-\u9fff]{2,4})(?=[】\])）]\s?(?:代为?)?签收)"),
+    re.compile(rf"(^|[的由被给系排，。,\s])({_NO_NAME}{_SURNAME}(?:{_GIVEN})?)(?=师傅|先生|女士)"),
 )
 # Not a person: these words tell who or what took the parcel in, or that nobody did.
 _KEPT = re.compile(
     r"拒收|拒签|拒绝|退回|退件|"
     r"本人|家人|家属|亲友|朋友|父母|同事|邻居|他人|代收|代签|前台|门卫|保安|物业|收发|传达室|"
     r"驿站|菜鸟|丰巢|快递柜|自提柜|智能柜|柜|超市|便利店|代理点|代办点|服务站|自提点|门店|公司|单位|"
-    r"学校|取货码|取件码|签收|收件人|图片|已|凭|在"
+    r"小区|大[学厦]|酒店|医院|商[店贸]|中心|网点|安保|管家|房东|学校|取货码|取件码|签收|收件人|图片|已|凭|在"
 )
 
 
 def mask(text: str) -> str:
     """The text without phone numbers, persons' names and pick-up codes."""
+    for named in _UNNAMED:
+        text = named.sub(_star_unless_kept, text)
     text = _NUMBER.sub("*", text)
     text = _PICKUP_CODE.sub(r"\1*", text)
     text = _BARE_NAMED.sub(r"\1*", text)

@@ -114,6 +114,39 @@ def test_a_sign_says_who_signed(text, sign_kind):
     assert classify(text)[1] == sign_kind
 
 
+# Who speaks, and the words for it; 说服 and 派人 stand for any that no rule foresees.
+SPEAKERS = ["客服", "小哥", "骑手", "派件员", "网点", "站点", "系统", "平台", "我司", "我们"]
+SPOKEN = [
+    "通知",
+    "联系",
+    "安排",
+    "电话",
+    "短信",
+    "预约",
+    "取消",
+    "更改",
+    "嘱咐",
+    "委托",
+    "催促",
+    "劝说",
+    "告知",
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"快件已由{speaker}说服门卫签收" for speaker in SPEAKERS),
+        *(f"快件已由测试小区{word}门卫签收" for word in SPOKEN),
+        *(f"快件已{word}客户签收" for word in (*SPOKEN, "说服", "派人")),
+        *(f"快件由{word}物业代签收" for word in SPOKEN),
+        "快件已由【测试驿站】派人送客户签收",
+    ],
+)
+def test_a_sign_that_is_only_spoken_of_is_none(text):
+    assert classify(text)[0] != "signed"
+
+
 def scans(*statuses: str, since: datetime = START, is_new: bool = True) -> list[Scan]:
     """One event an hour."""
     return [
