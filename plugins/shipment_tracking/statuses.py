@@ -103,7 +103,7 @@ _SITE = (
 _EDGE = r"】（），。；！,;!()\s-"
 _STORE = r"(?:柜|丰巢|驿站(?!镇|路)|自提点|代收点|便利店|超市|邮乐购|兔喜|格口)"
 
-# The first rule that matches decides (PLATFORM_FACTS E). What denies a sign stands before it, and
+# The first rule that matches decides. What denies a sign stands before it, and
 # so does what lies somewhere to be fetched, unless it was fetched. That somebody took it in (代收)
 # or that there is a code to fetch it with comes after it: both also explain a sign.
 TEXT_RULES: tuple[tuple[Status, tuple[str, ...]], ...] = (

@@ -42,7 +42,7 @@ TREATED_AS: dict[str, type[PlatformError]] = {
     "stop_until": QuotaError,
 }
 # Where the record expects something else than the design: the design's word, or None for nothing.
-DESIGN_DECIDES: dict[str, dict[str, Any]] = {
+DECIDED_OTHERWISE: dict[str, dict[str, Any]] = {
     # Everybody who shares the app key waits.
     "1688_err_qos_limit": {"treat_as": QuotaError},
     # Nothing in the connection can be wrong about a name that stands in the code.
@@ -70,7 +70,7 @@ def recorded(name: str) -> dict[str, Any]:
 def expected_of(name: str) -> Found:
     """What a reply must lead to, in the words of the design."""
     given = recorded(name).get("_expect", {})
-    expected = given | DESIGN_DECIDES.get(name, {})
+    expected = given | DECIDED_OTHERWISE.get(name, {})
     treat_as = expected.get("treat_as")
     expected["treat_as"] = TREATED_AS.get(treat_as, treat_as)
     if isinstance(expected["treat_as"], type):
@@ -295,7 +295,7 @@ def test_every_reader_and_every_decision_is_about_a_recorded_reply():
     read_by = {reader_of(name) for name in NAMES}
 
     assert set(READERS.values()) == read_by
-    assert set(NAMES) >= DESIGN_DECIDES.keys()
+    assert set(NAMES) >= DECIDED_OTHERWISE.keys()
 
 
 @pytest.mark.parametrize("name", NAMES)

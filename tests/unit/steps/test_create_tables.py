@@ -17,7 +17,7 @@ from shipment_tracking.errors import StatementError, WarehouseRefusedError
 from shipment_tracking.sql import OWNER_FOLDER, include_folder
 from shipment_tracking.steps import create_tables
 
-# Promised to users (DESIGN 5.3): names and order.
+# Promised to users: names and order.
 VIEWS = {
     "orders": (
         "erp_key, platform, account, platform_order_id, status, parcels, parcels_signed,"
