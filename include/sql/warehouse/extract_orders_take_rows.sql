@@ -1,6 +1,7 @@
--- Every row of the stage stands in erp_row as the ERP has it; equal ones were not touched. A row
--- that comes back to the list is open again, and so is one that was given up and changed; one that
--- only a backfill saw is closed from birth.
+-- Every row of the stage stands in erp_row as the ERP has it; equal ones were not touched. One that
+-- cannot be tracked still stands for the order and the parcel it stood for. A row that comes back
+-- to the list is open again, and so is one that was given up and changed; one that only a backfill
+-- saw is closed from birth.
 -- What could not be written because somebody had edited or closed the row may be tried again.
 with changed as (
     select
@@ -71,7 +72,10 @@ taken as (
             platform = coalesce(excluded.platform, known.platform),
             account = coalesce(excluded.account, known.account),
             platform_order_id = coalesce(excluded.platform_order_id, known.platform_order_id),
-            waybill_no = excluded.waybill_no,
+            waybill_no = case
+                when excluded.last_error is null then excluded.waybill_no
+                else known.waybill_no
+            end,
             shipped_at = excluded.shipped_at,
             priority = excluded.priority,
             erp_stamp = excluded.erp_stamp,

@@ -1,8 +1,8 @@
 -- Every ERP row of the orders says how far its parcels are: all live parcels of the order, or the
--- one that carries its waybill number. A row is signed when each of them is signed and confirmed,
--- and for a whole order no line is left unshipped; the last sign is its own. A row whose trace is
--- another than the ERP was shown says so. A sign that was settled before the parcels were pruned
--- stays the same sign.
+-- one that carries its waybill number; a row without any is pending. A row is signed when each of
+-- them is signed and confirmed, and for a whole order no line is left unshipped; the last sign is
+-- its own. A row whose trace is another than the ERP was shown says so. A sign that was settled
+-- before the parcels were pruned stays the same sign.
 with live as (
     select
         erp_row.erp_key,
@@ -36,20 +36,33 @@ with live as (
 
 summary as (
     select
-        erp_key,
-        count(*) filter (where status <> 'cancelled') as parcels,
-        count(*) filter (where signed) as parcels_signed,
+        erp_row.erp_key,
+        count(*) filter (where live.status <> 'cancelled') as parcels,
+        count(*) filter (where live.signed) as parcels_signed,
         (
-            array_agg(shipment_id order by signed_at desc, shipment_id desc) filter (where signed)
+            array_agg(live.shipment_id order by live.signed_at desc, live.shipment_id desc)
+            filter (where live.signed)
         )[1] as signed_last,
-        (array_agg(status order by array_position(cast(:least_advanced as text[]), status)))[1]
-            as status,
+        coalesce(
+            (
+                array_agg(
+                    live.status
+                    order by array_position(cast(:least_advanced as text[]), live.status)
+                )
+            )[1],
+            'pending'
+        ) as status,
         (
-            array_agg(shipment_id order by last_event_at desc nulls last, shipment_id desc)
+            array_agg(
+                live.shipment_id
+                order by live.last_event_at desc nulls last, live.shipment_id desc
+            )
         )[1] as moved_last,
-        string_agg(waybill_no, ',' order by shipment_id) as waybill_nos
-    from live
-    group by erp_key
+        string_agg(live.waybill_no, ',' order by live.shipment_id) as waybill_nos
+    from tracking.erp_row
+    left join live on erp_row.erp_key = live.erp_key
+    where erp_row.order_id = any(:orders)
+    group by erp_row.erp_key
 ),
 
 judged as (
@@ -89,7 +102,7 @@ found as (
             when judged.is_signed then coalesce(judged.event_before, last_sign.event_id)
         end as sign_event
     from judged
-    inner join tracking.shipment as moved_last on judged.moved_last = moved_last.shipment_id
+    left join tracking.shipment as moved_last on judged.moved_last = moved_last.shipment_id
     left join tracking.shipment as signed_last on judged.signed_last = signed_last.shipment_id
     left join lateral (
         select status_change.event_id

@@ -18,7 +18,8 @@ where
                 erp_row.listed
                 or erp_row.closed_at is null
                 or (
-                    erp_row.sign_event is not null
+                    erp_row.last_error is null
+                    and erp_row.sign_event is not null
                     and erp_row.sign_event is distinct from erp_row.settled_event
                 )
             )

@@ -230,6 +230,7 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
     execute("one_at_a_time")
     execute("refuse_duplicates")
     execute("add_orders")
+    execute("move_rows")
     execute("take_rows")
     refusal = None
     if this_run.is_backfill:

@@ -41,7 +41,7 @@ TREATED_AS: dict[str, type[PlatformError]] = {
     "retry_after": QuotaError,
     "stop_until": QuotaError,
 }
-# Where the record expects something else than the design: the design's word, or None for nothing.
+# Where we read a record otherwise than it expects: our word, or None for nothing.
 DECIDED_OTHERWISE: dict[str, dict[str, Any]] = {
     # Everybody who shares the app key waits.
     "1688_err_qos_limit": {"treat_as": QuotaError},

@@ -208,6 +208,74 @@ def test_a_row_that_changes_is_taken_over(listing, extract, select):
     ]
 
 
+SIGN = """
+    update tracking.erp_row
+    set
+        status = 'signed', parcels = 1, parcels_signed = 1, signed_at = :at, sign_kind = 'self',
+        sign_event = gen_random_uuid(), latest_trace = '已签收', latest_trace_at = :at,
+        waybill_nos = 'YT1', trace_changed = false, closed_at = :at, close_reason = 'signed'
+"""
+KNOWN = """
+    status, parcels, parcels_signed, signed_at, sign_kind, sign_event, latest_trace,
+    latest_trace_at, waybill_nos, trace_changed, closed_at, close_reason
+    from tracking.erp_row
+"""
+
+
+@pytest.mark.parametrize(
+    "corrected",
+    [{"platform_order_id": "30"}, {"waybill_no": "YT9"}, {"waybill_no": None}],
+    ids=["order", "waybill", "whole order"],
+)
+def test_a_row_that_stands_for_something_else_begins_anew(
+    corrected, listing, extract, execute, select, now
+):
+    listing(order(waybill_no="YT1"))
+    extract()
+    execute(SIGN, at=now)
+    listing(order(**{"waybill_no": "YT1"} | corrected))
+
+    extract()
+
+    assert select(KNOWN) == [("pending", 0, 0, *[None] * 6, True, None, None)]
+
+
+def test_a_row_that_stands_for_the_same_keeps_what_is_known(listing, extract, execute, select, now):
+    listing(order(waybill_no="YT1"))
+    extract()
+    execute(SIGN, at=now)
+    before = select(KNOWN)
+    listing(order(waybill_no="YT1", account="platform_1688", erp_stamp=None, priority=1))
+
+    extract()
+
+    assert select("status, sign_event, closed_at from tracking.erp_row") == [
+        (row.status, row.sign_event, row.closed_at) for row in before
+    ]
+
+
+def test_a_row_that_breaks_stands_for_the_same_until_it_is_mended(
+    listing, extract, execute, select, versions, now
+):
+    """Else it would begin anew in every run."""
+    known = "status, waybill_no from tracking.erp_row where erp_key = 'SO1'"
+    listing(order(1, waybill_no="YT1"), order(2))
+    extract()
+    execute(SIGN, at=now)
+    for waybill_no in ("YT1", "YT9"):
+        listing(order(1, waybill_no=waybill_no, account="platform_nobody"), order(2))
+        extract()
+    before = versions()
+
+    extract()
+
+    assert versions() == before
+    assert select(known) == [("signed", "YT1")]
+    listing(order(1, waybill_no="YT9"), order(2))
+    extract()
+    assert select(known) == [("pending", "YT9")]
+
+
 @pytest.fixture
 def versions(select) -> Callable[[], list[Any]]:
     """Which version each row has; a row that is written gets another one."""

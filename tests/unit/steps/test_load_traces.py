@@ -810,6 +810,27 @@ def test_a_superseded_parcel_is_waited_for_by_nobody(track, lists, load, execute
     assert (erp_row().parcels, erp_row().signed_at) == (1, NOON - timedelta(hours=1))
 
 
+def test_a_row_whose_parcel_was_superseded_is_not_signed_by_it(
+    track, lists, load, execute, erp_row, select
+):
+    order = track(waybills=("YT1",))
+    lists(order, LP1="SIGN", hours=-1)
+    load()
+    assert erp_row().signed_at
+    lists(order, LP2="TRANSPORT")
+    execute(
+        "update tracking.order_shipment set superseded_at = now() from tracking.shipment"
+        " where shipment.shipment_id = order_shipment.shipment_id and consignment_id = 'LP1'"
+    )
+
+    load()
+
+    assert (erp_row().status, erp_row().parcels, erp_row().signed_at) == ("pending", 0, None)
+    assert select("sign_event, latest_trace, waybill_nos from tracking.erp_row") == [
+        (None, None, None)
+    ]
+
+
 def test_a_row_with_a_waybill_number_needs_only_that_parcel(track, lists, load, erp_row):
     order = track(waybills=(None, "YT1", "YT2"), has_unshipped_lines=None)
     lists(order, LP1="SIGN", LP2="TRANSPORT", hours=-1)

@@ -228,6 +228,57 @@ def test_a_new_sign_after_one_was_taken_back_is_written(
     assert order().status == "SIGNED"
 
 
+def test_the_sign_of_an_order_is_not_written_to_a_row_that_now_stands_for_another(
+    sign, write, edit, order, take_over
+):
+    sign("SO1")
+    edit(platform_order_id="3000000000000000001")
+    take_over()
+
+    assert write() == {}
+    assert order().status == "SHIPPED"
+
+
+def test_a_row_that_cannot_be_tracked_is_not_signed_until_it_is_mended(
+    sign, write, edit, order, take_over
+):
+    sign("SO1", "SO2")
+    edit(platform_order_id="")
+    take_over()
+
+    assert write() == {"signed": 1}
+    assert order().status == "SHIPPED"
+    edit(platform_order_id=order("SO2").platform_order_id)
+    take_over()
+    assert write() == {"signed": 1}
+    assert order().status == "SIGNED"
+
+
+def test_a_sign_that_a_person_took_back_is_not_written_to_the_row_with_a_waybill_number(
+    sign, write, edit, order, owners, take_over, execute, select
+):
+    """The same parcel's sign is meant, whatever tells which parcel it is."""
+    sign("SO1")
+    write()
+    ((known,),) = select("sign_event from tracking.erp_row")
+    edit(status="SHIPPED", signed_at=None)
+    owners(
+        "extract_orders",
+        "-- One by one.\nselect order_no as erp_key, platform, 'platform_1688' as account,"
+        " platform_order_id, 'YT1' as waybill_no, shipped_at, priority, updated_at as erp_stamp"
+        " from erp_order where status = 'SHIPPED'",
+    )
+    take_over()
+    execute(
+        "update tracking.erp_row set signed_at = :at, sign_event = :event",
+        at=SIGNED,
+        event=known,
+    )
+
+    assert write() == {}
+    assert order().status == "SHIPPED"
+
+
 # What cannot be true
 
 

@@ -205,6 +205,15 @@ def test_an_order_of_which_something_is_under_way_stays(still, signed, prune, ex
     assert set(stored().values()) == {1}
 
 
+def test_a_sign_that_will_never_be_written_since_its_row_is_refused_stops_nothing(
+    signed, prune, execute
+):
+    signed()
+    execute("update tracking.erp_row set settled_event = null, last_error = 'came 2 times'")
+
+    assert prune()["orders"] == 1
+
+
 def test_a_notice_that_was_held_and_will_never_be_sent_stops_nothing(
     signed, prune, execute, stored
 ):
