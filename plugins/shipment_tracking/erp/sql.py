@@ -1,6 +1,6 @@
 """Writes to an ERP through its owner's statements under ``include/sql/erp``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -79,14 +79,16 @@ class SqlWriter:
         self.erp = erp
         self.lock_wait = lock_wait
 
-    def states(self, erp_keys: Iterable[str]) -> dict[str, OrderState]:
+    def states(self, erp_keys: Sequence[str]) -> dict[str, OrderState | str]:
         """
-        The present rows of some keys; a key that is gone has none.
+        The present rows of some keys, or why a key's is not known; a key that is gone has none.
 
-        :raises StatementError: ``order_state.sql`` lacks a column or finds several rows of a key.
+        :raises StatementError: ``order_state.sql`` lacks a column or finds several rows whatever
+            the key.
         """
         order_state = statement("erp/order_state", binds={"erp_key"})
-        states: dict[str, OrderState] = {}
+        states: dict[str, OrderState | str] = {}
+        several: list[str] = []
         with self.erp.engine.connect() as connection:
             for erp_key in erp_keys:
                 result = connection.execute(order_state, {"erp_key": erp_key})
@@ -97,10 +99,12 @@ class SqlWriter:
                     )
                 rows = result.mappings().all()
                 if len(rows) > 1:
-                    raise StatementError(
+                    several.append(
                         f"{statement_path('erp/order_state')} finds {len(rows)} rows of erp_key "
                         f"{erp_key}; it must find one or none"
                     )
+                    states[erp_key] = several[-1]
+                    continue
                 for row in rows:
                     status, stamp = row["status"], row["erp_stamp"]
                     states[erp_key] = OrderState(
@@ -108,6 +112,7 @@ class SqlWriter:
                         row["signed_at"],
                         None if stamp is None else str(stamp),
                     )
+        _raise_if_of_no_row(several, len(erp_keys))
         return states
 
     def mark_signed(self, signs: Sequence[Sign], *, now: datetime) -> dict[str, bool | str]:
@@ -116,7 +121,8 @@ class SqlWriter:
 
         :param now: aware; bound for the row's own stamp.
         :returns: by key, whether a row was written, or why it could not be.
-        :raises StatementError: ``mark_signed.sql`` binds something else or writes several rows.
+        :raises StatementError: ``mark_signed.sql`` binds something else or writes several rows
+            whatever the key.
         """
         present = self.erp.bind_time(now)
         return self._write(
@@ -140,7 +146,8 @@ class SqlWriter:
         Let rows show where their parcels are.
 
         :returns: by key, whether a row was written, or why it could not be.
-        :raises StatementError: ``show_trace.sql`` binds something else or writes several rows.
+        :raises StatementError: ``show_trace.sql`` binds something else or writes several rows
+            whatever the key.
         """
         return self._write(
             "show_trace",
@@ -163,6 +170,7 @@ class SqlWriter:
     ) -> dict[str, bool | str]:
         write = statement(f"erp/{name}", binds=binds)
         written: dict[str, bool | str] = {}
+        several: list[str] = []
         with self.erp.engine.begin() as connection:
             if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
                 connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
@@ -178,10 +186,20 @@ class SqlWriter:
                     written[row["erp_key"]] = str(error.orig).splitlines()[0]
                     continue
                 if count > 1:
-                    raise StatementError(
+                    savepoint.rollback()
+                    several.append(
                         f"{statement_path(f'erp/{name}')} would write {count} rows for erp_key "
                         f"{row['erp_key']}; it must write one at most, so nothing was written"
                     )
+                    written[row["erp_key"]] = several[-1]
+                    continue
                 savepoint.commit()
                 written[row["erp_key"]] = count == 1
+            _raise_if_of_no_row(several, len(written))
         return written
+
+
+def _raise_if_of_no_row(several: Sequence[str], keys: int) -> None:
+    """One key may stand twice in the ERP; if each of some seems to, the statement is wrong."""
+    if len(several) == keys > 1:
+        raise StatementError(several[0])

@@ -85,7 +85,8 @@ def _settle(
     for row in rows:
         if reason := _refusal(row, now):
             settled[row.erp_key] = "refused", reason
-    before = writer.states(row.erp_key for row in rows if row.erp_key not in settled)
+    before, unknown = _states(writer, [row.erp_key for row in rows if row.erp_key not in settled])
+    settled |= unknown
     begun = _begin(warehouse, this_run, rows, before, now)
     unwritten: list[Row[Any]] = []
     for row in rows:
@@ -103,6 +104,15 @@ def _settle(
     settled |= _write(writer, unwritten, begun, now)
     _keep(warehouse, this_run, rows, settled, now)
     return settled
+
+
+def _states(writer: SqlWriter, erp_keys: Sequence[str]) -> tuple[dict[str, OrderState], _Settled]:
+    """The rows as the ERP has them, and what failed since the ERP does not tell."""
+    found = writer.states(erp_keys)
+    return (
+        {key: state for key, state in found.items() if isinstance(state, OrderState)},
+        {key: ("failed", state) for key, state in found.items() if isinstance(state, str)},
+    )
 
 
 def _refusal(row: Row[Any], now: datetime) -> str | None:
@@ -175,10 +185,13 @@ def _write(
         now=now,
     )
     # Read in a new transaction: in the one that wrote, MySQL would still show what it saw first.
-    states = writer.states(erp_key for erp_key, result in written.items() if result is False)
-    settled: _Settled = {}
+    states, settled = _states(
+        writer, [erp_key for erp_key, result in written.items() if result is False]
+    )
     for row in rows:
         result = written[row.erp_key]
+        if row.erp_key in settled:
+            continue
         if result is True:
             settled[row.erp_key] = "signed", None
         elif result is False:

@@ -403,25 +403,52 @@ def test_an_erp_that_is_away_fails_the_step_and_loses_nothing(
 # What the ERP or its owner does wrong
 
 
-CHECKED = """
+TABLE = """
     create table erp_order (
-        order_no varchar(64) primary key, platform varchar(16), shop varchar(64),
+        order_no varchar(64), platform varchar(16), shop varchar(64),
         platform_order_id varchar(32), status varchar(16), priority int default 0,
         shipped_at {time}, signed_at {time}, sign_kind varchar(16),
         logistics_status varchar(32), waybill_nos varchar(255), latest_trace varchar(500),
         latest_trace_at {time}, buyer_name varchar(64), buyer_phone varchar(32),
-        buyer_opted_out int default 0, updated_at {time},
-        check (order_no not like 'BAD%' or status <> 'SIGNED')
+        buyer_opted_out int default 0, updated_at {time}
+        {rules}
     )
 """
 
 
 @pytest.fixture
-def strict_erp(shop) -> None:
+def table(shop) -> Callable[..., None]:
+    """The ERP's table with rules of its own."""
+
+    def create(*rules: str) -> None:
+        name = shop.engine.dialect.name
+        time = {"sqlite": "datetime", "mysql": "datetime(6)"}.get(name, "timestamp")
+        added = "".join(f", {rule}" for rule in rules)
+        with shop.engine.begin() as connection:
+            connection.execute(text(TABLE.format(time=time, rules=added)))
+
+    return create
+
+
+@pytest.fixture
+def strict_erp(table) -> None:
     """An ERP that will not have certain orders signed."""
-    time = {"sqlite": "datetime", "mysql": "datetime(6)"}.get(shop.engine.dialect.name, "timestamp")
-    with shop.engine.begin() as connection:
-        connection.execute(text(CHECKED.format(time=time)))
+    table("primary key (order_no)", "check (order_no not like 'BAD%' or status <> 'SIGNED')")
+
+
+@pytest.fixture
+def double(table, shop) -> Callable[[str], None]:
+    """An ERP without a unique key; lets an order stand there twice."""
+    table()
+
+    def insert(order_no: str) -> None:
+        with shop.engine.begin() as connection:
+            connection.execute(
+                text("insert into erp_order select * from erp_order where order_no = :key"),
+                {"key": order_no},
+            )
+
+    return insert
 
 
 def test_an_order_that_the_erp_rejects_stops_no_other_and_is_tried_again(
@@ -449,6 +476,55 @@ def test_an_order_whose_row_somebody_holds_is_left_for_the_next_run(sign, write,
         assert write() == {"signed": 2, "failed": 1}
 
     assert write() == {"signed": 1}
+
+
+ONE_STATE = """-- Whichever.
+    select max(status) as status, max(signed_at) as signed_at, max(updated_at) as erp_stamp
+    from erp_order where order_no = :erp_key
+"""
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["by its state", "by the write"])
+def test_a_key_that_stands_twice_stops_no_other_and_is_not_written(
+    is_told, double, sign, write, owners, shop, order, audit
+):
+    sign("SO1", "SO2", "SO3")
+    double("SO2")
+    if not is_told:
+        owners("order_state", ONE_STATE)
+
+    assert write() == {"signed": 2, "failed": 1}
+
+    assert (order("SO1").status, order("SO3").status) == ("SIGNED", "SIGNED")
+    with shop.engine.connect() as connection:
+        twice = text("select status, signed_at from erp_order where order_no = 'SO2'")
+        assert connection.execute(twice).all() == [("SHIPPED", None)] * 2
+    (_, (outcome, detail), _) = audit()
+    assert outcome == "failed"
+    assert f"{'finds' if is_told else 'would write'} 2 rows" in detail
+
+
+def test_keys_that_stand_twice_are_told_from_one_that_is_gone(double, sign, write, shop, audit):
+    sign("SO1", "SO2", "SO3")
+    double("SO1")
+    double("SO2")
+    with shop.engine.begin() as connection:
+        connection.execute(text("delete from erp_order where order_no = 'SO3'"))
+
+    with pytest.raises(WritebackError, match="2 of 3 signed orders"):
+        write()
+
+    assert [outcome for outcome, _ in audit()] == ["failed", "failed", "gone"]
+
+
+def test_a_state_that_finds_several_rows_of_every_key_is_refused(sign, write, owners):
+    owners(
+        "order_state", "-- All.\nselect status, signed_at, updated_at as erp_stamp from erp_order"
+    )
+    sign("SO1", "SO2")
+
+    with pytest.raises(StatementError, match=r"order_state.sql finds 2 rows of erp_key SO1"):
+        write()
 
 
 def test_a_statement_that_would_write_several_rows_writes_none(sign, write, owners, order):

@@ -217,3 +217,20 @@ def test_a_trace_that_the_erp_rejects_stops_no_other_and_is_tried_again(
     assert "order SO2 does not show its trace" in caplog.text
     with pytest.raises(WritebackError, match=r"1 of 1 traces.*order SO2"):
         show()
+
+
+def test_a_key_that_stands_for_two_orders_stops_no_other_and_is_not_written(
+    tracked, moves, show, owners, order
+):
+    owners(
+        "show_trace",
+        "-- One too many.\nupdate erp_order set logistics_status = :status"
+        " where order_no = :erp_key or (:erp_key = 'SO2' and order_no = 'SO3')",
+    )
+    tracked("SO1", "SO2", "SO3", "SO4")
+    for name in ("SO1", "SO2", "SO4"):
+        moves(name)
+
+    assert show() == {"shown": 2, "failed": 1}
+    assert (order("SO1").logistics_status, order("SO4").logistics_status) == ("in_transit",) * 2
+    assert (order("SO2").logistics_status, order("SO3").logistics_status) == (None, None)
