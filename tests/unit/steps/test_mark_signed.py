@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -383,6 +383,62 @@ def test_two_at_once_sign_an_order_once(sign, warehouse, writer, new_run, now, o
     assert failures == []
     assert audit() == [("signed", None)] * 12
     assert {order(name).signed_at for name in names} == {SIGNED_THERE}
+
+
+@pytest.fixture
+def beside(write, shop) -> Iterator[Callable[..., None]]:
+    """Run the step with what somebody else does right before its first write."""
+    hooks: list[Callable[..., None]] = []
+
+    def run(act: Callable[[], object]) -> None:
+        acts = [act]
+
+        def first(connection, cursor, statement, *rest):
+            if "update erp_order" in statement and acts:
+                acts.pop()()
+
+        event.listen(shop.engine, "before_cursor_execute", first)
+        hooks.append(first)
+        write()
+
+    yield run
+    for hook in hooks:
+        event.remove(shop.engine, "before_cursor_execute", hook)
+
+
+def test_a_sign_is_known_for_ours_though_a_run_beside_it_knew_an_older_row(
+    sign, write, beside, execute, edit, order, take_over, audit
+):
+    sign("SO1")
+
+    def know_an_older_row() -> None:
+        execute("update tracking.erp_row set erp_stamp = '2020-01-01 00:00:00'")
+        assert write() == {"changed": 1}
+
+    beside(know_an_older_row)
+
+    assert audit() == [("signed", None)]
+    edit(status="SHIPPED", signed_at=None)
+    take_over()
+    assert write() == {}
+    assert order().status == "SHIPPED"
+
+
+def test_an_order_that_was_edited_is_signed_once_it_was_read_again_though_a_run_beside_it_failed(
+    sign, write, beside, edit, take_over
+):
+    sign("SO1")
+
+    def find_it_changed_and_fail() -> None:
+        edit(shop="another")
+        assert write() == {"changed": 1}
+        raise OperationalError("", {}, Exception("the row is locked"))
+
+    with pytest.raises(WritebackError, match="the row is locked"):
+        beside(find_it_changed_and_fail)
+
+    take_over()
+    assert write() == {"signed": 1}
 
 
 def test_an_erp_that_is_away_fails_the_step_and_loses_nothing(
