@@ -21,6 +21,7 @@ OUTCOMES = ("signed", "already", "changed", "gone", "refused", "failed")
 BEFORE_SHIPPING = timedelta(hours=48)
 """A sign this long before shipping is somebody else's parcel."""
 AFTER_NOW = timedelta(minutes=5)
+"""A sign further ahead, by a courier's fast clock, waits until its time has come."""
 EXAMPLES = 20
 
 _Settled = dict[str, tuple[str, str | None]]
@@ -36,8 +37,9 @@ def run(
     ERP tells whether it arrived. A row is written only while it is as it was read: a sign that is
     set is never moved, and one that a person took back stays so.
 
-    :param now: aware; a sign more than 5 minutes later than this, or more than 48 hours before
-        shipping, is refused.
+    A sign more than 48 hours before shipping is refused.
+
+    :param now: aware; a sign more than 5 minutes later than this is left for a later run.
     :returns: how many rows came to each outcome; in a dry run, how many would be written.
     :raises StatementError: a statement of the ERP's owner breaks its contract.
     :raises WritebackError: half of the rows or more could not be written.
@@ -45,7 +47,7 @@ def run(
     total: Counter[str] = Counter()
     reasons: list[str] = []
     after = ""
-    while rows := _next(warehouse, this_run, after, chunk):
+    while rows := _next(warehouse, this_run, after, chunk, now):
         after = rows[-1].erp_key
         if this_run.dry_run:
             for row in rows[: max(0, EXAMPLES - total["would_sign"])]:
@@ -69,11 +71,18 @@ def run(
     return {outcome: total[outcome] for outcome in OUTCOMES}
 
 
-def _next(warehouse: Engine, this_run: Run, after: str, most: int) -> Sequence[Row[Any]]:
+def _next(
+    warehouse: Engine, this_run: Run, after: str, most: int, now: datetime
+) -> Sequence[Row[Any]]:
     with warehouse.begin() as connection:
         return connection.execute(
             statement("warehouse/mark_signed_next"),
-            {"after": after, "most": most, "only_account": this_run.only_account},
+            {
+                "after": after,
+                "most": most,
+                "only_account": this_run.only_account,
+                "latest": now + AFTER_NOW,
+            },
         ).all()
 
 
@@ -83,7 +92,7 @@ def _settle(
     """Write what may be written; returns outcome and detail by key."""
     settled: _Settled = {}
     for row in rows:
-        if reason := _refusal(row, now):
+        if reason := _refusal(row):
             settled[row.erp_key] = "refused", reason
     before, unknown = _states(writer, [row.erp_key for row in rows if row.erp_key not in settled])
     settled |= unknown
@@ -115,9 +124,7 @@ def _states(writer: SqlWriter, erp_keys: Sequence[str]) -> tuple[dict[str, Order
     )
 
 
-def _refusal(row: Row[Any], now: datetime) -> str | None:
-    if row.signed_at > now + AFTER_NOW:
-        return f"its sign of {row.signed_at.isoformat()} lies in the future"
+def _refusal(row: Row[Any]) -> str | None:
     if row.shipped_at and row.signed_at < row.shipped_at - BEFORE_SHIPPING:
         return (
             f"its sign of {row.signed_at.isoformat()} is more than 48 hours older than its "

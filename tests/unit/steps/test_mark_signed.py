@@ -279,21 +279,32 @@ def test_a_sign_that_a_person_took_back_is_not_written_to_the_row_with_a_waybill
     assert order().status == "SHIPPED"
 
 
-# What cannot be true
+# What is not true yet, or cannot be
 
 
 @pytest.mark.parametrize(
-    ("distance", "outcome"),
+    ("distance", "outcomes"),
     [
-        (timedelta(minutes=5), "signed"),
-        (timedelta(minutes=5, seconds=1), "refused"),
+        (timedelta(minutes=5), {"signed": 1}),
+        (timedelta(minutes=5, seconds=1), {}),
     ],
 )
-def test_a_sign_in_the_future_is_refused(distance, outcome, sign, write, now, order):
+def test_a_sign_that_lies_ahead_waits_until_its_time_has_come(
+    distance, outcomes, sign, write, now, order, audit
+):
     sign("SO1", at=now + distance)
 
-    assert write() == {outcome: 1}
-    assert (order().signed_at is None) == (outcome == "refused")
+    assert write() == outcomes
+    assert len(audit()) == len(outcomes)
+    write(now + distance)
+    assert order().status == "SIGNED"
+
+
+def test_a_sign_that_lies_ahead_keeps_no_other_waiting(sign, write, now, order):
+    sign("SO1", at=now + timedelta(hours=1))
+    sign("SO2", "SO3")
+
+    assert write(chunk=1) == {"signed": 2}
 
 
 @pytest.mark.parametrize(("hours", "outcome"), [(48, "signed"), (49, "refused")])
@@ -307,12 +318,18 @@ def test_a_sign_long_before_shipping_is_refused(hours, outcome, sign, write, ord
 
 def test_a_refusal_is_final_and_reported_once(sign, write, now, audit, caplog):
     caplog.set_level(logging.WARNING)
-    sign("SO1", at=now + timedelta(hours=1))
+    sign("SO1", at=datetime(2026, 2, 20, tzinfo=UTC))
 
     write()
     write(now + timedelta(hours=2))
 
-    assert audit() == [("refused", "its sign of 2026-03-02T05:00:00+00:00 lies in the future")]
+    assert audit() == [
+        (
+            "refused",
+            "its sign of 2026-02-20T00:00:00+00:00 is more than 48 hours older than its shipping"
+            " at 2026-03-01T02:00:00+00:00",
+        )
+    ]
     assert caplog.text.count("order SO1 was not signed at the ERP") == 1
 
 
