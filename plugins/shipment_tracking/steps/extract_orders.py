@@ -62,6 +62,7 @@ def run(
     polling.load()
     with warehouse.begin() as connection:
         runs.begin(connection, this_run)
+        connection.execute(statement("warehouse/extract_orders_one_at_a_time"))
         connection.execute(statement("warehouse/extract_orders_stage"))
         with closing(_fetch(erp, name, this_run)) as found:
             _copy(connection, _wanted(reader.rows(found), only))
@@ -227,7 +228,7 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
     def execute(name: str) -> Any:
         return connection.execute(statement(f"warehouse/extract_orders_{name}"), binds)
 
-    execute("one_at_a_time")
+    execute("not_beside_load")
     execute("refuse_duplicates")
     execute("add_orders")
     execute("move_rows")

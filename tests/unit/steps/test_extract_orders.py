@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.errors import ClosureRefusedError, PollingTableError, StatementError
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.sql import OWNER_FOLDER, statement
 from shipment_tracking.steps import extract_orders
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -956,6 +956,30 @@ def test_the_list_is_taken_over_by_one_and_beside_no_load(
         assert not taking_over.done()
 
     assert taking_over.result() == ["platform_1688"]
+
+
+def test_the_list_is_read_after_the_one_before_it_was_taken_over(
+    while_another_holds, listing, extract, open_keys
+):
+    listing(order(1))
+
+    with while_another_holds("extract_orders_one_at_a_time", extract) as taking_over:
+        listing(order(1), order(2))
+
+    taking_over.result()
+    assert open_keys() == {"SO1", "SO2"}
+
+
+def test_others_load_while_the_list_is_read(erp, listing, extract, warehouse):
+    listing(order())
+
+    @event.listens_for(erp.engine, "before_cursor_execute")
+    def load(*of_the_erp):
+        with warehouse.begin() as connection:
+            connection.execute(text("set local lock_timeout = '1s'"))
+            connection.execute(statement("warehouse/load_traces_not_beside_extract"))
+
+    assert extract() == ["platform_1688"]
 
 
 def test_what_a_changed_row_means_for_its_parcels_is_judged_anew(listing, extract, execute, select):
