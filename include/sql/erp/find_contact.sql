@@ -1,5 +1,5 @@
 -- Who waits for an order's parcel. Asked right before a customer is told; the answer is sent and
--- neither stored nor logged. No row, no phone or opted_out: nobody is told.
+-- neither stored nor logged. No row, no phone or opted_out (0 or 1): nobody is told.
 select
     buyer_phone as phone,
     buyer_name as name,

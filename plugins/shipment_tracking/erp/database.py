@@ -46,3 +46,15 @@ class ErpDatabase:
             return value == time.astimezone(self.timezone).date()
         stored = self.read_time(value)
         return stored is not None and stored == time.replace(microsecond=0)
+
+
+def read_flag(value: object) -> bool:
+    """
+    A yes or no of the ERP: a boolean, 0 or 1 as a number or a text, or one bit.
+
+    :raises ValueError: it is none of these.
+    """
+    for flag, spellings in ((False, (0, "0", b"\0")), (True, (1, "1", b"\1"))):
+        if value in spellings:
+            return flag
+    raise ValueError(f"{value!r} is neither 0 nor 1")

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping
 
 from shipment_tracking import polling, runs
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.database import ErpDatabase, read_flag
 from shipment_tracking.errors import ClosureRefusedError, ParamError, StatementError
 from shipment_tracking.models import PLATFORMS, Run
 from shipment_tracking.sql import statement, statement_path
@@ -161,21 +161,28 @@ class _RowReader:
             shipped_at = self.erp.read_time(row["shipped_at"])
         except ValueError as error:
             shipped_at, reason = None, reason or f"shipped_at: {error}"
+        try:
+            is_first = row["priority"] is not None and read_flag(row["priority"])
+        except ValueError as error:
+            is_first, reason = False, reason or f"priority: {error}"
         waybill_no = row["waybill_no"]
         stamp = row["erp_stamp"]
+        if isinstance(stamp, bytes | bytearray | memoryview):
+            stamp = None
+            reason = reason or f"erp_stamp is binary, not text; cast it in {self.file_name}"
         return (
             platform if _is_text(platform) else None,
             account if _is_text(account) else None,
             order_id if _is_text(order_id) else None,
             _plain(waybill_no) if waybill_no not in (None, "") else None,
             shipped_at,
-            1 if row["priority"] else 0,
+            int(is_first),
             _plain(stamp) if stamp is not None else None,
         ), reason
 
     def _refusal(self, platform: object, account: object, order_id: object) -> str | None:
         if platform not in PLATFORMS:
-            return f"platform is {platform!r}, not one of {', '.join(PLATFORMS)}"
+            return f"platform is {platform!r}, not one of {', '.join(map(repr, PLATFORMS))} as text"
         if not _is_text(order_id):
             return f"platform_order_id is {order_id!r}, not text; cast it in {self.file_name}"
         if not isinstance(account, str) or not _is_text(account):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 
 from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.database import ErpDatabase, read_flag
 from shipment_tracking.errors import StatementError
 from shipment_tracking.messages import Messages
 from shipment_tracking.models import Run
@@ -133,7 +133,16 @@ def _contact(connection: Connection, erp_key: str) -> dict[str, Any] | None:
             f"returns {', '.join(result.keys())}"
         )
     row = result.mappings().first()
-    if row is None or row["opted_out"] or not row["phone"]:
+    if row is None or not row["phone"]:
+        return None
+    try:
+        opted_out = read_flag(row["opted_out"])
+    except ValueError:
+        # The value is not told: of a statement that mixes its columns up it may be a phone.
+        raise StatementError(
+            f"{statement_path('erp/find_contact')}: opted_out of order {erp_key} is neither 0 nor 1"
+        ) from None
+    if opted_out:
         return None
     return {
         "erp_key": erp_key,

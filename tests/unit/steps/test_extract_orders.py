@@ -197,6 +197,18 @@ def test_a_priority_that_changes_is_taken_over(listing, extract, select):
         assert select("priority from tracking.tracked_order") == [(priority,)]
 
 
+@pytest.mark.parametrize(
+    ("written", "priority"),
+    [("0", 0), ("1", 1), (b"\x00", 0), (b"\x01", 1), (1.0, 1), (None, 0)],
+)
+def test_a_priority_is_read_however_the_erp_keeps_it(written, priority, listing, extract, select):
+    listing(order(priority=written))
+
+    extract()
+
+    assert select("priority from tracking.tracked_order") == [(priority,)]
+
+
 def test_a_row_that_changes_is_taken_over(listing, extract, select):
     listing(order())
     extract()
@@ -326,7 +338,8 @@ def test_the_run_knows_how_many_orders_are_due(listing, extract, select):
 @pytest.mark.parametrize(
     ("bad", "told"),
     [
-        ({"platform": "amazon"}, "platform is 'amazon', not one of 1688, taobao, tmall"),
+        ({"platform": "amazon"}, "platform is 'amazon', not one of '1688', 'taobao', 'tmall'"),
+        ({"platform": 1688}, "platform is 1688, not one of '1688', 'taobao', 'tmall' as text"),
         ({"platform": None}, "platform is None, not one of"),
         ({"platform_order_id": None}, "platform_order_id is None, not text"),
         ({"platform_order_id": 2938624554509662977}, "cast it in extract_orders.sql"),
@@ -337,6 +350,12 @@ def test_the_run_knows_how_many_orders_are_due(listing, extract, select):
         ({"shipped_at": "yesterday"}, "shipped_at: Invalid isoformat string: 'yesterday'"),
         ({"shipped_at": 20260301}, "shipped_at: 20260301 is no time"),
         ({"shipped_at": "0001-01-01 00:00:00"}, "shipped_at: '0001-01-01 00:00:00' is no time"),
+        ({"priority": "N"}, "priority: 'N' is neither 0 nor 1"),
+        ({"priority": 2}, "priority: 2 is neither 0 nor 1"),
+        (
+            {"erp_stamp": b"\x07\xd1"},
+            "erp_stamp is binary, not text; cast it in extract_ord",
+        ),
     ],
 )
 def test_a_bad_row_is_told_and_stops_nobody(bad, told, listing, extract, rows, caplog):

@@ -338,6 +338,44 @@ def test_a_contacts_statement_that_lacks_a_column_is_named_after_the_others_were
     ]
 
 
+CONTACT = """-- As another ERP keeps it.
+    select buyer_phone as phone, buyer_name as name, 'zh' as language, {opted_out} as opted_out
+    from erp_order where order_no = :erp_key
+"""
+
+
+@pytest.mark.parametrize(
+    ("opted_out", "told"), [("'0'", 1), ("'1'", 0), ("x'00'", 1), ("x'01'", 0), ("0.0", 1)]
+)
+def test_whether_a_buyer_opted_out_is_read_however_the_erp_keeps_it(
+    opted_out, told, ship, change, notify, receiver, buyer, owner
+):
+    buyer()
+    owner("sql/erp/find_contact.sql", CONTACT.format(opted_out=opted_out))
+    change(ship(), "signed")
+
+    notify("customers")
+
+    assert len(receiver.deliveries("customers")) == told
+
+
+@pytest.mark.parametrize("opted_out", ["'N'", "null", "buyer_phone"])
+def test_of_whom_it_cannot_be_read_whether_he_opted_out_is_not_told(
+    opted_out, ship, change, notify, receiver, buyer, owner
+):
+    buyer()
+    owner("sql/erp/find_contact.sql", CONTACT.format(opted_out=opted_out))
+    change(ship(), "signed")
+
+    with pytest.raises(
+        StatementError, match=r"find_contact\.sql: opted_out of order SO1 is neither 0 nor 1"
+    ):
+        notify("customers", "ops")
+
+    assert receiver.deliveries("customers") == []
+    assert len(receiver.deliveries("ops")) == 1
+
+
 # Texts
 
 
