@@ -50,10 +50,13 @@ def run(
 
     :param knows_account: whether an account is a connection that can be asked.
     :raises ParamError: the run is for one account, and there is no such connection.
-    :raises PollingTableError: the table of polling is wrong; nothing was done.
+    :raises PollingTableError: the table of polling is wrong; nothing was read.
     :raises StatementError: the owner's statement lacks a column, or none of its rows can be used.
     :raises ClosureRefusedError: too much left the list at once; everything else was taken over.
     """
+    # In a transaction of its own: whatever fails here, the steps to come count what they do.
+    with warehouse.begin() as connection:
+        runs.begin(connection, this_run)
     only = this_run.only_account
     if only and not knows_account(only):
         raise ParamError(f"only_account {only!r} is no connection of type ecommerce_platform")
@@ -61,7 +64,6 @@ def run(
     reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account)
     polling.load()
     with warehouse.begin() as connection:
-        runs.begin(connection, this_run)
         connection.execute(statement("warehouse/extract_orders_one_at_a_time"))
         connection.execute(statement("warehouse/extract_orders_stage"))
         with closing(_fetch(erp, name, this_run)) as found:

@@ -10,7 +10,12 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.errors import ClosureRefusedError, PollingTableError, StatementError
+from shipment_tracking.errors import (
+    ClosureRefusedError,
+    ParamError,
+    PollingTableError,
+    StatementError,
+)
 from shipment_tracking.sql import OWNER_FOLDER, statement
 from shipment_tracking.steps import extract_orders
 
@@ -330,6 +335,20 @@ def test_the_run_knows_how_many_orders_are_due(listing, extract, select):
     extract()
 
     assert select("due from analytics.runs") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("of_run", "error"), [({}, StatementError), ({"only_account": "platform_nobody"}, ParamError)]
+)
+def test_a_run_is_known_even_if_the_list_cannot_be_taken_over(
+    of_run, error, listing, extract, select
+):
+    listing(order(platform="amazon"))
+
+    with pytest.raises(error):
+        extract(run_id="scheduled_1", **of_run)
+
+    assert select("run_id, due from analytics.runs") == [("scheduled_1", 0)]
 
 
 # What cannot be used
