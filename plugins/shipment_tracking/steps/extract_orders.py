@@ -237,7 +237,7 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
     def execute(name: str) -> Any:
         return connection.execute(statement(f"warehouse/extract_orders_{name}"), binds)
 
-    execute("not_beside_load")
+    connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
     execute("refuse_duplicates")
     execute("add_orders")
     execute("move_rows")

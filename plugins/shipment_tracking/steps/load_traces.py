@@ -133,7 +133,7 @@ def _load(
     now: datetime,
 ) -> Counter[str]:
     traces = [(reply, trace) for reply in replies for trace in _read(readers, reply)]
-    connection.execute(statement("warehouse/load_traces_not_beside_extract"))
+    connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
     connection.execute(
         statement("warehouse/load_traces_lock_orders"),
         {"orders": sorted({reply.order_id for reply in replies})},
@@ -221,7 +221,7 @@ def _settle_next(
 ) -> int:
     """Judge the next parcels that wait without a reply; returns the last one's id, 0 for none."""
     with warehouse.begin() as connection:
-        connection.execute(statement("warehouse/load_traces_not_beside_extract"))
+        connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
         waiting = connection.execute(
             statement("warehouse/load_traces_unsettled"),
             {"after": after, "most": most},

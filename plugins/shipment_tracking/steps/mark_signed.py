@@ -155,6 +155,7 @@ def _begin(
         for row in rows
     ]
     with warehouse.begin() as connection:
+        connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
         begun = connection.execute(
             statement("warehouse/mark_signed_begin"),
             {
@@ -245,6 +246,7 @@ def _keep(
     ]
     binds = {"outcomes": json.dumps(outcomes, default=str), "now": now}
     with warehouse.begin() as connection:
+        connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
         connection.execute(
             statement("warehouse/mark_signed_outcomes"), binds | {"run_id": this_run.run_id}
         )

@@ -77,6 +77,7 @@ def _trace(row: Row[Any]) -> Trace:
 
 def _done(warehouse: Engine, traces: Sequence[Trace]) -> None:
     with warehouse.begin() as connection:
+        connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
         connection.execute(
             statement("warehouse/show_trace_done"),
             {"shown": json.dumps([asdict(trace) for trace in traces], default=str)},

@@ -982,9 +982,7 @@ def test_a_backfill_leaves_alone_what_was_polled_just_now(listing, extract, exec
     ) == [(order(2)["platform_order_id"],)]
 
 
-@pytest.mark.parametrize(
-    "beside", ["extract_orders_one_at_a_time", "load_traces_not_beside_extract"]
-)
+@pytest.mark.parametrize("beside", ["extract_orders_one_at_a_time", "erp_rows_one_at_a_time"])
 def test_the_list_is_taken_over_by_one_and_beside_no_load(
     beside, while_another_holds, listing, extract
 ):
@@ -1015,7 +1013,7 @@ def test_others_load_while_the_list_is_read(erp, listing, extract, warehouse):
     def load(*of_the_erp):
         with warehouse.begin() as connection:
             connection.execute(text("set local lock_timeout = '1s'"))
-            connection.execute(statement("warehouse/load_traces_not_beside_extract"))
+            connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
 
     assert extract() == ["platform_1688"]
 

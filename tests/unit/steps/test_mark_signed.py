@@ -458,6 +458,15 @@ def test_an_order_that_was_edited_is_signed_once_it_was_read_again_though_a_run_
     assert write() == {"signed": 1}
 
 
+def test_rows_are_settled_beside_nobody_who_changes_them_too(sign, write, while_another_holds):
+    sign("SO1")
+
+    with while_another_holds("erp_rows_one_at_a_time", write) as writing:
+        assert not writing.done()
+
+    assert writing.result() == {"signed": 1}
+
+
 def test_an_erp_that_is_away_fails_the_step_and_loses_nothing(
     sign, write, warehouse, shop, new_run, now, tmp_path
 ):

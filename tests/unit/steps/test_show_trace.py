@@ -200,6 +200,18 @@ def test_what_changes_while_it_is_written_is_written_again(tracked, moves, show,
     assert order().latest_trace == "快件派送中"
 
 
+def test_rows_are_shown_beside_nobody_who_changes_them_too(
+    tracked, moves, show, while_another_holds
+):
+    tracked("SO1")
+    moves()
+
+    with while_another_holds("erp_rows_one_at_a_time", show) as showing:
+        assert not showing.done()
+
+    assert showing.result() == {"shown": 1}
+
+
 def test_a_trace_that_the_erp_rejects_stops_no_other_and_is_tried_again(
     tracked, moves, show, owners, order, caplog
 ):
