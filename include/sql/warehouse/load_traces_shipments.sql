@@ -15,48 +15,48 @@ select
     shipment.sign_seen_at,
     shipment.sign_confirmed_at,
     shipment.event_count,
-    seen.traces_seen_at,
-    seen.polled_at,
+    served.traces_seen_at,
+    served.polled_at,
+    served.is_awaited,
+    served.was_pruned,
     (
         select count(*)
         from tracking.status_change
         where status_change.shipment_id = shipment.shipment_id
-    ) as changes,
-    exists(
-        select 1
-        from tracking.order_shipment
-        inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
-        left join tracking.erp_row on tracked_order.order_id = erp_row.order_id
-        where
-            order_shipment.shipment_id = shipment.shipment_id
-            and (tracked_order.closed_at is null or erp_row.close_reason = 'signed')
-    ) as is_awaited,
-    exists(
-        select 1
-        from tracking.order_shipment
-        inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
-        where
-            order_shipment.shipment_id = shipment.shipment_id
-            and tracked_order.pruned_at is not null
-    ) as was_pruned
+    ) as changes
 from tracking.shipment
 left join lateral (
     select
-        max(tracked_order.traces_seen_at) as traces_seen_at,
-        max(tracked_order.last_polled_at) as polled_at
-    from tracking.order_shipment
-    inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
-    where
-        order_shipment.shipment_id = shipment.shipment_id
-        and not exists (
-            select 1
-            from tracking.trace_reply
-            where
-                trace_reply.order_id = tracked_order.order_id
-                and trace_reply.loaded_at is null
-                and trace_reply.quarantined_at is null
-        )
-) as seen on true
+        max(known.traces_seen_at) filter (where not known.has_waiting_reply) as traces_seen_at,
+        max(known.last_polled_at) filter (where not known.has_waiting_reply) as polled_at,
+        bool_or(known.closed_at is null or known.is_signed) as is_awaited,
+        bool_or(known.pruned_at is not null) as was_pruned
+    from (
+        select
+            tracked_order.traces_seen_at,
+            tracked_order.last_polled_at,
+            tracked_order.closed_at,
+            tracked_order.pruned_at,
+            exists(
+                select 1
+                from tracking.trace_reply
+                where
+                    trace_reply.order_id = tracked_order.order_id
+                    and trace_reply.loaded_at is null
+                    and trace_reply.quarantined_at is null
+            ) as has_waiting_reply,
+            exists(
+                select 1
+                from tracking.erp_row
+                where
+                    erp_row.order_id = tracked_order.order_id
+                    and erp_row.close_reason = 'signed'
+            ) as is_signed
+        from tracking.order_shipment
+        inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
+        where order_shipment.shipment_id = shipment.shipment_id
+    ) as known
+) as served on true
 where shipment.shipment_id = any(:shipments)
 order by shipment.shipment_id
 for update of shipment
