@@ -334,7 +334,7 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
         | {"audience": "ops", "channel": "ops", "most": 50, "owner": "volume"}
         | {"lease": timedelta(minutes=3)},
     )
-    yield "mark_signed_next", _nothing, {"after": "", "most": 200} | only
+    yield "mark_signed_next", _nothing, {"after": "", "most": 200, "latest": NOW} | only
     yield "show_trace_next", _nothing, {"after": "", "most": 200} | only
     yield "report_stalled_standing", _stage_standing, stalled | only
     yield "report_stalled_new", _standing(stalled | only), {"now": NOW}

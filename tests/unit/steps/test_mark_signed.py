@@ -184,13 +184,13 @@ def test_an_order_that_was_edited_is_signed_once_it_was_read_again(
     sign, write, edit, order, take_over
 ):
     sign("SO1")
-    edit(shop="another")
+    edit(buyer_name="another")
 
     assert write() == {"changed": 1}
     assert write() == {}
     take_over()
     assert write() == {"signed": 1}
-    assert order().shop == "another"
+    assert order().buyer_name == "another"
 
 
 def test_an_order_that_is_gone_is_said_to_be(sign, write, shop, audit):
@@ -447,7 +447,7 @@ def test_an_order_that_was_edited_is_signed_once_it_was_read_again_though_a_run_
     sign("SO1")
 
     def find_it_changed_and_fail() -> None:
-        edit(shop="another")
+        edit(buyer_name="another")
         assert write() == {"changed": 1}
         raise OperationalError("", {}, Exception("the row is locked"))
 
