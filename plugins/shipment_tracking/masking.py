@@ -78,8 +78,8 @@ def mask(text: str) -> str:
     for named in _UNNAMED:
         text = named.sub(_star_unless_kept, text)
     text = _NUMBER.sub("*", text)
-    text = _PICKUP_CODE.sub(r"\1*", text)
-    text = _BARE_NAMED.sub(r"\1*", text)
+    text = _PICKUP_CODE.sub(_star, text)
+    text = _BARE_NAMED.sub(_star, text)
     return _NAMED.sub(_star_unless_kept, text)
 
 
@@ -99,5 +99,10 @@ def event_hash(description: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
+def _star(found: re.Match[str]) -> str:
+    # A template such as r"\1*" would cost more than most searches.
+    return f"{found[1]}*"
+
+
 def _star_unless_kept(found: re.Match[str]) -> str:
-    return found[0] if _KEPT.search(found[2]) else f"{found[1]}*"
+    return found[0] if _KEPT.search(found[2]) else _star(found)
