@@ -307,7 +307,7 @@ def classify(description: str) -> tuple[Status, str | None]:
     """What one normalised text says: a status, and for a sign its kind, if the text tells it."""
     said = _ASIDES.sub("", description)
     if "签收" in said:
-        said = _SIGN_ASIDES.sub(r"\1", said)
+        said = _SIGN_ASIDES.sub(lambda aside: aside[1] or "", said)
     status = _status(said, _TEXT_RULES)
     if status is Status.UNKNOWN:
         said = _ENGLISH_ASIDES.sub("", description.lower())

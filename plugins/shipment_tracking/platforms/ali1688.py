@@ -109,7 +109,7 @@ ORDER_ERRORS = (
 )
 
 _COMPANY_CODE = re.compile(r"\s*[（(][A-Za-z]+[)）]$")
-_COMPACT_TIME = re.compile(r"^(\d{14})(\d{3})?([+-]\d{4})?$")
+_COMPACT_TIME = re.compile(r"^(\d{8})(\d{6})(?:\d{3})?([+-]\d{4})?$")
 
 
 class Ali1688Client(DialectClient):
@@ -394,15 +394,12 @@ def read_time(value: Any) -> datetime:
     compact = _COMPACT_TIME.match(text)
     try:
         if compact:
-            seconds, _, offset = compact.groups()
-            if offset:
-                return datetime.strptime(seconds + offset, "%Y%m%d%H%M%S%z").astimezone(UTC)
-            naive = datetime.strptime(seconds, "%Y%m%d%H%M%S")  # noqa: DTZ007
+            day, clock, offset = compact.groups(default="")
+            text = f"{day}T{clock}{offset}"
         elif text.isdecimal():
             return datetime.fromtimestamp(int(text) / 1000, UTC)
-        else:
-            naive = datetime.fromisoformat(text.replace("/", "-"))
-        aware = naive if naive.tzinfo else naive.replace(tzinfo=SHANGHAI)
+        read = datetime.fromisoformat(text.replace("/", "-"))
+        aware = read if read.tzinfo else read.replace(tzinfo=SHANGHAI)
         return aware.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ReplyError(f"not a time of 1688: {text!r}") from error
