@@ -82,8 +82,23 @@ def execute(warehouse: Engine) -> Callable[..., None]:
 
 
 @pytest.fixture
+def somebody_waits(warehouse: Engine) -> Callable[[], bool]:
+    """Whether a session of the warehouse waits for a lock of another."""
+    waiting = text(
+        "select count(*) from pg_stat_activity"
+        " where datname = current_database() and wait_event_type = 'Lock'"
+    )
+
+    def look() -> bool:
+        with warehouse.connect() as connection:
+            return bool(connection.scalar(waiting))
+
+    return look
+
+
+@pytest.fixture
 def while_another_holds(
-    warehouse: Engine,
+    warehouse: Engine, somebody_waits: Callable[[], bool]
 ) -> Callable[..., AbstractContextManager[Future[Any]]]:
     """Do something beside a transaction that ran a statement; it must wait for its end."""
 
@@ -92,7 +107,7 @@ def while_another_holds(
         with ThreadPoolExecutor(1) as pool, warehouse.begin() as holder:
             holder.execute(statement(f"warehouse/{name}"))
             working = pool.submit(work)
-            while not working.done() and not _somebody_waits(warehouse):
+            while not working.done() and not somebody_waits():
                 time.sleep(0.01)
             yield working
 
@@ -118,15 +133,6 @@ def sold(shop: ErpDatabase) -> Callable[..., None]:
             connection.execute(erp_order.insert(), values | changes)
 
     return write
-
-
-def _somebody_waits(warehouse: Engine) -> bool:
-    with warehouse.connect() as connection:
-        waiting = text(
-            "select count(*) from pg_stat_activity"
-            " where datname = current_database() and wait_event_type = 'Lock'"
-        )
-        return bool(connection.scalar(waiting))
 
 
 def _insert(connection: Connection, table: str, **values: Any) -> Any:

@@ -85,16 +85,6 @@ def leases(warehouse: Engine) -> dict[str, str]:
         return {order_id: owner for order_id, owner in connection.execute(held)}
 
 
-def somebody_waits(warehouse: Engine) -> bool:
-    """Whether a session of this warehouse waits for a lock of another."""
-    waiting = text(
-        "select count(*) from pg_stat_activity"
-        " where datname = current_database() and wait_event_type = 'Lock'"
-    )
-    with warehouse.connect() as connection:
-        return bool(connection.scalar(waiting))
-
-
 def let_leases_end(warehouse: Engine) -> None:
     with warehouse.begin() as connection:
         connection.execute(text("update tracking.tracked_order set lease_until = now()"))
@@ -248,7 +238,9 @@ def test_nothing_is_asked_for_once_the_time_is_over(due, new_lane, warehouse):
 
 
 @pytest.mark.parametrize("ending", ["renew", "release", "take_back"])
-def test_orders_are_locked_in_one_order_whatever_their_urgency(ending, due, new_lane, warehouse):
+def test_orders_are_locked_in_one_order_whatever_their_urgency(
+    ending, due, new_lane, warehouse, somebody_waits
+):
     due(2)
     with warehouse.begin() as connection:
         connection.execute(
@@ -262,7 +254,7 @@ def test_orders_are_locked_in_one_order_whatever_their_urgency(ending, due, new_
         with warehouse.begin() as another:
             another.execute(lock, {"id": first})
             working = pool.submit(getattr(lane, ending))
-            while not working.done() and not somebody_waits(warehouse):
+            while not working.done() and not somebody_waits():
                 time.sleep(0.01)
             another.execute(lock, {"id": second})
         working.result()

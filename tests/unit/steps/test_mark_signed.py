@@ -2,7 +2,9 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.errors import StatementError, WritebackError
+from shipment_tracking.sql import statement
 from shipment_tracking.steps import mark_signed
 
 SHIPPED = datetime(2026, 3, 1, 10)  # noqa: DTZ001
@@ -465,6 +468,23 @@ def test_rows_are_settled_beside_nobody_who_changes_them_too(sign, write, while_
         assert not writing.done()
 
     assert writing.result() == {"signed": 1}
+
+
+def test_what_came_of_writes_is_kept_beside_nobody_who_changes_the_rows(
+    sign, beside, warehouse, somebody_waits, audit
+):
+    sign("SO1")
+
+    with ThreadPoolExecutor(1) as pool, warehouse.connect() as another:
+        lock = statement("warehouse/erp_rows_one_at_a_time")
+        writing = pool.submit(beside, lambda: another.execute(lock))
+        while not writing.done() and not somebody_waits():
+            time.sleep(0.01)
+        assert audit() == [(None, None)]
+        another.rollback()
+        writing.result()
+
+    assert audit() == [("signed", None)]
 
 
 def test_an_erp_that_is_away_fails_the_step_and_loses_nothing(
