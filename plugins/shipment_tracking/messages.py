@@ -10,9 +10,9 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, Templa
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Name
 
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError
 from shipment_tracking.sql import include_path, include_text
-from shipment_tracking.statuses import Status
 
 STALLED = "stalled"
 CLEARED = "cleared"

@@ -57,6 +57,7 @@ class TraceEvent:
     """
     One scan of a parcel, masked and read.
 
+    :param decided_by: what decided its status; see ``domain.texts.Reading``.
     :param occurred_at: aware; none where a platform does not tell, and only the fetching dates it.
     """
 
@@ -68,6 +69,21 @@ class TraceEvent:
     sign_kind: str | None = None
     city: str | None = None
     action: str | None = None
+    decided_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedStep:
+    """
+    A step of a reply that cannot become an event.
+
+    :param occurred_at_text: its time as the platform prints it.
+    :param reason: why it is rejected, in words for an analyst.
+    """
+
+    occurred_at_text: str
+    description: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,7 @@ class ParcelTrace:
     events: tuple[TraceEvent, ...]
     platform_code: str | None = None
     platform_status: str | None = None
+    rejected: tuple[RejectedStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

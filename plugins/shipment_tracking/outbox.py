@@ -23,8 +23,8 @@ from sqlalchemy import Connection, Engine, Row
 
 from shipment_tracking import runs
 from shipment_tracking.channels.destination import Channels, Destination, account_of
+from shipment_tracking.domain.masking import mask
 from shipment_tracking.errors import ChannelDownError, DeliveryError, PersonNeededError
-from shipment_tracking.masking import mask
 from shipment_tracking.models import Run
 from shipment_tracking.sql import statement
 

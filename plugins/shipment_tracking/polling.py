@@ -17,9 +17,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import PollingTableError
 from shipment_tracking.sql import include_path, include_text, statement
-from shipment_tracking.statuses import Status
 
 PLACE = "polling.csv"
 ANY = "any"

@@ -10,8 +10,9 @@ contradicts it.
 
 from collections.abc import Mapping
 
+from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import ParamError
-from shipment_tracking.statuses import CONTRADICTS_SIGN, Status
 
 PICKUP = "pickup"
 SIGN_WITHDRAWN = "sign_withdrawn"

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Engine, MetaData, Table, insert, text
 
-from shipment_tracking.masking import HASH_VERSION, event_hash
+from shipment_tracking.domain.masking import HASH_VERSION, event_hash
 from shipment_tracking.platforms import ali1688
 from shipment_tracking.steps import load_traces
 

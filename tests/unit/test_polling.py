@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from shipment_tracking import polling
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import PollingTableError
 from shipment_tracking.sql import OWNER_FOLDER, include_folder
-from shipment_tracking.statuses import Status
 
 HEAD = "stage,quiet_hours,minutes\n"
 HOUR = timedelta(hours=1)

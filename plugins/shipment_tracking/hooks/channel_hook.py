@@ -113,8 +113,8 @@ class ChannelHook(BaseHook):
         return url
 
     def _statuses(self, name: str, wanted: Any) -> tuple[str, ...] | None:
+        from shipment_tracking.domain.statuses import Status
         from shipment_tracking.messages import STALLED
-        from shipment_tracking.statuses import Status
 
         if wanted is None:
             return None

@@ -14,6 +14,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from shipment_tracking.domain.masking import normalise
+from shipment_tracking.domain.statuses import Status
+from shipment_tracking.domain.texts import classify
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -23,7 +26,6 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.masking import normalise
 from shipment_tracking.models import Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.client import (
     Account,
@@ -38,7 +40,6 @@ from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
 from shipment_tracking.platforms.tokens import OAuth, TokenPair
-from shipment_tracking.statuses import Status, classify
 
 DIALECT = "param2"
 AUTHORISE = "https://auth.1688.com/oauth/authorize"

@@ -16,6 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_base, wait_random_exponential
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from shipment_tracking.domain.masking import normalise
 from shipment_tracking.errors import (
     AuthError,
     PlatformError,
@@ -24,7 +25,6 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.masking import normalise
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
 from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens
 

@@ -16,6 +16,9 @@ from hashlib import md5
 from typing import Any
 from urllib.parse import quote_plus
 
+from shipment_tracking.domain.masking import event_hash, normalise
+from shipment_tracking.domain.statuses import Status
+from shipment_tracking.domain.texts import classify
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -26,14 +29,12 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.masking import event_hash, normalise
 from shipment_tracking.models import Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.ali1688 import read_time
 from shipment_tracking.platforms.client import DialectClient, Gateway, Json, PlatformClient
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
-from shipment_tracking.statuses import Status, classify
 
 DIALECT = "router"
 PATH_1688 = "/openapi/http/2/1"

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from shipment_tracking.masking import event_hash
+from shipment_tracking.domain.masking import event_hash
+from shipment_tracking.domain.texts import Reading
 from shipment_tracking.models import TraceEvent
-from shipment_tracking.statuses import Status
 
 _CITY = re.compile(r"^【([^】]{2,12}?[市州盟县区])】")
 
-Meaning = Callable[[str, str | None], tuple[Status, str | None]]
-"""A step's status and, for a sign, its kind, from its text and the platform's code for it."""
+Meaning = Callable[[str, str | None], Reading]
+"""Reads a step from its text and the platform's code for it."""
 
 
 class Step(NamedTuple):
@@ -41,15 +41,16 @@ def events_of(steps: Iterable[Step], meaning: Meaning) -> tuple[TraceEvent, ...]
 
 
 def _event(position: int, step: Step, meaning: Meaning) -> TraceEvent:
-    status, sign_kind = meaning(step.description, step.action)
+    reading = meaning(step.description, step.action)
     city = _CITY.match(step.description)
     return TraceEvent(
         occurred_at=step.occurred_at,
         position=position,
         description=step.description,
         event_hash=event_hash(step.description),
-        status=status,
-        sign_kind=sign_kind,
+        status=reading.status,
+        sign_kind=reading.sign_kind,
+        decided_by=reading.decided_by,
         city=step.city or (city[1] if city else None),
         action=step.action,
     )

@@ -20,6 +20,9 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
+from shipment_tracking.domain.masking import normalise
+from shipment_tracking.domain.statuses import Status
+from shipment_tracking.domain.texts import Reading, classify, sign_kind
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -30,14 +33,12 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.masking import normalise
 from shipment_tracking.models import Parcel, ParcelTrace
 from shipment_tracking.platforms.client import Account, Changes, DialectClient, Feeds, Gateway, Json
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.scans import Step, events_of
 from shipment_tracking.platforms.tokens import OAuth, TokenPair
-from shipment_tracking.statuses import Status, classify, sign_kind
 
 DIALECT = "top"
 PATH = "/router/rest"
@@ -654,17 +655,17 @@ def _ask_traces(gateway: Gateway) -> str:
     return f"{TRACE_GET} is not permitted, {TRACE_SEARCH} is used instead"
 
 
-def _meaning(description: str, action: str | None) -> tuple[Status, str | None]:
+def _meaning(description: str, action: str | None) -> Reading:
     """The action's meaning, which wins over the text; but what came back was not signed."""
-    by_text, kind = classify(description)
+    by_text = classify(description)
     said = ACTIONS.get(action or "")
     if action and action.startswith(RETURN_ACTIONS):
         said = Status.RETURNING
-    if action == ANY_HOP and by_text is Status.UNKNOWN:
+    if action == ANY_HOP and by_text.status is Status.UNKNOWN:
         said = Status.IN_TRANSIT
-    if said is None or (said is Status.SIGNED and by_text is Status.RETURNED):
-        return by_text, kind
-    return said, sign_kind(description) if said is Status.SIGNED else None
+    if said is None or (said is Status.SIGNED and by_text.status is Status.RETURNED):
+        return by_text
+    return Reading(said, sign_kind(description) if said is Status.SIGNED else None, "action")
 
 
 def _lacks_api(error: PlatformError) -> bool:

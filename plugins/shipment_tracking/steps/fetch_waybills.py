@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from shipment_tracking import feeds, parcels, polling, runs
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
 from shipment_tracking.lanes import LEASE, Answer, Claim, Lane, work_through
 from shipment_tracking.models import Parcel, Run
 from shipment_tracking.platforms.client import PlatformClient
 from shipment_tracking.sql import statement
-from shipment_tracking.statuses import Status
 
 SHARE_WHILE_POLLS_WAIT = 0.4
 """The most of a lane's time, and so of its calls, that goes to parcel lists while polls are due."""

@@ -16,21 +16,21 @@ from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from shipment_tracking import parcels, polling, runs
-from shipment_tracking.errors import ReplyError
-from shipment_tracking.masking import HASH_VERSION
-from shipment_tracking.models import ParcelTrace, Run, TraceEvent
-from shipment_tracking.platforms.client import TraceReader
-from shipment_tracking.platforms.dialects import READERS
-from shipment_tracking.sql import statement
-from shipment_tracking.statuses import (
+from shipment_tracking.domain.evidence import (
     CONFIRM_WITHIN,
     FUTURE_TOLERANCE,
     PlatformWord,
     Scan,
-    Status,
     Verdict,
     judge,
 )
+from shipment_tracking.domain.masking import HASH_VERSION
+from shipment_tracking.domain.statuses import Status
+from shipment_tracking.errors import ReplyError
+from shipment_tracking.models import ParcelTrace, Run, TraceEvent
+from shipment_tracking.platforms.client import TraceReader
+from shipment_tracking.platforms.dialects import READERS
+from shipment_tracking.sql import statement
 
 log = logging.getLogger(__name__)
 

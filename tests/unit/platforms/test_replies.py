@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shipment_tracking.domain.evidence import PlatformWord, Scan, judge
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -22,7 +23,6 @@ from shipment_tracking.models import Parcel, ParcelTrace
 from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.ali1688 import Ali1688Client
 from shipment_tracking.platforms.taobao import TaobaoClient
-from shipment_tracking.statuses import PlatformWord, Scan, judge
 
 REPLIES = Path(__file__).parents[2] / "replies"
 NAMES = sorted(file.stem for file in REPLIES.glob("*.json"))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from shipment_tracking.domain.evidence import PlatformWord, Scan, Verdict, judge
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -31,7 +32,6 @@ from shipment_tracking.platforms.router import (
     read_traces,
     sign,
 )
-from shipment_tracking.statuses import PlatformWord, Scan, Verdict, judge
 from shipment_tracking.steps.gather_traces import fingerprint
 
 ORDER = "2338123456789000"

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from shipment_tracking.domain.evidence import PlatformWord, Scan, Verdict, judge
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -36,7 +37,6 @@ from shipment_tracking.platforms.taobao import (
     read_traces,
     sign,
 )
-from shipment_tracking.statuses import PlatformWord, Scan, Verdict, judge
 
 REPLIES = Path(__file__).parents[2] / "replies"
 SHANGHAI = ZoneInfo("Asia/Shanghai")

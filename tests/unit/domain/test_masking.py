@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipment_tracking.masking import event_hash, mask, normalise
+from shipment_tracking.domain.masking import event_hash, mask, normalise
 
 PHONES = (
     "13900000000",
@@ -32,7 +32,7 @@ PHONES = (
 
 TEXTS = [
     row["text"]
-    for file in sorted((Path(__file__).parent / "texts").glob("*.csv"))
+    for file in sorted((Path(__file__).parents[1] / "texts").glob("*.csv"))
     for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())
 ]
 # Every person that the corpus invents has one of these surnames and one of these given names.

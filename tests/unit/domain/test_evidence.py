@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipment_tracking.statuses import PlatformWord, Scan, Status, Verdict, classify, judge
+from shipment_tracking.domain.evidence import PlatformWord, Scan, Verdict, judge
+from shipment_tracking.domain.statuses import Status
+from shipment_tracking.domain.texts import classify
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

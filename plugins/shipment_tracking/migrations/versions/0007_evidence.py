@@ -1,0 +1,50 @@
+"""What the rules of evidence need to know, and the steps of replies that cannot be used."""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+CHANGES = """
+alter table tracking.trace_event
+    add column decided_by text not null default '',
+    add column earlier_life boolean not null default false,
+    add column withdrawn_at timestamptz;
+comment on column tracking.trace_event.decided_by is
+    'What decided its status: action, owner, model or the id of a rule.';
+comment on column tracking.trace_event.earlier_life is
+    'More than 48 hours older than the shipping: it belongs to an earlier parcel with this number.';
+comment on column tracking.trace_event.withdrawn_at is
+    'When a newer reply no longer held it; since then it is no evidence.';
+
+alter table tracking.shipment add column trace_fetched_at timestamptz;
+comment on column tracking.shipment.trace_fetched_at is 'When its newest loaded reply was fetched.';
+
+alter table tracking.erp_row add column sign_error text;
+comment on column tracking.erp_row.sign_error is
+    'Why it cannot be signed although its parcels are, or which parcel it lacks.';
+
+create table tracking.rejected_event (
+    order_id bigint not null references tracking.tracked_order,
+    consignment_id text not null,
+    waybill_no text,
+    occurred_at_text text not null,
+    description text not null,
+    reason text not null,
+    fetched_at timestamptz not null,
+    event_hash bigint not null,
+    primary key (order_id, consignment_id, event_hash)
+);
+comment on table tracking.rejected_event is 'Steps of replies that cannot become trace events.';
+comment on column tracking.rejected_event.event_hash is
+    'Over time, description and reason, so that a repeated reply adds nothing.';
+
+grant all on tracking.rejected_event to tracking_owner;
+grant select, insert, update, delete on tracking.rejected_event to tracking_writer;
+update tracking.shipment set unsettled = true;
+"""
+
+
+def upgrade() -> None:
+    """Add the columns and the table; all parcels are judged once more."""
+    op.get_bind().exec_driver_sql(CHANGES)
