@@ -129,11 +129,19 @@ def _record(
             if answer.found and answer.claim.order_id in ours
             for parcel in answer.found[0]
         ]
-        parcels.keep(connection, rows)
+        ids = parcels.keep(connection, rows)
         if rows:
+            listing = [
+                {
+                    "order_id": row["order_id"],
+                    "shipment_id": ids[row["order_id"], row["consignment_id"]],
+                    "seen_at": row["seen_at"],
+                }
+                for row in rows
+            ]
             connection.execute(
                 statement("warehouse/fetch_waybills_supersede"),
-                {"parcels": json.dumps(rows, default=str)},
+                {"parcels": json.dumps(listing, default=str)},
             )
         listed = {row["order_id"] for row in rows}
         polling.plan(connection, sorted(ours - listed), now=now)

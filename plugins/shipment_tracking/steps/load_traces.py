@@ -15,7 +15,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from shipment_tracking import parcels, polling, runs
+from shipment_tracking import parcels, polling, rejections, runs
 from shipment_tracking.domain.evidence import (
     CONFIRM_WITHIN,
     FUTURE_TOLERANCE,
@@ -77,7 +77,7 @@ def run(
     set aside after three tries and stops nobody; its order's ``last_error`` tells.
 
     :param readers: by dialect, what reads a stored reply.
-    :returns: ``events_new, events_duplicate, changes, signed, unreadable``.
+    :returns: ``events_new, events_duplicate, changes, signed, unreadable, rejected``.
     """
     total: Counter[str] = Counter()
     after = 0
@@ -91,7 +91,7 @@ def run(
     }
     with warehouse.begin() as connection:
         runs.add(connection, this_run, now=now, **numbers)
-    return {**numbers, "unreadable": total["unreadable"]}
+    return {**numbers, "unreadable": total["unreadable"], "rejected": total["rejected"]}
 
 
 def _load_next(
@@ -139,11 +139,12 @@ def _load(
         {"orders": sorted({reply.order_id for reply in replies})},
     )
     ids = parcels.keep(connection, [_parcel_row(reply, trace) for reply, trace in traces])
+    rejected = rejections.keep(connection, traces, ids)
     incoming: dict[_EventKey, tuple[Any, ...]] = {}
     announced: dict[_EventKey, bool] = {}
     read = 0
     for reply, trace in traces:
-        shipment_id = ids[reply.account, trace.consignment_id]
+        shipment_id = ids[reply.order_id, trace.consignment_id]
         for event in trace.events:
             key = (shipment_id, event.occurred_at or reply.fetched_at, event.event_hash)
             incoming.setdefault(key, _event_row(key, event, reply.fetched_at))
@@ -158,7 +159,8 @@ def _load(
         statement("warehouse/load_traces_done"),
         {"replies": [reply.reply_id for reply in replies], "now": now},
     )
-    return numbers + Counter(events_new=len(new), events_duplicate=read - len(new))
+    events = Counter(events_new=len(new), events_duplicate=read - len(new), rejected=rejected)
+    return numbers + events
 
 
 def _read(readers: Mapping[str, TraceReader], reply: Row[Any]) -> list[ParcelTrace]:

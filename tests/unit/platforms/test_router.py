@@ -36,7 +36,7 @@ from shipment_tracking.steps.gather_traces import fingerprint
 
 ORDER = "2338123456789000"
 WAYBILL = "YT8800000000001"
-KNOWN = {WAYBILL: f"YTO:{WAYBILL}"}
+KNOWN = {WAYBILL: [f"YTO:{WAYBILL}"]}
 SECRET = "app-secret-of-the-test"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TRANSIT = {"time": "2026-03-02 09:30:00", "desc": "快件已到达【杭州转运中心】", "city": "杭州市"}
@@ -196,7 +196,7 @@ def test_a_waybill_without_a_carrier_cannot_be_followed(client, talker):
 def test_a_trace_is_asked_for_with_the_carriers_code_as_it_was_received(client, talker):
     talker.says(trace(TRANSIT))
 
-    client.fetch_traces(ORDER, {WAYBILL: f"a:b 圆通:{WAYBILL}"})
+    client.fetch_traces(ORDER, {WAYBILL: [f"a:b 圆通:{WAYBILL}"]})
 
     ((_, asked),) = talker.asked
     assert json.loads(urllib.parse.unquote_plus(asked["param2"])) == {
@@ -221,7 +221,7 @@ def test_an_order_without_known_parcels_is_asked_for_them_first(client, talker):
 def test_every_waybill_is_asked_for_by_itself(client, talker):
     talker.says(trace(TRANSIT))
 
-    body = client.fetch_traces(ORDER, KNOWN | {"78000000000001": "ZTO:78000000000001"})
+    body = client.fetch_traces(ORDER, KNOWN | {"78000000000001": ["ZTO:78000000000001"]})
 
     assert len(talker.asked) == 2
     assert {part["billNo"] for part in body["traces"]} == {WAYBILL, "78000000000001"}
