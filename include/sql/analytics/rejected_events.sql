@@ -1,5 +1,5 @@
--- One row per step of a platform's reply that cannot be a trace event, and why; all else of its reply
--- was loaded.
+-- One row per step of a platform's reply that cannot be a trace event, and why; all else of its
+-- reply was loaded.
 create or replace view analytics.rejected_events as
 select
     tracked_order.account,

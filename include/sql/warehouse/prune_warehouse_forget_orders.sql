@@ -1,4 +1,4 @@
--- The orders have neither parcels nor replies nor rejected steps, and would begin anew if they came back.
+-- The orders have no parcels, replies and rejected steps, and would begin anew if they came back.
 with replies as (
     delete from tracking.trace_reply
     where

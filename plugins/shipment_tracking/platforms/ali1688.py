@@ -142,11 +142,11 @@ class Ali1688Client(DialectClient):
             empty_codes={NOT_SHIPPED},
             unknown=_unknown_statuses,
         )
-        rows = body.get("result") or []
-        if not isinstance(rows, list):
-            raise RejectedError("not a parcel list of 1688: its result is not a list")
         with reading("a parcel list of 1688", RejectedError):
-            return [_parcel(row, order_id) for row in _parts(body, "result")]
+            rows = _parts(body, "result")
+            if not any(id_of(row.get("logisticsId")) for row in rows) and body.get("result"):
+                raise RejectedError("not a parcel list of 1688: no row has a logisticsId")
+            return [_parcel(row, order_id) for row in rows]
 
     def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """All parcels' traces in one call, masked, with nothing but what ``read_traces`` reads."""
@@ -519,11 +519,13 @@ def _is_same_order(printed: str, order_id: str) -> bool:
 
 def _parcel(row: Json, order_id: str) -> Parcel:
     """A row without its id stands for a parcel all the same: its order is not signed without it."""
+    consignment_id = id_of(row.get("logisticsId"))
+    if not consignment_id:
+        return without_id(order_id)
     code = word_of(row.get("status"))
     name = text_of(row.get("logisticsCompanyName")).strip()
-    consignment_id = id_of(row.get("logisticsId"))
     return Parcel(
-        consignment_id=consignment_id or without_id(order_id),
+        consignment_id=consignment_id,
         waybill_no=id_of(row.get("logisticsBillNo")) or None,
         carrier_code=id_of(row.get("logisticsCompanyNo")) or None,
         carrier_name=_COMPANY_CODE.sub("", name)[:LONGEST_ID] or None,

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shipment_tracking.domain.masking import normalise
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import ReplyError
-from shipment_tracking.models import ParcelTrace
+from shipment_tracking.models import Parcel, ParcelTrace
 
 LONGEST_ID = 200
 LONGEST_TIME = 64
@@ -120,9 +121,9 @@ def id_of(value: Any) -> str:
     return found if len(found) <= LONGEST_ID else ""
 
 
-def without_id(order_id: str) -> str:
-    """The id of the parcels of an order that its platform lists without one."""
-    return f"{order_id}:no id"
+def without_id(order_id: str) -> Parcel:
+    """What stands for the parcels of an order that its platform lists without an id."""
+    return Parcel(f"{order_id}:no id", None, None, None, "", Status.UNKNOWN)
 
 
 def word_of(value: Any) -> str:

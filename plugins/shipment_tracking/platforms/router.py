@@ -50,7 +50,6 @@ from shipment_tracking.platforms.replies import (
     reading,
     text_of,
     unless_unusable,
-    without_id,
     word_of,
 )
 from shipment_tracking.platforms.scans import Scans, Step, scans_of
@@ -350,7 +349,8 @@ def _parcel(row: Json, order_id: str) -> Parcel:
     company_code = id_of(row.get("logisticsCode"))
     waybill_no = id_of(row.get("billNo")) or id_of(row.get("mailNo"))
     return Parcel(
-        consignment_id=f"{company_code}:{waybill_no}" if waybill_no else without_id(order_id),
+        # Without a number it is this order's alone.
+        consignment_id=f"{company_code}:{waybill_no or order_id + ' has no number'}",
         waybill_no=waybill_no or None,
         carrier_code=company_code or None,
         carrier_name=text_of(row.get("logisticsCompanyName")).strip()[:LONGEST_ID] or None,

@@ -189,7 +189,10 @@ class TaobaoClient(DialectClient):
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
         """The order's parcels; none when the order is not shipped yet."""
         with reading("a parcel list of TOP", RejectedError):
-            return [_parcel(row, order_id) for row in self._shippings(order_id)]
+            rows = self._shippings(order_id)
+            if rows and not any(id_of(row.get("order_code")) for row in rows):
+                raise RejectedError("not a parcel list of TOP: no parcel has an order_code")
+            return [_parcel(row, order_id) for row in rows]
 
     def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """
@@ -775,8 +778,11 @@ def _status(row: Json) -> Status:
 
 def _parcel(row: Json, order_id: str) -> Parcel:
     """A row without its id stands for a parcel all the same: its order is not signed without it."""
+    consignment_id = id_of(row.get("order_code"))
+    if not consignment_id:
+        return without_id(order_id)
     return Parcel(
-        consignment_id=id_of(row.get("order_code")) or without_id(order_id),
+        consignment_id=consignment_id,
         waybill_no=_waybill(row) or None,
         carrier_code=None,
         carrier_name=text_of(row.get("company_name")).strip()[:LONGEST_ID] or None,

@@ -33,6 +33,10 @@ VIEWS = {
         "shipment_id, platform, account, platform_order_id, consignment_id, waybill_no,"
         " occurred_at, description, city, action, status, fetched_at"
     ),
+    "rejected_events": (
+        "account, platform_order_id, consignment_id, waybill_no, occurred_at_text, description,"
+        " reason, fetched_at"
+    ),
     "status_changes": (
         "platform, account, platform_order_id, consignment_id, waybill_no, from_status,"
         " to_status, occurred_at, detected_at, announced"
