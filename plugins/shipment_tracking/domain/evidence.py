@@ -13,6 +13,7 @@ from uuid import UUID
 
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.waybills import fold
+from shipment_tracking.models import TraceEvent
 
 CONFIRM_WITHIN = timedelta(hours=24)
 """How long a signature known by its text only waits for the platform before it counts."""
@@ -343,12 +344,23 @@ def settle_signature(
     return Signature(verdict.signed_at, seen_at, now if proved or stood else None)
 
 
-def shows_signature(scans: Iterable[Scan]) -> bool:
-    """Whether the newest event of a reply, or any code in it, says that the parcel is signed."""
-    known = [scan for scan in scans if scan.status != Status.UNKNOWN and not scan.future_dated]
-    newest = max(known, key=_by_time, default=None)
-    return newest is not None and (
-        newest.status == Status.SIGNED or any(scan.action in SIGN_ACTIONS for scan in known)
+def shows_signature(events: Sequence[TraceEvent], asked_at: datetime) -> bool:
+    """
+    Whether the newest event of a reply, or a platform's code in it, says that it is signed.
+
+    :param asked_at: an event dated later says nothing; one without a time is dated by it.
+    """
+    known = [
+        (event.occurred_at or asked_at, event.position, event)
+        for event in events
+        if event.status != Status.UNKNOWN
+        and (event.occurred_at or asked_at) <= asked_at + FUTURE_TOLERANCE
+    ]
+    if not known:
+        return False
+    newest = max(known, key=lambda dated: dated[:2])[2]
+    return newest.status == Status.SIGNED or any(
+        event.action in SIGN_ACTIONS for _, _, event in known
     )
 
 
