@@ -53,6 +53,7 @@ class Claim:
 
     :param waybills: what its platform calls its known parcels, by waybill number; parcels of one
         box share a number.
+    :param signatures: by what it calls its parcels with a signature, whether that is confirmed.
     """
 
     order_id: int
@@ -61,6 +62,7 @@ class Claim:
     fingerprint: str | None
     all_signed: bool
     waybills: Waybills = field(default_factory=dict, hash=False)
+    signatures: Mapping[str, bool] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

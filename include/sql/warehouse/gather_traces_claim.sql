@@ -87,7 +87,25 @@ select
             where named.place = 1
             group by named.waybill_no
         ) as known
-    ) as waybills
+    ) as waybills,
+    (
+        select
+            coalesce(
+                jsonb_object_agg(
+                    coalesce(
+                        shipment.router_code || ':' || shipment.waybill_no,
+                        shipment.consignment_id
+                    ),
+                    shipment.sign_confirmed_at is not null
+                ),
+                '{}'
+            )
+        from tracking.order_shipment
+        inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
+        where
+            order_shipment.order_id = claimed.order_id
+            and shipment.sign_seen_at is not null
+    ) as signatures
 from claimed
 order by
     claimed.priority desc,
