@@ -2,12 +2,15 @@
 
 import json
 import math
+import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+CASES = int(os.environ.get("FUZZ_CASES", "60"))
+"""Of each property; a long run sets more, and then each run tries others."""
 REPLIES = Path(__file__).parents[2] / "replies"
 KINDS = (
     "application/json;charset=UTF-8",

@@ -1,7 +1,6 @@
 """Whatever comes as a reply costs its order at the most; nothing but our own errors is raised."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,10 +17,7 @@ from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import READERS, client
 from shipment_tracking.platforms.scans import EARLIEST, LATEST
 
-from .mutations import recorded, sent, spoilt
-
-CASES = int(os.environ.get("FUZZ_CASES", "60"))
-"""Of each property; a long run sets more, and then each run tries others."""
+from .mutations import CASES, recorded, sent, spoilt
 
 fuzzed = settings(
     max_examples=CASES,
