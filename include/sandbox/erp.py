@@ -4,7 +4,7 @@ Times in the table are naive Asia/Shanghai. What the product writes (sign, trace
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, sqlite
 
 from sandbox.parcels import SHANGHAI
-from sandbox.world import Order, World, platform_of
+from sandbox.stories import STORIES
+from sandbox.world import Order, World, knows_waybills, platform_of
 
 # SQLite keeps text without microseconds; MySQL's TIMESTAMP would change by itself.
 MOMENT = (
@@ -42,6 +43,7 @@ erp_order = Table(
     Column("platform", String(16), nullable=False),
     Column("shop", String(64), nullable=False),
     Column("platform_order_id", String(32), nullable=False),
+    Column("waybill_no", String(64)),
     Column("status", String(16), nullable=False),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("shipped_at", MOMENT),
@@ -53,14 +55,28 @@ erp_order = Table(
     Column("latest_trace_at", MOMENT),
     Column("buyer_name", String(64)),
     Column("buyer_phone", String(32)),
-    Column("buyer_opted_out", Integer, nullable=False, server_default="0"),
+    Column("buyer_opted_out", Integer, server_default="0"),
     Column("updated_at", MOMENT, nullable=False),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )
 
 BUYERS = ("赵小满", "钱立夏", "孙白露", "李霜降", "周惊蛰", "吴谷雨", "郑芒种", "王小雪")
+OPTED_OUT = {0: 1, 1: None}
+"""By the remainder of eleven: some buyers want no messages, of some nobody knows."""
+
 DECOYS_PER_HUNDRED = 4
+
+FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+TYPED: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda number: f"{number} ",
+    str.lower,
+    lambda number: f"{number[:4]} {number[4:]}",
+    lambda number: number.translate(FULL_WIDTH),
+    lambda number: f"{number}\r\n",
+)
+"""How people type a waybill number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,8 @@ class Row:
     :param order_id: the platform's order id.
     :param closed_at: when a person closes it; None is never.
     :param signed_at: when a person saw it signed, before the world began (a decoy).
+    :param waybill_no: as a person typed it at the shipping; None: the platform knows it alone.
+    :param is_mistyped: no parcel has this number, so that the row is never signed.
     """
 
     order_no: str
@@ -81,6 +99,8 @@ class Row:
     closed_at: datetime | None
     signed_at: datetime | None
     number: int
+    waybill_no: str | None = None
+    is_mistyped: bool = False
 
     def state(self, at: datetime) -> tuple[str, datetime]:
         """Its status at a time and when it got it, as far as people are concerned."""
@@ -100,6 +120,7 @@ class Row:
             "platform": platform_of(self.account),
             "shop": self.account,
             "platform_order_id": self.order_id,
+            "waybill_no": None if status == "PENDING" else self.waybill_no,
             "status": status,
             "priority": 1 if self.number % 20 == 0 else 0,
             "shipped_at": None if status == "PENDING" else _local(self.shipped_at),
@@ -107,7 +128,7 @@ class Row:
             "sign_kind": "self" if self.signed_at else None,
             "buyer_name": BUYERS[self.number % len(BUYERS)],
             "buyer_phone": f"199{self.number * 7919 % 10**8:08d}",
-            "buyer_opted_out": 1 if self.number % 11 == 0 else 0,
+            "buyer_opted_out": OPTED_OUT.get(self.number % 11, 0),
             "updated_at": _local(since),
         }
 
@@ -161,6 +182,7 @@ CHANGE = (
     )
     .values(
         status=bindparam("new_status"),
+        waybill_no=bindparam("new_waybill_no"),
         shipped_at=bindparam("new_shipped_at"),
         updated_at=bindparam("new_updated_at"),
     )
@@ -191,7 +213,24 @@ def _rows_of(order: Order, order_no: str) -> Iterator[Row]:
             closed_at=closed_at,
             signed_at=None,
             number=order.quirk,
+            waybill_no=_typed(order),
+            is_mistyped=STORIES[order.story].mistyped and _typed(order) is not None,
         )
+
+
+def _typed(order: Order) -> str | None:
+    """The waybill number that people typed for an order of one parcel, now and then with a slip."""
+    is_mistyped = STORIES[order.story].mistyped
+    if len(order.parcels) != 1 or len(order.parcels[0].waybills) != 1:
+        return None
+    if None in order.lines_shipped or not knows_waybills(order.account):
+        return None
+    if not is_mistyped and order.quirk % 8 != 3:
+        return None
+    ((_, number),) = order.parcels[0].waybills
+    if is_mistyped:
+        number = f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
+    return TYPED[order.quirk // 8 % len(TYPED)](number)
 
 
 def _decoys(world: World, account: str, account_number: int) -> Iterator[Row]:
@@ -217,6 +256,7 @@ def _change(values: dict[str, Any], stored: str) -> dict[str, Any]:
         "changed_order_no": values["order_no"],
         "old_status": stored,
         "new_status": values["status"],
+        "new_waybill_no": values["waybill_no"],
         "new_shipped_at": values["shipped_at"],
         "new_updated_at": values["updated_at"],
     }

@@ -158,7 +158,9 @@ class PlatformRouter:
         if order is None or order.refusal:
             return _refuse(answer, 41, "Invalid arguments:orderId")
         at = self.world.as_of(self.clock.now())
-        rows = [self._waybill(order, parcel, at) for parcel in order.listed(at)]
+        # Lines that travel in one box are one waybill.
+        listed = {parcel.waybill(at): parcel for parcel in order.listed(at)}
+        rows = [self._waybill(order, parcel, at) for parcel in listed.values()]
         answer.outcome = "ok" if rows else "not_shipped"
         # What is not shipped has an empty list, null, or none at all.
         form = order.quirk % 3
@@ -168,7 +170,7 @@ class PlatformRouter:
     def _waybill(self, order: Order, parcel: Parcel, at: datetime) -> Body:
         people = self.world.people.names
         return {
-            "logisticsCode": router_code(parcel),
+            "logisticsCode": router_code(parcel, at),
             "logisticsCompanyName": parcel.carrier.name,
             "billNo" if order.quirk % 4 else "mailNo": parcel.waybill(at),
             "gmtSend": _printed(parcel.listed_at),
@@ -182,7 +184,8 @@ class PlatformRouter:
         if (
             found is None
             or at < found.since
-            or business["companyCode"] != router_code(found.parcel)
+            or business["companyCode"]
+            not in (router_code(found.parcel), router_code(found.parcel, at))
         ):
             return _refuse(answer, 41, "Invalid arguments:companyCode or billNo")
         answer.order_id = found.order.order_id
@@ -195,7 +198,7 @@ class PlatformRouter:
             "traceList": [
                 {"time": step.printed_at, "desc": text, "city": ""}
                 for step in shown
-                for text in (step.text, *step.variants)
+                for text in step.spellings(at)
             ],
         }
         signs = [step for step in shown if step.label in FINAL_LABELS and step.occurred_at < FUTURE]

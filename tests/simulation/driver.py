@@ -205,7 +205,7 @@ class Simulation:
         # In every other world the apps may only search for traces.
         denied = frozenset({TRACE_GET} if seed % 2 else ())
         apps = [replace(app, denied=denied) for app in apps_for(ACCOUNTS, LIMIT)]
-        self.sandbox = Sandbox(self.world, self.clock, apps, token_hours=None)
+        self.sandbox = Sandbox(self.world, self.clock, apps, token_hours=None, odd_forms=True)
         self.promised = PROMISED
         feeds = random.Random(f"{seed}/feeds")
         self.feeds = {account: feeds.choice(kinds) for account, kinds in FEEDS.items()}
