@@ -45,6 +45,7 @@ class Claim:
     An order that is leased to us.
 
     :param waybills: consignment ids of its known parcels by waybill number.
+    :param signatures: by consignment id of its parcels with a signature, whether that is confirmed.
     """
 
     order_id: int
@@ -53,6 +54,7 @@ class Claim:
     fingerprint: str | None
     all_signed: bool
     waybills: Mapping[str, str] = field(default_factory=dict, hash=False)
+    signatures: Mapping[str, bool] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

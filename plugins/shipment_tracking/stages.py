@@ -3,9 +3,10 @@ When a parcel stands still: by stage, how many hours it may stay there before an
 
 ``pickup`` counts from when the ERP shipped it, or else from its first event; ``in_transit`` and
 ``out_for_delivery`` from its last event, or else from when the platform first said so;
-``ready_for_pickup`` from when it became so. The stages of ``AT_ONCE`` give their alarm at once;
-``sign_withdrawn`` is a sign that was confirmed and then contradicted, and takes the place of what
-contradicts it.
+``ready_for_pickup`` from when it became so; ``unknown`` from its last event, when that event's text
+is not read, or else from when the platform first gave a status that no table knows. The stages of
+``AT_ONCE`` give their alarm at once; ``sign_withdrawn`` is a signature that was confirmed and then
+contradicted, and takes the place of what contradicts it.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ HOURS = {
     str(Status.IN_TRANSIT): 72.0,
     str(Status.OUT_FOR_DELIVERY): 24.0,
     str(Status.READY_FOR_PICKUP): 72.0,
+    str(Status.UNKNOWN): 24.0,
 }
 AT_ONCE = (*sorted(map(str, CONTRADICTS_SIGN)), SIGN_WITHDRAWN)
 

@@ -71,7 +71,21 @@ select
                 order_shipment.superseded_at is null
                 or shipment.consignment_id not like '%:' || shipment_waybill.waybill_no
             )
-    ) as waybills
+    ) as waybills,
+    (
+        select
+            coalesce(
+                jsonb_object_agg(
+                    shipment.consignment_id, shipment.sign_confirmed_at is not null
+                ),
+                '{}'
+            )
+        from tracking.order_shipment
+        inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
+        where
+            order_shipment.order_id = claimed.order_id
+            and shipment.sign_seen_at is not null
+    ) as signatures
 from claimed
 order by
     claimed.priority desc,

@@ -6,10 +6,13 @@ copy incoming_event (
     hash_version,
     position,
     future_dated,
+    earlier_life,
+    withdrawn_at,
     status,
     sign_kind,
     description,
     city,
     action,
+    decided_by,
     fetched_at
 ) from stdin

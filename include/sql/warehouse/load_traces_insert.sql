@@ -1,5 +1,4 @@
--- Every event of the stage is stored. One that was there before is left alone, so loading a chunk
--- twice changes nothing.
+-- Every event of the stage is stored; one that was there before is left as it is.
 insert into tracking.trace_event (
     shipment_id,
     occurred_at,
@@ -7,11 +6,14 @@ insert into tracking.trace_event (
     hash_version,
     position,
     future_dated,
+    earlier_life,
+    withdrawn_at,
     status,
     sign_kind,
     description,
     city,
     action,
+    decided_by,
     fetched_at
 )
 select
@@ -21,21 +23,14 @@ select
     incoming.hash_version,
     incoming.position,
     incoming.future_dated,
+    incoming.earlier_life,
+    incoming.withdrawn_at,
     incoming.status,
     incoming.sign_kind,
     incoming.description,
     incoming.city,
     incoming.action,
+    incoming.decided_by,
     incoming.fetched_at
 from incoming_event as incoming
-left join tracking.trace_event as known
-    on
-        incoming.shipment_id = known.shipment_id
-        and incoming.occurred_at = known.occurred_at
-        and incoming.event_hash = known.event_hash
-where known.shipment_id is null
 on conflict (shipment_id, occurred_at, event_hash) do nothing
-returning
-    shipment_id,
-    occurred_at,
-    event_hash

@@ -2,6 +2,7 @@
 update tracking.shipment
 set
     status = verdict.status,
+    announced_status = verdict.announced_status,
     sign_kind = verdict.sign_kind,
     signed_at = verdict.signed_at,
     sign_seen_at = verdict.sign_seen_at,
@@ -11,34 +12,33 @@ set
     or shipment.sign_confirmed_at is not null
     or verdict.sign_confirmed_at is not null,
     unsettled = false,
-    event_count = coalesce(summary.event_count, 0),
-    first_event_at = summary.first_event_at,
-    last_event_at = summary.last_event_at,
-    last_event = summary.last_event
+    event_count = verdict.event_count,
+    first_event_at = verdict.first_event_at,
+    last_event_at = verdict.last_event_at,
+    last_event = newest.description,
+    last_event_status = newest.status,
+    trace_fetched_at = verdict.trace_fetched_at,
+    trace_since = verdict.trace_since
 from
     jsonb_to_recordset(cast(:verdicts as jsonb))
         as verdict (
             shipment_id bigint,
             status text,
+            announced_status text,
             sign_kind text,
             signed_at timestamptz,
             sign_seen_at timestamptz,
-            sign_confirmed_at timestamptz
+            sign_confirmed_at timestamptz,
+            event_count integer,
+            first_event_at timestamptz,
+            last_event_at timestamptz,
+            last_event_hash bigint,
+            trace_fetched_at timestamptz,
+            trace_since timestamptz
         )
-left join (
-    select
-        trace_event.shipment_id,
-        count(*) as event_count,
-        min(trace_event.occurred_at) filter (where not trace_event.future_dated) as first_event_at,
-        max(trace_event.occurred_at) filter (where not trace_event.future_dated) as last_event_at,
-        (
-            array_agg(
-                trace_event.description
-                order by trace_event.occurred_at desc, trace_event.position desc
-            ) filter (where not trace_event.future_dated)
-        )[1] as last_event
-    from tracking.trace_event
-    where trace_event.shipment_id = any(:shipments)
-    group by trace_event.shipment_id
-) as summary on verdict.shipment_id = summary.shipment_id
+left join tracking.trace_event as newest
+    on
+        verdict.shipment_id = newest.shipment_id
+        and verdict.last_event_at = newest.occurred_at
+        and verdict.last_event_hash = newest.event_hash
 where shipment.shipment_id = verdict.shipment_id

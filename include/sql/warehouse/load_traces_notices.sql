@@ -1,9 +1,12 @@
 -- Every change has its notice, to be sent or with the reason why not.
-insert into tracking.notification (event_id, shipment_id, reason, state, created_at, due_at)
+insert into tracking.notification (
+    event_id, shipment_id, reason, from_status, state, created_at, due_at
+)
 select
     notice.event_id,
     notice.shipment_id,
     notice.reason,
+    notice.from_status,
     notice.state,
     :now,
     case when notice.state = 'pending' and not notice.held then :now end
@@ -13,6 +16,7 @@ from
             event_id uuid,
             shipment_id bigint,
             reason text,
+            from_status text,
             state text,
             held boolean
         )

@@ -1,5 +1,6 @@
--- What was known of the parcels before, when their orders were last asked for, and whether one of
--- them is open or was closed because it is signed; the parcels are ours until the transaction ends.
+-- What was known of the parcels before, when their orders were shipped and last asked for, and
+-- whether one of them is open or was closed because it is signed; the parcels are locked until the
+-- transaction ends.
 -- Traces that are still to be loaded were not seen yet.
 select
     shipment.shipment_id,
@@ -15,8 +16,11 @@ select
     shipment.sign_seen_at,
     shipment.sign_confirmed_at,
     shipment.event_count,
+    shipment.announced_status,
+    shipment.trace_fetched_at,
+    shipment.trace_since,
+    served.shipped_at,
     served.traces_seen_at,
-    served.polled_at,
     served.is_awaited,
     served.was_pruned,
     (
@@ -27,16 +31,20 @@ select
 from tracking.shipment
 left join lateral (
     select
+        min(known.shipped_at) as shipped_at,
         max(known.traces_seen_at) filter (where not known.has_waiting_reply) as traces_seen_at,
-        max(known.last_polled_at) filter (where not known.has_waiting_reply) as polled_at,
         bool_or(known.closed_at is null or known.is_signed) as is_awaited,
         bool_or(known.pruned_at is not null) as was_pruned
     from (
         select
             tracked_order.traces_seen_at,
-            tracked_order.last_polled_at,
             tracked_order.closed_at,
             tracked_order.pruned_at,
+            (
+                select min(erp_row.shipped_at)
+                from tracking.erp_row
+                where erp_row.order_id = tracked_order.order_id
+            ) as shipped_at,
             exists(
                 select 1
                 from tracking.trace_reply

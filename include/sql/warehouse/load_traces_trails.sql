@@ -1,4 +1,4 @@
--- Every event of the parcels that may lead, in the order in which it happened.
+-- Every event of the parcels, in the order in which it happened.
 select
     shipment_id,
     occurred_at,
@@ -6,11 +6,13 @@ select
     status,
     sign_kind,
     event_hash,
-    action
+    action,
+    decided_by,
+    future_dated,
+    withdrawn_at,
+    earlier_life
 from tracking.trace_event
-where
-    shipment_id = any(:shipments)
-    and not future_dated
+where shipment_id = any(:shipments)
 order by
     shipment_id,
     occurred_at,

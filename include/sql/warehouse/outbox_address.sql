@@ -26,6 +26,7 @@ unaddressed as (
         notification.event_id,
         notification.shipment_id,
         notification.reason,
+        notification.from_status,
         notification.digest,
         notification.created_at,
         notification.due_at,
@@ -47,6 +48,7 @@ wanted as (
         unaddressed.event_id,
         unaddressed.shipment_id,
         unaddressed.reason,
+        unaddressed.from_status,
         unaddressed.digest,
         unaddressed.created_at,
         unaddressed.due_at,
@@ -78,7 +80,16 @@ unsure as (
 
 added as (
     insert into tracking.notification (
-        event_id, shipment_id, audience, channel, reason, state, digest, created_at, due_at
+        event_id,
+        shipment_id,
+        audience,
+        channel,
+        reason,
+        from_status,
+        state,
+        digest,
+        created_at,
+        due_at
     )
     select
         wanted.event_id,
@@ -86,6 +97,7 @@ added as (
         wanted.audience,
         wanted.channel,
         wanted.reason,
+        wanted.from_status,
         'pending',
         wanted.digest,
         wanted.created_at,

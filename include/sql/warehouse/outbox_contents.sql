@@ -11,9 +11,13 @@ select
     shipment.status,
     shipment.sign_kind,
     shipment.last_event as latest_trace,
-    status_change.from_status,
+    coalesce(notification.from_status, status_change.from_status) as from_status,
     status_change.to_status,
-    status_change.occurred_at,
+    case
+        when status_change.to_status = 'signed'
+            then coalesce(shipment.signed_at, status_change.occurred_at)
+        else status_change.occurred_at
+    end as occurred_at,
     status_change.detected_at,
     stall.stage,
     stall.since,

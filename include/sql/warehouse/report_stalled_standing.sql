@@ -1,5 +1,6 @@
 -- The stage holds every parcel that somebody still waits for, with where it stands since when. A
--- sign that was withdrawn counts for orders too that were closed because they were signed. An open
+-- sign that was withdrawn counts for orders too that were closed because they were signed. A text
+-- that no rule reads takes the place of the stage once it was the newest for long enough. An open
 -- stall for want of a pick-up keeps its beginning, also when the time of shipping is corrected.
 -- The offsets let the planner start from what is open, else it reads all closed orders too.
 with watched as (
@@ -76,7 +77,15 @@ staged as (
         case
             when shipment.sign_was_confirmed and shipment.status = any(:withdrawing)
                 then 'sign_withdrawn'
+            when shipment.status = 'unknown' then 'unknown'
             when shipment.status in ('pending', 'info_received') then 'pickup'
+            when
+                shipment.status in (
+                    'picked_up', 'in_transit', 'out_for_delivery', 'ready_for_pickup'
+                )
+                and shipment.last_event_status = 'unknown'
+                and shipment.last_event_at <= :now - :unknown_hours * interval '1 hour'
+                then 'unknown'
             when shipment.status in ('picked_up', 'in_transit') then 'in_transit'
             else shipment.status
         end as stage
@@ -102,7 +111,8 @@ select
         case
             when staged.stage = 'pickup'
                 then coalesce(running.since, staged.shipped_at, staged.first_event_at)
-            when staged.stage in ('in_transit', 'out_for_delivery') then staged.last_news_at
+            when staged.stage in ('in_transit', 'out_for_delivery', 'unknown')
+                then staged.last_news_at
             else coalesce(became.occurred_at, staged.last_news_at)
         end,
         staged.first_seen_at
@@ -116,7 +126,7 @@ left join lateral (
     select max(status_change.occurred_at) as occurred_at
     from tracking.status_change
     where
-        staged.stage not in ('pickup', 'in_transit', 'out_for_delivery')
+        staged.stage not in ('pickup', 'in_transit', 'out_for_delivery', 'unknown')
         and status_change.shipment_id = staged.shipment_id
         and case
             when staged.stage = 'sign_withdrawn' then status_change.from_status = 'signed'

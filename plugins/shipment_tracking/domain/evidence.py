@@ -1,19 +1,32 @@
-"""The rules of evidence: what everything known of a parcel says together."""
+"""
+The rules of evidence: what leads, what proves a signature, what withdraws one, what belongs to an
+earlier life of a waybill number, and when an order is signed.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Pure functions. Evidence on a parcel is its trace events and its status by the platform; each reply
+lists all events of a parcel, so what the newest reply no longer holds is no evidence any more.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from shipment_tracking.domain.statuses import Status
+from shipment_tracking.domain.waybills import fold
+from shipment_tracking.models import TraceEvent
 
 CONFIRM_WITHIN = timedelta(hours=24)
-"""How long a sign known by its text alone waits for the platform's word before it counts."""
+"""How long a signature known by its text only waits for the platform before it counts."""
 
 FUTURE_TOLERANCE = timedelta(minutes=10)
 """An event dated further ahead of its fetching than this never leads."""
 
+BEFORE_SHIPPING = timedelta(hours=48)
+"""What is older than the shipping by more than this belongs to another parcel: carriers reuse
+waybill numbers."""
+
 SIGN_ACTIONS = frozenset({"SIGNED", "STA_SIGN"})
-"""A platform's codes for an event that prove a sign without the platform's parcel status."""
+"""A platform's codes for an event that prove a signature without the platform's parcel status."""
 
 # A platform status that is final or bad leads over the events known when it was fetched.
 LEADING_PLATFORM_STATUSES = frozenset(
@@ -32,14 +45,34 @@ _MOVING = frozenset(
     }
 )
 
+# An order's status is that of its least advanced live parcel; what went wrong leads.
+LEADS_ORDER = (
+    Status.EXCEPTION,
+    Status.DELIVERY_FAILED,
+    Status.RETURNING,
+    Status.RETURNED,
+    Status.PENDING,
+    Status.UNKNOWN,
+    Status.INFO_RECEIVED,
+    Status.PICKED_UP,
+    Status.IN_TRANSIT,
+    Status.OUT_FOR_DELIVERY,
+    Status.READY_FOR_PICKUP,
+    Status.SIGNED,
+    Status.CANCELLED,
+)
+_RANK = {str(status): rank for rank, status in enumerate(LEADS_ORDER)}
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
     """
-    A known trace event as evidence.
+    A trace event as evidence.
 
+    :param position: its place among the events of the reply, forwards in time.
     :param is_new: since the parcel was judged last.
     :param action: the platform's own code for it, if it gave one.
+    :param withdrawn_at: when a newer reply no longer held it.
     """
 
     occurred_at: datetime
@@ -49,6 +82,124 @@ class Scan:
     event_hash: int
     is_new: bool
     action: str | None = None
+    decided_by: str = ""
+    future_dated: bool = False
+    withdrawn_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[datetime, int]:
+        """What tells it from the parcel's other events."""
+        return self.occurred_at, self.event_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    What one reply holds of a parcel.
+
+    :param scans: all of its events.
+    :param rejected: hashes of texts that it holds without a usable time.
+    :param is_snapshot: it tells the present state only, and never what came before.
+    """
+
+    fetched_at: datetime
+    scans: tuple[Scan, ...]
+    rejected: frozenset[int] = frozenset()
+    is_snapshot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The newest reply that held events of a parcel: when it was fetched, how far back it goes."""
+
+    fetched_at: datetime
+    since: datetime
+
+
+def merge(
+    known: Iterable[Scan], replies: Iterable[Reply], held: Held | None
+) -> tuple[list[Scan], Held | None]:
+    """
+    The parcel's events after some replies, by time and position, and the newest reply.
+
+    The result depends on what the replies hold and on when they were fetched; it does not depend
+    on the order in which they are merged, on repetition, or on how they are split over calls.
+    """
+    trail = {scan.key: scan for scan in known}
+    for reply in sorted(_joined(replies), key=lambda reply: reply.fetched_at):
+        if not reply.scans:
+            continue
+        if reply.is_snapshot:
+            for scan in reply.scans:
+                trail.setdefault(scan.key, scan)
+        elif held is None or reply.fetched_at >= held.fetched_at:
+            _take_newest(trail, reply)
+            held = Held(reply.fetched_at, min(scan.occurred_at for scan in reply.scans))
+        else:
+            for scan in reply.scans:
+                gone = held.fetched_at if scan.occurred_at >= held.since else None
+                trail.setdefault(scan.key, replace(scan, withdrawn_at=gone) if gone else scan)
+    return sorted(trail.values(), key=_by_time), held
+
+
+def _joined(replies: Iterable[Reply]) -> Iterable[Reply]:
+    """Parts that were fetched at the same time are one reply."""
+    joined: dict[datetime, Reply] = {}
+    for reply in replies:
+        first = joined.get(reply.fetched_at)
+        joined[reply.fetched_at] = (
+            replace(
+                first, scans=first.scans + reply.scans, rejected=first.rejected | reply.rejected
+            )
+            if first
+            else reply
+        )
+    return joined.values()
+
+
+def _take_newest(trail: dict[tuple[datetime, int], Scan], reply: Reply) -> None:
+    """Add what the newest reply holds, read anew what it repeats, withdraw what it lacks."""
+    holds: dict[tuple[datetime, int], Scan] = {}
+    for scan in reply.scans:
+        if scan.key not in holds or not holds[scan.key].action:
+            holds[scan.key] = scan
+    since = min(scan.occurred_at for scan in reply.scans)
+    for key, scan in trail.items():
+        lacks = key not in holds and scan.event_hash not in reply.rejected
+        if lacks and scan.withdrawn_at is None and scan.occurred_at >= since:
+            trail[key] = replace(scan, withdrawn_at=reply.fetched_at)
+    for key, scan in holds.items():
+        before = trail.get(key)
+        trail[key] = (
+            replace(scan, is_new=before.is_new, future_dated=before.future_dated)
+            if before
+            else scan
+        )
+
+
+def _by_time(scan: Scan) -> tuple[datetime, int, int]:
+    return scan.occurred_at, scan.position, scan.event_hash
+
+
+def is_earlier_life(scan: Scan, shipped_at: datetime | None) -> bool:
+    """Whether an event belongs to another parcel that had the waybill number before."""
+    return shipped_at is not None and scan.occurred_at < shipped_at - BEFORE_SHIPPING
+
+
+def leading(trail: Iterable[Scan], shipped_at: datetime | None) -> list[Scan]:
+    """
+    The events that may lead, in their order.
+
+    :param shipped_at: when the parcel's first order was shipped; ``None`` where the ERP does not
+        say.
+    """
+    return [
+        scan
+        for scan in trail
+        if scan.withdrawn_at is None
+        and not scan.future_dated
+        and not is_earlier_life(scan, shipped_at)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +232,8 @@ class Verdict:
     """
     What all evidence says together.
 
-    :param confirmed: the sign is the platform's word: its parcel status or its code for an event,
-        never a text alone.
+    :param confirmed: the platform proves the signature: by its parcel status or its code for an
+        event, never by a text.
     """
 
     status: str
@@ -93,20 +244,27 @@ class Verdict:
 
 
 def judge(
-    trail: Sequence[Scan], word: PlatformWord | None, before: str, changes: int = 0
+    trail: Sequence[Scan],
+    word: PlatformWord | None,
+    before: str,
+    changes: int = 0,
+    lost_at: datetime | None = None,
 ) -> Verdict:
     """
     Weigh all evidence on one parcel.
 
-    :param trail: its known events without future-dated ones, by time and position.
+    :param trail: its events that may lead, by time and position.
     :param word: its status by the platform, if any was fetched.
     :param before: the status it was last judged to have.
     :param changes: how many transitions led there.
+    :param lost_at: dates the transition of a parcel that has no evidence left.
     """
     readings = _read(trail, word)
+    led_by_platform = word is not None and _leads(word, readings)
+    if word and led_by_platform and word.status == Status.SIGNED:
+        readings = _without_strays(readings)
     last = readings[-1] if readings else None
     status = last[1] if last else str(Status.PENDING)
-    led_by_platform = word is not None and _leads(word, readings)
     if word and led_by_platform:
         returned = word.status == Status.SIGNED and _return_began(readings)
         status = str(Status.RETURNED) if returned else word.status
@@ -121,7 +279,7 @@ def judge(
             if word and (led_by_platform or last is None)
             else (_leads_again_since(last[0], word), _evidence(last[0]))
             if last
-            else (None, "")
+            else (lost_at, "no evidence")
         )
         if occurred_at is not None:
             # The same evidence may have led to the same status before.
@@ -142,27 +300,262 @@ def judge(
     return Verdict(status, signed_at, kind, confirmed, transitions)
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """
+    What is kept of a parcel's signature; all ``None`` while it has none.
+
+    :param seen_at: when it was first seen.
+    :param confirmed_at: when it was first held for proved.
+    """
+
+    signed_at: datetime | None = None
+    seen_at: datetime | None = None
+    confirmed_at: datetime | None = None
+
+
+def settle_signature(
+    verdict: Verdict,
+    word: PlatformWord | None,
+    before: Signature,
+    *,
+    traces_seen_at: datetime | None,
+    now: datetime,
+) -> Signature:
+    """
+    Decide whether a parcel's signature is confirmed; a confirmed one never moves.
+
+    The platform's status needs the event that tells when, or traces that were asked for later and
+    know of none. A text is enough once the traces, asked for a day after it was first seen, still
+    hold it.
+
+    :param traces_seen_at: when the platform last answered with traces, all of which are loaded.
+    """
+    if verdict.status != Status.SIGNED:
+        return Signature()
+    seen_at = before.seen_at or now
+    if before.confirmed_at:
+        return Signature(before.signed_at, seen_at, before.confirmed_at)
+    undated_since = word.since if word and verdict.signed_at == word.since else None
+    proved = verdict.confirmed and (
+        undated_since is None or (traces_seen_at is not None and traces_seen_at >= undated_since)
+    )
+    stood = traces_seen_at is not None and traces_seen_at >= seen_at + CONFIRM_WITHIN
+    return Signature(verdict.signed_at, seen_at, now if proved or stood else None)
+
+
+def shows_signature(events: Sequence[TraceEvent], asked_at: datetime) -> bool:
+    """
+    Whether the newest event of a reply, or a platform's code in it, says that it is signed.
+
+    :param asked_at: an event dated later says nothing; one without a time is dated by it.
+    """
+    known = [
+        (event.occurred_at or asked_at, event.position, event)
+        for event in events
+        if event.status != Status.UNKNOWN
+        and (event.occurred_at or asked_at) <= asked_at + FUTURE_TOLERANCE
+    ]
+    if not known:
+        return False
+    newest = max(known, key=lambda dated: dated[:2])[2]
+    return newest.status == Status.SIGNED or any(
+        event.action in SIGN_ACTIONS for _, _, event in known
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelState:
+    """A judged parcel that its platform still lists for an order."""
+
+    shipment_id: int
+    status: str
+    sign_kind: str | None
+    signed_at: datetime | None
+    sign_confirmed_at: datetime | None
+    sign_seen_at: datetime | None
+    sign_event: UUID | None
+    waybill_no: str | None
+    waybills: tuple[str, ...]
+    last_event: str | None
+    last_event_at: datetime | None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its signature is confirmed."""
+        return self.status == Status.SIGNED and self.sign_confirmed_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RowState:
+    """
+    A row of the ERP and the signature it was given before.
+
+    :param waybill_no: the one parcel that the row stands for, as typed; ``None``: all of the
+        order.
+    """
+
+    erp_key: str
+    waybill_no: str | None
+    shipped_at: datetime | None
+    signed_at: datetime | None
+    sign_kind: str | None
+    sign_event: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowVerdict:
+    """How far a row of the ERP is; ``sign_error`` says why it cannot be signed as it stands."""
+
+    erp_key: str
+    status: str
+    parcels: int
+    parcels_signed: int
+    signed_at: datetime | None
+    sign_kind: str | None
+    sign_event: UUID | None
+    latest_trace: str | None
+    latest_trace_at: datetime | None
+    waybill_nos: str | None
+    sign_error: str | None
+
+
+def judge_row(
+    row: RowState, parcels: Sequence[ParcelState], has_unshipped_lines: bool | None
+) -> RowVerdict:
+    """
+    Weigh the parcels of an ERP row: all of its order's, or the one with its waybill number.
+
+    The row is signed when each parcel that is not cancelled is signed and confirmed, and for a
+    whole order the platform says that no line is left to ship. Until then it shows its least
+    advanced live parcel, at most ``out_for_delivery`` of signed ones. The last signature counts.
+    """
+    own = [parcel for parcel in parcels if _stands_for(row, parcel)]
+    live = [parcel for parcel in own if parcel.status != Status.CANCELLED] or own
+    expected = [parcel for parcel in live if parcel.status != Status.CANCELLED]
+    signed = [parcel for parcel in expected if parcel.is_signed]
+    all_signed = bool(signed) and len(signed) == len(expected)
+    is_signed = all_signed and (row.waybill_no is not None or has_unshipped_lines is False)
+    last = max(signed, key=_by_signature, default=None)
+    signed_at = row.signed_at or (last.signed_at if last else None)
+    error = _lacks_parcel(row, own, parcels)
+    if is_signed and signed_at and row.shipped_at and signed_at < row.shipped_at - BEFORE_SHIPPING:
+        is_signed = False
+        error = (
+            f"its signature of {signed_at:%F %T %Z} is refused, as it is more than 48 hours older "
+            f"than its shipping at {row.shipped_at:%F %T %Z}: correct shipped_at in the ERP"
+        )
+    status = least_advanced(live)
+    if status == Status.SIGNED and not is_signed:
+        status = Status.OUT_FOR_DELIVERY
+    moved = max(
+        (parcel for parcel in live if parcel.last_event_at),
+        key=lambda parcel: (parcel.last_event_at, parcel.shipment_id),
+        default=None,
+    )
+    return RowVerdict(
+        erp_key=row.erp_key,
+        status=str(Status.SIGNED if is_signed else status),
+        parcels=len(expected),
+        parcels_signed=len(signed),
+        signed_at=signed_at if is_signed else None,
+        sign_kind=(row.sign_kind or (last.sign_kind if last else None)) if is_signed else None,
+        sign_event=(row.sign_event or (last.sign_event if last else None)) if is_signed else None,
+        latest_trace=moved.last_event if moved else None,
+        latest_trace_at=moved.last_event_at if moved else None,
+        waybill_nos=_numbers(live),
+        sign_error=error,
+    )
+
+
+def least_advanced(parcels: Iterable[ParcelState]) -> Status:
+    """The status of an order: that of its least advanced parcel, but what went wrong leads."""
+    statuses = (parcel.status for parcel in parcels)
+    return Status(min(statuses, key=_RANK.__getitem__, default=Status.PENDING))
+
+
+def all_signed(parcels: Iterable[ParcelState]) -> bool:
+    """Whether each parcel that is not cancelled is signed and confirmed, and there is one."""
+    expected = [parcel for parcel in parcels if parcel.status != Status.CANCELLED]
+    return bool(expected) and all(parcel.is_signed for parcel in expected)
+
+
+def _stands_for(row: RowState, parcel: ParcelState) -> bool:
+    return row.waybill_no is None or fold(row.waybill_no) in map(fold, parcel.waybills)
+
+
+def _lacks_parcel(
+    row: RowState, own: Sequence[ParcelState], parcels: Sequence[ParcelState]
+) -> str | None:
+    listed = _numbers(parcels)
+    if own or not listed:
+        return None
+    return (
+        f"no parcel of the order carries the waybill number {row.waybill_no!r}; its platform lists "
+        f"{listed}: correct waybill_no in the ERP"
+    )
+
+
+def _numbers(parcels: Sequence[ParcelState]) -> str | None:
+    """The parcels' waybill numbers, each once, in the order in which the parcels became known."""
+    numbers: dict[str, str] = {}
+    for parcel in sorted(parcels, key=lambda parcel: parcel.shipment_id):
+        folded = fold(parcel.waybill_no)
+        if folded and parcel.waybill_no:
+            numbers.setdefault(folded, parcel.waybill_no.strip())
+    return ",".join(numbers.values()) or None
+
+
+def _by_signature(parcel: ParcelState) -> tuple[datetime, int]:
+    assert parcel.signed_at is not None
+    return parcel.signed_at, parcel.shipment_id
+
+
 _Reading = tuple[Scan, str]
 
 
 def _read(trail: Sequence[Scan], word: PlatformWord | None) -> list[_Reading]:
-    """Each event with the status it stands for, once it is known whether a return has begun."""
+    """
+    Each event with the status it stands for, once it is known whether a return has begun.
+
+    After a proved signature a moving parcel is a stray scan, until the signature is contradicted.
+    """
     readings: list[_Reading] = []
-    returning = False
-    told_of_return = word.since if word and word.status == Status.RETURNING else None
+    returning = proved = False
+    return_since = word.since if word and word.status == Status.RETURNING else None
+    sign_since = word.since if word and word.status == Status.SIGNED else None
     for scan in trail:
         status = scan.status
-        returning |= told_of_return is not None and scan.occurred_at > told_of_return
+        returning |= return_since is not None and scan.occurred_at > return_since
         if status in (Status.RETURNING, Status.RETURNED):
             returning = True
         elif returning and status == Status.SIGNED:
             status = str(Status.RETURNED)
         elif returning and status in _MOVING:
             status = str(Status.RETURNING)
+        if sign_since is not None and scan.occurred_at > sign_since:
+            proved, sign_since = True, None
+        if status in CONTRADICTS_SIGN:
+            proved = False
+        elif status == Status.SIGNED:
+            proved |= scan.action in SIGN_ACTIONS
+        elif proved:
+            continue
         if status != Status.UNKNOWN or not readings:
             readings.append((scan, status))
         if len(readings) > 1 and readings[0][1] == Status.UNKNOWN:
             del readings[0]
+    return readings
+
+
+def _without_strays(readings: list[_Reading]) -> list[_Reading]:
+    """Without what moves behind the last signature, which the platform holds for true."""
+    for number in range(len(readings) - 1, -1, -1):
+        status = readings[number][1]
+        if status == Status.SIGNED:
+            return readings[: number + 1]
+        if status not in _MOVING:
+            break
     return readings
 
 
@@ -178,7 +571,6 @@ def _leads(word: PlatformWord, readings: Sequence[_Reading]) -> bool:
         return False
     later = [status for scan, status in readings if scan.occurred_at > word.since]
     if word.status == Status.SIGNED:
-        # After a sign a stray scan means nothing; only a refusal or failure does.
         return not any(status in CONTRADICTS_SIGN for status in later)
     if word.status == Status.RETURNING and readings[-1][1] == Status.RETURNED:
         return False
@@ -198,14 +590,23 @@ def _transitions(readings: Sequence[_Reading], before: str) -> tuple[Transition,
 
 
 def _signs(readings: Sequence[_Reading]) -> list[Scan]:
-    """The signs behind the last contradiction; the first of them is the one that signed."""
-    signs: list[Scan] = []
+    """
+    The signatures of the last run of them; its first one is when the parcel was signed.
+
+    A contradiction ends all runs before it. So does a moving parcel, if it is signed again later:
+    the courier had signed too early.
+    """
+    run: list[Scan] = []
+    moved = False
     for scan, status in readings:
         if status == Status.SIGNED:
-            signs.append(scan)
+            run = [scan] if moved else [*run, scan]
+            moved = False
         elif status in CONTRADICTS_SIGN:
-            signs.clear()
-    return signs
+            run = []
+        elif status in _MOVING:
+            moved = True
+    return run
 
 
 def _leads_again_since(scan: Scan, word: PlatformWord | None) -> datetime:

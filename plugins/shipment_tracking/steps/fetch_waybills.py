@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from shipment_tracking import feeds, parcels, polling, runs
-from shipment_tracking.domain.statuses import Status
+from shipment_tracking import feeds, listings, polling, runs
 from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
 from shipment_tracking.lanes import LEASE, Answer, Claim, Lane, work_through
-from shipment_tracking.models import Parcel, Run
+from shipment_tracking.listings import Listing
+from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import PlatformClient
 from shipment_tracking.sql import statement
 
@@ -57,7 +57,13 @@ def run(
 
     def ask(claim: Claim) -> Answer:
         try:
-            return Answer(claim, clock(), found=_ask(client, claim))
+            found = listings.ask(
+                client,
+                claim.platform_order_id,
+                is_signed=lambda _: claim.all_signed,
+                asked_at=clock(),
+            )
+            return Answer(claim, found.asked_at, found=found)
         except PlatformError as error:
             return Answer(claim, clock(), error=error)
 
@@ -78,16 +84,6 @@ def run(
 def share(budget: timedelta, *, polls_wait: int) -> timedelta:
     """How much of a lane's time goes to parcel lists while so many orders wait to be polled."""
     return budget * SHARE_WHILE_POLLS_WAIT if polls_wait else budget
-
-
-def _ask(client: PlatformClient, claim: Claim) -> tuple[list[Parcel], bool | None]:
-    """The order's parcels, and once all are signed whether a line is still unshipped."""
-    found = client.fetch_parcels(claim.platform_order_id)
-    live = [parcel for parcel in found if parcel.platform_status != Status.CANCELLED]
-    all_signed = bool(live) and all(parcel.platform_status == Status.SIGNED for parcel in live)
-    if all_signed or claim.all_signed:
-        return found, client.has_unshipped_lines(claim.platform_order_id)
-    return found, None
 
 
 def _record(
@@ -111,31 +107,16 @@ def _record(
             },
         ).all()
         ours = {row.order_id for row in held}
-        rows = [
-            {
-                "order_id": answer.claim.order_id,
-                "account": account,
-                "consignment_id": parcel.consignment_id,
-                "waybill_no": parcel.waybill_no,
-                "carrier_code": parcel.carrier_code,
-                "carrier_name": parcel.carrier_name,
-                "platform_code": parcel.platform_code,
-                "platform_status": parcel.platform_status,
-                "listed": True,
-                "seen_at": answer.asked_at,
-                "announce": not this_run.is_backfill,
-            }
-            for answer in answers
-            if answer.found and answer.claim.order_id in ours
-            for parcel in answer.found[0]
-        ]
-        parcels.keep(connection, rows)
-        if rows:
-            connection.execute(
-                statement("warehouse/fetch_waybills_supersede"),
-                {"parcels": json.dumps(rows, default=str)},
-            )
-        listed = {row["order_id"] for row in rows}
+        listed = listings.keep(
+            connection,
+            account,
+            [
+                (answer.claim.order_id, answer.found)
+                for answer in answers
+                if answer.found and answer.claim.order_id in ours
+            ],
+            announce=not this_run.is_backfill,
+        )
         polling.plan(connection, sorted(ours - listed), now=now)
         too_old = [row.order_id for row in held if row.too_old]
         if too_old:
@@ -153,14 +134,15 @@ def _record(
 
 
 def _row(answer: Answer) -> dict[str, object]:
-    found, has_unshipped_lines = answer.found or ([], None)
+    found: Listing | None = answer.found
+    listed = found.parcels if found else ()
     return {
         "order_id": answer.claim.order_id,
         "lease_token": answer.claim.lease_token,
         "asked_at": answer.asked_at.isoformat(),
-        "consignments": [parcel.consignment_id for parcel in found],
-        "has_parcels": bool(found),
-        "has_unshipped_lines": has_unshipped_lines,
+        "consignments": [parcel.consignment_id for parcel in listed],
+        "has_parcels": bool(listed),
+        "has_unshipped_lines": found.has_unshipped_lines if found else None,
         "error": str(answer.error) if answer.error else None,
         "too_old": isinstance(answer.error, RejectedError) and answer.error.final,
     }

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Row
 
 from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.messages import CLEARED, STALLED, Messages
 from shipment_tracking.models import Run
 from shipment_tracking.outbox import BUDGET, LEASE, Claim, Letter, Outbox, counts, shanghai
@@ -84,6 +85,8 @@ def _keep_stalls(
         stages=list(hours),
         hours=list(hours.values()),
         withdrawing=[str(status) for status in CONTRADICTS_SIGN],
+        unknown_hours=hours[Status.UNKNOWN],
+        now=now,
     )
     cleared = [
         {

@@ -155,9 +155,32 @@ def test_what_goes_wrong_gives_its_alarm_at_once(status, ship, report, became, s
     assert stalls() == [(status, now, False)]
 
 
-@pytest.mark.parametrize("status", ["signed", "cancelled", "unknown"])
-def test_no_alarm_is_given_for_what_is_over_or_not_understood(status, ship, report, at):
+@pytest.mark.parametrize("status", ["signed", "cancelled"])
+def test_what_is_over_gives_no_alarm(status, ship, report, at):
     ship(status=status, last_event_at=at(days=-30))
+
+    assert report() == NOTHING
+
+
+UNREAD = [
+    ("unknown", None),
+    ("in_transit", "unknown"),
+    ("out_for_delivery", "unknown"),
+    ("ready_for_pickup", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("status", "newest"), UNREAD)
+def test_unread_newest_text_for_a_day_gives_an_alarm(status, newest, ship, report, stalls, at):
+    ship(status=status, last_event_status=newest, last_event_at=at(hours=-24))
+
+    assert report()["opened"] == 1
+    assert stalls() == [("unknown", at(hours=-24), False)]
+
+
+@pytest.mark.parametrize(("status", "newest"), UNREAD)
+def test_unread_newest_text_for_less_gives_none(status, newest, ship, report, at):
+    ship(status=status, last_event_status=newest, last_event_at=at(hours=-23))
 
     assert report() == NOTHING
 
@@ -705,11 +728,12 @@ def test_judging_remembers_that_a_sign_was_confirmed(ship, warehouse, select, no
         "sign_seen_at": now.isoformat(),
         "sign_confirmed_at": now.isoformat(),
     }
+    later = {"shipment_id": parcel, "status": "returning"}
 
-    for row in (verdict, {"shipment_id": parcel, "status": "returning"}):
+    for row in (verdict, later):
         with warehouse.begin() as connection:
             connection.execute(
                 statement("warehouse/load_traces_judge"),
-                {"verdicts": json.dumps([row]), "shipments": [parcel]},
+                {"verdicts": json.dumps([row | {"announced_status": "", "event_count": 0}])},
             )
         assert select("sign_was_confirmed from tracking.shipment") == [(True,)]

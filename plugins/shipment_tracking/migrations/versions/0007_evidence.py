@@ -17,8 +17,23 @@ comment on column tracking.trace_event.earlier_life is
 comment on column tracking.trace_event.withdrawn_at is
     'When a newer reply no longer held it; since then it is no evidence.';
 
-alter table tracking.shipment add column trace_fetched_at timestamptz;
+alter table tracking.shipment
+    add column trace_fetched_at timestamptz,
+    add column trace_since timestamptz,
+    add column announced_status text not null default 'pending',
+    add column last_event_status text;
 comment on column tracking.shipment.trace_fetched_at is 'When its newest loaded reply was fetched.';
+comment on column tracking.shipment.trace_since is
+    'The time of the oldest event in its newest loaded reply.';
+comment on column tracking.shipment.announced_status is
+    'Its status, leaving out a signature that was never confirmed: what people may know.';
+update tracking.shipment
+set announced_status = status
+where status <> 'signed' or sign_confirmed_at is not null;
+
+alter table tracking.notification add column from_status text;
+comment on column tracking.notification.from_status is
+    'The status that was announced before; null: that of the status change.';
 
 alter table tracking.erp_row add column sign_error text;
 comment on column tracking.erp_row.sign_error is

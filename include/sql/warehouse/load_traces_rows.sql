@@ -1,0 +1,18 @@
+-- The ERP rows of the orders, with the signature that each was given before. One that was settled
+-- before the parcels were pruned stays the same signature.
+select
+    erp_row.order_id,
+    erp_row.erp_key,
+    erp_row.waybill_no,
+    erp_row.shipped_at,
+    erp_row.signed_at,
+    erp_row.sign_kind,
+    coalesce(
+        erp_row.sign_event,
+        case when tracked_order.pruned_at is not null then erp_row.settled_event end
+    ) as sign_event,
+    tracked_order.has_unshipped_lines
+from tracking.erp_row
+inner join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
+where erp_row.order_id = any(:orders)
+order by erp_row.erp_key
