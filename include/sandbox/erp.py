@@ -1,12 +1,13 @@
 """The demo ERP: the table `erp_order`, kept in step with the world as people and shops would.
 
-Times in the table are naive Asia/Shanghai. What the product writes (sign, trace) is never touched.
+Times in the table are naive, in the zone of the ERP. What the product writes (sign, trace) is never
+touched.
 """
 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import (
@@ -88,6 +89,7 @@ class Row:
     :param closed_at: when a person closes it; None is never.
     :param signed_at: when a person saw it signed, before the world began (a decoy).
     :param waybill_no: as a person typed it at the shipping; None: the platform knows it alone.
+    :param is_refused: it says that it shipped days after its parcel was signed.
     :param is_mistyped: no parcel has this number, so that the row is never signed.
     """
 
@@ -101,6 +103,7 @@ class Row:
     number: int
     waybill_no: str | None = None
     is_mistyped: bool = False
+    is_refused: bool = False
 
     def state(self, at: datetime) -> tuple[str, datetime]:
         """Its status at a time and when it got it, as far as people are concerned."""
@@ -112,8 +115,8 @@ class Row:
             return "SHIPPED", self.shipped_at
         return "PENDING", self.created_at
 
-    def values(self, at: datetime) -> dict[str, Any]:
-        """The row as inserted at a time."""
+    def values(self, at: datetime, zone: tzinfo = SHANGHAI) -> dict[str, Any]:
+        """The row as inserted at a time, its times in the ERP's zone."""
         status, since = self.state(at)
         return {
             "order_no": self.order_no,
@@ -123,21 +126,26 @@ class Row:
             "waybill_no": None if status == "PENDING" else self.waybill_no,
             "status": status,
             "priority": 1 if self.number % 20 == 0 else 0,
-            "shipped_at": None if status == "PENDING" else _local(self.shipped_at),
-            "signed_at": _local(self.signed_at) if self.signed_at else None,
+            "shipped_at": None if status == "PENDING" else _local(self.shipped_at, zone),
+            "signed_at": _local(self.signed_at, zone) if self.signed_at else None,
             "sign_kind": "self" if self.signed_at else None,
             "buyer_name": BUYERS[self.number % len(BUYERS)],
             "buyer_phone": f"199{self.number * 7919 % 10**8:08d}",
             "buyer_opted_out": OPTED_OUT.get(self.number % 11, 0),
-            "updated_at": _local(since),
+            "updated_at": _local(since, zone),
         }
 
 
 class DemoErp:
-    """The ERP on any SQLAlchemy engine."""
+    """
+    The ERP on any SQLAlchemy engine.
 
-    def __init__(self, engine: Engine) -> None:
+    :param zone: in which it keeps its times; one with daylight saving has an hour twice a year.
+    """
+
+    def __init__(self, engine: Engine, zone: tzinfo = SHANGHAI) -> None:
         self.engine = engine
+        self.zone = zone
 
     def create(self) -> None:
         """Create the table unless it is there."""
@@ -162,9 +170,9 @@ class DemoErp:
             for row in rows(world):
                 stored = statuses.get(row.order_no)
                 if row.created_at <= at and stored is None:
-                    inserts.append(row.values(at))
+                    inserts.append(row.values(at, self.zone))
                 elif stored in ("PENDING", "SHIPPED") and stored != row.state(at)[0]:
-                    values = row.values(at)
+                    values = row.values(at, self.zone)
                     if (stored, values["status"]) != ("SHIPPED", "PENDING"):
                         updates.append(_change(values, stored))
             if inserts:
@@ -200,19 +208,25 @@ def rows(world: World) -> Iterator[Row]:
 def _rows_of(order: Order, order_no: str) -> Iterator[Row]:
     """A person closes one in seventy, a day to four days after shipping."""
     closed_at = None
-    if order.quirk % 70 == 3:
+    if order.quirk % 70 == 3 and not STORIES[order.story].second_row_after:
         closed_at = order.shipped_at + timedelta(hours=20 + order.quirk % 80)
-    copies = ("", "-2") if order.quirk % 50 == 1 else ("",)
+    second = STORIES[order.story].second_row_after
+    copies = ("", "-2") if order.quirk % 50 == 1 or second else ("",)
     for copy in copies:
+        later = timedelta()
+        if copy and second:
+            low, high = second
+            later = timedelta(hours=low + (high - low) * (order.quirk % 100) / 100)
         yield Row(
             order_no=order_no + copy,
             account=order.account,
             order_id=order.order_id,
             created_at=order.created_at,
-            shipped_at=order.shipped_at,
+            shipped_at=order.shipped_at + later,
             closed_at=closed_at,
             signed_at=None,
             number=order.quirk,
+            is_refused=bool(later),
             waybill_no=_typed(order),
             is_mistyped=STORIES[order.story].mistyped and _typed(order) is not None,
         )
@@ -262,5 +276,5 @@ def _change(values: dict[str, Any], stored: str) -> dict[str, Any]:
     }
 
 
-def _local(at: datetime) -> datetime:
-    return at.astimezone(SHANGHAI).replace(tzinfo=None)
+def _local(at: datetime, zone: tzinfo) -> datetime:
+    return at.astimezone(zone).replace(tzinfo=None)

@@ -171,6 +171,12 @@ class Script:
         self.now, self.origin, self.target = now, origin, target
         self.city = origin
 
+    def inherit(self, before: Parcel) -> None:
+        """Get the number of another parcel, and with it the scans of its life."""
+        self.carrier = before.carrier
+        self.waybills = [(self.listed_at, before.waybills[-1][1])]
+        self.steps = [replace(step, is_earlier_life=True) for step in before.steps]
+
     def collect(self) -> None:
         self.wait(1, 9)
         self.write("picked_up", carriers.COLLECTED[self.carrier.style])

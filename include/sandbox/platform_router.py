@@ -9,6 +9,7 @@ import hmac
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -68,7 +69,7 @@ class PlatformRouter:
         self.tokens = Tokens(apps, clock, token_hours)
         self.quotas = {app.key: Quota(app.qps) for app in apps}
         self._real_now = real_now
-        self._by_waybill: dict[str, dict[str, _Waybill]] = {}
+        self._by_waybill: dict[str, dict[str, list[_Waybill]]] = {}
         self._lock = threading.Lock()
 
     def answer(self, path: str, params: Mapping[str, str], arrived: float | None = None) -> Answer:
@@ -179,13 +180,15 @@ class PlatformRouter:
 
     def _trace(self, answer: Answer, business: Mapping[str, str]) -> Answer:
         answer.part = number = business["billNo"]
-        found = self._waybills_of(answer.account).get(number)
         at = self.world.as_of(self.clock.now())
-        if (
-            found is None
-            or at < found.since
-            or business["companyCode"]
-            not in (router_code(found.parcel), router_code(found.parcel, at))
+        had = self._waybills_of(answer.account).get(number, [])
+        # Of a number that was given twice, its present parcel is shown.
+        found = max(
+            (each for each in had if each.since <= at), key=lambda each: each.since, default=None
+        )
+        if found is None or business["companyCode"] not in (
+            router_code(found.parcel),
+            router_code(found.parcel, at),
         ):
             return _refuse(answer, 41, "Invalid arguments:companyCode or billNo")
         answer.order_id = found.order.order_id
@@ -207,16 +210,15 @@ class PlatformRouter:
         answer.outcome = "ok" if shown else "empty"
         return _result(answer, result)
 
-    def _waybills_of(self, account: str) -> dict[str, _Waybill]:
+    def _waybills_of(self, account: str) -> dict[str, list[_Waybill]]:
         with self._lock:
             if account not in self._by_waybill:
-                self._by_waybill[account] = {
-                    number: _Waybill(order, parcel, since)
-                    for order in self.world.orders(account)
-                    if not order.refusal
-                    for parcel in order.parcels
-                    for since, number in parcel.waybills
-                }
+                found: dict[str, list[_Waybill]] = defaultdict(list)
+                for order in self.world.orders(account):
+                    for parcel in () if order.refusal else order.parcels:
+                        for since, number in parcel.waybills:
+                            found[number].append(_Waybill(order, parcel, since))
+                self._by_waybill[account] = dict(found)
             return self._by_waybill[account]
 
     def _order_status(self, answer: Answer, params: Mapping[str, str]) -> Answer:

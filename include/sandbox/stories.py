@@ -24,6 +24,11 @@ class Story:
     :param refusal: the platform's errorCode for every question about the order.
     :param shares_number: two parcels of the platform are one box with one waybill number.
     :param carrier_respelt_after: hours until a router calls the carrier by another code.
+    :param ships_before: hours before the other orders.
+    :param second_row_after: hours after which the ERP's people say that it ships, in a second row:
+        a signature from before is refused there.
+    :param reuses_number: its carrier gives it the waybill number of the order before it, which
+        lives `number_given_up`.
     :param has_nan: every trace reply about the order holds NaN.
     :param mistyped: the ERP's people typed a waybill number that is none of the order's.
     """
@@ -37,6 +42,9 @@ class Story:
     refusal: str = ""
     shares_number: bool = False
     carrier_respelt_after: tuple[float, float] | None = None
+    ships_before: float = 0
+    second_row_after: tuple[float, float] | None = None
+    reuses_number: bool = False
     has_nan: bool = False
     mistyped: bool = False
 
@@ -439,6 +447,11 @@ STORIES: dict[str, Story] = {
     "shared_number": Story(3, (_ordinary,), shares_number=True),
     "cancelled_booking": Story(3, (_ordinary, _booking_cancelled)),
     "carrier_respelt": Story(3, (_ordinary,), carrier_respelt_after=(4, 40)),
+    "refused_signature": Story(
+        3, (_ordinary,), ships_before=7 * 24, second_row_after=(7 * 24, 8.5 * 24)
+    ),
+    "reused_number": Story(3, (_signed("family"),), reuses_number=True),
+    "number_given_up": Story(0, (_signed("self"),), ships_before=8 * 24),
     "nan_reply": Story(2, (_ordinary,), has_nan=True),
     "mistyped_number": Story(2, (_ordinary,), mistyped=True),
     "too_old": Story(1, (_ordinary,), refusal="order.createtime.history"),

@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import Engine, Row, select, text
@@ -143,16 +143,20 @@ def differences(engine: Engine, world: World, at: datetime) -> list[Difference]:
     return list(_differences(found, world, at))
 
 
-def erp_differences(erp: Engine, world: World, at: datetime) -> list[Difference]:
+def erp_differences(
+    erp: Engine, world: World, at: datetime, zone: tzinfo = SHANGHAI
+) -> list[Difference]:
     """
     What the ERP has otherwise than the truth as of ``at``: signs, and the traces of open orders.
 
     Fair when ``differences`` is, and the pipeline has written back since. What a person closed may
     have been signed before.
+
+    :param zone: in which the ERP keeps its times.
     """
     with erp.connect() as connection:
         stored = {row.order_no: row for row in connection.execute(select(erp_order))}
-    return list(_erp_differences(stored, world, at))
+    return list(_erp_differences(stored, world, at, zone))
 
 
 def told_differences(
@@ -208,17 +212,17 @@ def leaks(engine: Engine, world: World) -> list[str]:
 
 def _differences(found: Warehouse, world: World, at: datetime) -> Iterator[Difference]:
     truth = world.truth(at)
-    mistyped = _mistyped(world)
+    unsigned = _never_signed(world)
     for key in sorted(_tracked(world, at) & truth.keys()):
         if truth[key].has_nan and not any(found.scans[order] for order in _parcels_of(found, key)):
             yield from _unknown_differences(found, key)
         else:
-            yield from _order_differences(found, key, truth[key], at, mistyped)
+            yield from _order_differences(found, key, truth[key], at, unsigned)
     for key, erp_rows in found.orders.items():
         true = truth.get(key)
         where = "/".join(key)
         for row in erp_rows:
-            is_right = true is not None and is_signed(true, at) and row.erp_key not in mistyped
+            is_right = true is not None and is_signed(true, at) and row.erp_key not in unsigned
             if row.signed_at is not None and not is_right:
                 yield Difference("order wrongly signed", where, None, row.signed_at)
             if (row.status == "signed") != (row.signed_at is not None):
@@ -236,13 +240,17 @@ def _unknown_differences(found: Warehouse, key: _OrderKey) -> Iterator[Differenc
             yield Difference("order's error", "/".join(key), "no JSON", None)
 
 
-def _mistyped(world: World) -> set[str]:
-    """The keys of ERP rows whose waybill number is no parcel's."""
-    return {row.order_no for row in rows(world) if row.is_mistyped}
+def _never_signed(world: World) -> dict[str, ErpRow]:
+    """
+    The ERP's rows that stay as they are when their order is signed, by their keys.
+
+    Their waybill number is no parcel's, or they say that they shipped days after the signature.
+    """
+    return {row.order_no: row for row in rows(world) if row.is_mistyped or row.is_refused}
 
 
 def _erp_differences(
-    stored: dict[str, Row[Any]], world: World, at: datetime
+    stored: dict[str, Row[Any]], world: World, at: datetime, zone: tzinfo
 ) -> Iterator[Difference]:
     as_of = world.as_of(at)
     truth = world.truth(at)
@@ -260,12 +268,13 @@ def _erp_differences(
             if found.status != row.state(as_of)[0]:
                 yield Difference("ERP status", row.order_no, row.state(as_of)[0], found.status)
             continue
-        if row.state(as_of)[0] == "SHIPPED" and true and is_signed(true, at):
-            yield from _sign_differences(found, true)
+        is_closing = bool(true and is_signed(true, at)) and not row.is_refused
+        if row.state(as_of)[0] == "SHIPPED" and true and is_closing:
+            yield from _sign_differences(found, true, zone)
         elif found.status != row.state(as_of)[0] and not _may_be_signed(row, true, at):
             yield Difference("ERP status", row.order_no, row.state(as_of)[0], found.status)
         if row.state(as_of)[0] == "SHIPPED" and true is not None and true.parcels:
-            yield from _trace_differences(found, true)
+            yield from _trace_differences(found, true, zone, is_signed=is_closing)
 
 
 def _told_differences(
@@ -338,13 +347,13 @@ def _may_be_signed(row: ErpRow, true: OrderTruth | None, at: datetime) -> bool:
     return closed_later or _signed_by_text(true, at)
 
 
-def _sign_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]:
+def _sign_differences(found: Row[Any], true: OrderTruth, zone: tzinfo) -> Iterator[Difference]:
     last = _last_sign(true)
     for what, expected, actual in (
         ("ERP status", "SIGNED", found.status),
         (
             "ERP sign time",
-            _expected(_local(last.signed_at), found.signed_at, last),
+            _expected(_local(last.signed_at, zone), found.signed_at, last),
             found.signed_at,
         ),
         ("ERP sign kind", last.sign_kind or None, found.sign_kind),
@@ -353,17 +362,20 @@ def _sign_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]
             yield Difference(what, found.order_no, expected, actual)
 
 
-def _trace_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]:
+def _trace_differences(
+    found: Row[Any], true: OrderTruth, zone: tzinfo, *, is_signed: bool
+) -> Iterator[Difference]:
     live = [parcel for parcel in true.parcels if parcel.status != "cancelled"] or true.parcels
     events = [event for parcel in live for event in parcel.evidence]
     newest = max((event.occurred_at for event in events if not event.is_afterthought), default=None)
-    seen = {_local(event.occurred_at) for event in events if event.is_afterthought}
+    status = min((parcel.status for parcel in live), key=LEADS_ORDER.index)
+    seen = {_local(event.occurred_at, zone) for event in events if event.is_afterthought}
     for what, expected, actual in (
         (
             "ERP trace time",
             found.latest_trace_at
             if found.latest_trace_at in seen
-            else _expected(_local(newest), found.latest_trace_at, live[0]),
+            else _expected(_local(newest, zone), found.latest_trace_at, live[0]),
             found.latest_trace_at,
         ),
         (
@@ -373,7 +385,7 @@ def _trace_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference
         ),
         (
             "ERP trace status",
-            min((parcel.status for parcel in live), key=LEADS_ORDER.index),
+            "out_for_delivery" if status == "signed" and not is_signed else status,
             found.logistics_status or "pending",  # of which nothing is known, nothing is shown
         ),
     ):
@@ -394,8 +406,8 @@ def _expected(
     return found if is_seen_later else true
 
 
-def _local(at: datetime | None) -> datetime | None:
-    return at.astimezone(SHANGHAI).replace(tzinfo=None) if at else None
+def _local(at: datetime | None, zone: tzinfo) -> datetime | None:
+    return at.astimezone(zone).replace(tzinfo=None) if at else None
 
 
 def _last_sign(true: OrderTruth) -> ParcelTruth:
@@ -420,16 +432,20 @@ def _signed_by_text(true: OrderTruth, at: datetime) -> bool:
 
 
 def _order_differences(
-    found: Warehouse, key: _OrderKey, true: OrderTruth, at: datetime, mistyped: set[str]
+    found: Warehouse, key: _OrderKey, true: OrderTruth, at: datetime, unsigned: Mapping[str, ErpRow]
 ) -> Iterator[Difference]:
     where = "/".join(key)
     if key not in found.orders:
         yield Difference("order missing", where, "tracked", None)
         return
     for row in found.orders[key]:
-        if row.erp_key in mistyped:
+        if row.erp_key in unsigned and unsigned[row.erp_key].is_mistyped:
             if true.parcels and row.last_error is None:
                 yield Difference("order's error", where, "no parcel has the row's number", None)
+            continue
+        if row.erp_key in unsigned:
+            if is_signed(true, at) and row.last_error is None:
+                yield Difference("order's error", where, "its signature is refused", None)
             continue
         if is_signed(true, at):
             last = _last_sign(true)

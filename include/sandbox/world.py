@@ -281,6 +281,12 @@ class World:
         return f"{self._first_number + index * NUMBER_STEP + scatter}{buyer:06d}"
 
     def _story(self, account: str, index: int) -> str:
+        follower = self._dealt_story(account, index + 1)
+        if STORIES[follower].reuses_number and index + 1 < self.accounts[account]:
+            return "number_given_up"
+        return self._dealt_story(account, index)
+
+    def _dealt_story(self, account: str, index: int) -> str:
         block, place = divmod(index, len(self._deck))
         return self._shuffled(account, block)[place]
 
@@ -299,7 +305,9 @@ class World:
         dice = random.Random(f"{self.seed}/{account}/{index}")
         name = self._story(account, index)
         story = STORIES[name]
-        shipped_at = self._shipping_time(dice)
+        shipped_at = self._shipping_time(dice) - timedelta(hours=story.ships_before)
+        if story.reuses_number:
+            shipped_at = self.start + _hours(dice, 12, 36)
         if story.refusal == "order.createtime.history":
             shipped_at -= timedelta(days=400)
         listed_at = shipped_at
@@ -350,6 +358,8 @@ class World:
                 delay = _hours(dice, *story.delays)
                 listed_at += min(delay, ROUTER_DELAY) if has_router else delay
             script = Script(dice, self._people, listed_at)
+            if story.reuses_number and index:
+                script.inherit(self._order(account, index - 1).parcels[0])
             tell(script)
             count = dice.choice((1, 1, 2))
             held = tuple(range(len(lines), len(lines) + count))

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine, create_engine, text
@@ -46,6 +47,14 @@ LIFE = "life"
 """The property of a test that tells how its simulation went."""
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
+ERPS = (
+    ("Asia/Shanghai", START),
+    ("Asia/Shanghai", START),
+    ("Asia/Shanghai", START),
+    # A day and five hours later an hour of the ERP's comes twice.
+    ("America/New_York", datetime(2026, 10, 31, tzinfo=UTC)),
+)
+"""In which zone the ERP keeps its times, and when its world begins; one for each seed in turn."""
 OWNER_FOLDER = Path(__file__).parents[2] / "include" / "sandbox" / "owner"
 WATCH = Path(__file__).with_name("watch.sql")
 
@@ -200,8 +209,9 @@ class Simulation:
         stories = {name: story.weight for name, story in STORIES.items()}
         stories["sign_withdrawn"] = dice.choice((0, 0, 8))
         accounts = {account: orders or dice.randint(14, 19) for account in ACCOUNTS}
-        self.world = World(seed, START, accounts, stories=stories)
-        self.clock = Clock.standing(START)
+        zone, self.start = ERPS[seed % len(ERPS)]
+        self.world = World(seed, self.start, accounts, stories=stories)
+        self.clock = Clock.standing(self.start)
         # In every other world the apps may only search for traces.
         denied = frozenset({TRACE_GET} if seed % 2 else ())
         apps = [replace(app, denied=denied) for app in apps_for(ACCOUNTS, LIMIT)]
@@ -211,7 +221,7 @@ class Simulation:
         self.feeds = {account: feeds.choice(kinds) for account, kinds in FEEDS.items()}
         self.violations: list[Violation] = []
         self.round = 0
-        self.at = START
+        self.at = self.start
         self.seconds = 0.0
         self.backfills_alone = False
         self._folder = folder
@@ -219,10 +229,11 @@ class Simulation:
         # A process that stands still may hold the file for longer than the usual five seconds.
         patient = {"timeout": LONGEST}
         self.erp = DemoErp(
-            create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool, connect_args=patient)
+            create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool, connect_args=patient),
+            ZoneInfo(zone),
         )
         self.receiver = Receiver(*CHANNELS)
-        self.people = People(self.erp.engine)
+        self.people = People(self.erp.engine, self.erp.zone)
         self.were_deaf: set[str] = set()
         self.unsure: set[str] = set()
         self.signs: dict[str, datetime | None] = {}
@@ -378,8 +389,8 @@ class Simulation:
                 Run(f"priority_{self.round}", "scheduled", self.at, only_high_priority=True)
             )
         if plan.backfill:
-            latest = (self.at - START + timedelta(days=3)) / timedelta(hours=1)
-            begin = START - timedelta(days=3)
+            latest = (self.at - self.start + timedelta(days=3)) / timedelta(hours=1)
+            begin = self.start - timedelta(days=3)
             begin += timedelta(hours=self._dice("backfill").uniform(0, latest))
             interval = (begin, begin + timedelta(hours=plan.backfill))
             runs.append(Run(f"backfill_{self.round}", "backfill", self.at, *interval))
@@ -470,7 +481,10 @@ class Simulation:
         if step == "prune_warehouse":
             order |= {"keep_days": plan.keep_days, "budget": BUDGET}
         if step in (*WRITES, *SENDS, "extract_orders"):
-            order |= {"erp": f"sqlite:///{self._path_of_erp(plan, run, step)}"}
+            order |= {
+                "erp": f"sqlite:///{self._path_of_erp(plan, run, step)}",
+                "erp_zone": str(self.erp.zone),
+            }
         if step == "extract_orders":
             order |= {"accounts": ACCOUNTS}
         elif step in SENDS:
