@@ -164,7 +164,8 @@ class Script:
         """Let the number have had another parcel, delivered so many days ago."""
         now, origin, target = self.now, self.origin, self.target
         self.origin, self.target = self.dice.sample(CITIES, 2)
-        self.now -= timedelta(days=self.dice.uniform(low, high) + 6)
+        self.now -= timedelta(days=6)
+        self.wait(-24 * high, -24 * low)
         self.reach_the_door()
         self.sign(self.dice.choice(("self", "family")))
         self.steps = [replace(step, is_earlier_life=True) for step in self.steps]

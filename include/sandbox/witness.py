@@ -94,18 +94,19 @@ class Warehouse:
             for row in connection.execute(text("select * from analytics.orders")):
                 orders[row.account, row.platform_order_id].append(row)
             shipments = {
-                (row.account, row.platform_order_id, row.consignment_id): row
+                (row.account, row.platform_order_id, part_of(row.consignment_id)): row
                 for row in connection.execute(text("select * from analytics.shipments"))
             }
             for row in connection.execute(text(EVENTS)):
-                key = (row.account, row.platform_order_id, row.consignment_id)
+                key = (row.account, row.platform_order_id, part_of(row.consignment_id))
                 scans[key][row.occurred_at] += 1
                 earlier[key][row.occurred_at] += row.earlier_life
                 withdrawn[key][row.occurred_at] += row.withdrawn_at is not None
                 texts[key].append(row.description)
             for row in connection.execute(text(REJECTED)):
                 if not _is_litter(row.occurred_at_text, row.description):
-                    rejected[row.account, row.platform_order_id, row.consignment_id] += 1
+                    part = part_of(row.consignment_id)
+                    rejected[row.account, row.platform_order_id, part] += 1
         return cls(orders, shipments, scans, earlier, withdrawn, texts, rejected)
 
 
@@ -182,7 +183,7 @@ def stall_differences(engine: Engine, world: World, at: datetime) -> list[Differ
     )
     with engine.connect() as connection:
         found = {
-            (row.account, row.platform_order_id, row.consignment_id): row.stage
+            (row.account, row.platform_order_id, part_of(row.consignment_id)): row.stage
             for row in connection.execute(open_stalls)
         }
     true = dict(_standing(world, at))
@@ -286,7 +287,7 @@ def _told_differences(
         if times > 1:
             yield Difference("told more than once", event_id, 1, times)
     for message in messages:
-        before = told[message["consignment_id"]]
+        before = told[part_of(message["consignment_id"])]
         if message["from_status"] == "signed" and before[-1:] != ["signed"]:
             where = f"{message['consignment_id']}, {message['event_id']}"
             yield Difference("told from", where, "".join(before[-1:]) or None, "signed")
@@ -298,7 +299,10 @@ def _told_differences(
         if key not in tracked or key in mistyped or order.refusal or order.has_nan:
             continue
         lives = [
-            {parcel.consignment_id: parcel.status for parcel in order_truth(order, at).parcels}
+            {
+                part_of(parcel.consignment_id): parcel.status
+                for parcel in order_truth(order, at).parcels
+            }
             for at in map(world.as_of, moments)
             if order.shipped_at <= world.as_of(at)
         ]
@@ -328,7 +332,7 @@ def _standing(world: World, at: datetime) -> Iterator[tuple[_ParcelKey, str]]:
             stage = STAGES.get(parcel.status)
             since = shipped[key] if stage == "pickup" or not times else max(times)
             if stage and at - since >= timedelta(hours=STALLED_AFTER_HOURS.get(stage, 0)):
-                yield (*key, parcel.consignment_id), stage
+                yield (*key, part_of(parcel.consignment_id)), stage
 
 
 def _tracked(world: World, at: datetime) -> set[_OrderKey]:
@@ -391,6 +395,11 @@ def _trace_differences(
     ):
         if expected != actual:
             yield Difference(what, found.order_no, expected, actual)
+
+
+def part_of(consignment_id: str) -> str:
+    """What tells a parcel from the others of its order; a router may respell its carrier."""
+    return consignment_id.partition(":")[2] or consignment_id
 
 
 def folded(number: str | None) -> str:
@@ -457,7 +466,7 @@ def _order_differences(
             yield Difference("order's parcels", where, live, row.parcels)
     for parcel in true.parcels:
         yield from _parcel_differences(
-            found, (*key, parcel.consignment_id), parcel, asked=not is_signed(true, at)
+            found, (*key, part_of(parcel.consignment_id)), parcel, asked=not is_signed(true, at)
         )
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.pool import NullPool
 
 from sandbox.clock import Clock
 from sandbox.defaults import ACCOUNTS, apps_for
-from sandbox.erp import DemoErp
+from sandbox.erp import DemoErp, rows
 from sandbox.faults import HTTP_FAULTS, KINDS, Latency
 from sandbox.platform_1688 import INFOS
 from sandbox.platform_router import WAYBILLS
@@ -87,11 +87,12 @@ RENEWING = frozenset({"platform_1688_east", "platform_taobao"})
 
 WRITES = ("mark_signed", "show_trace")
 SENDS = ("notify_changes", "report_stalled")
-CHANNELS = {"ops": "ops", "backup": "ops", "shop": "platform_tmall"}
+CHANNELS = {"ops": "ops", "backup": "ops", "shop": "platform_tmall", "buyers": "customers"}
 """The audience of each channel."""
 
 ASKS = {"fetch_waybills": {INFOS, PARCELS, WAYBILLS}, "gather_traces": POLLS}
 FAIL_AT_ONCE = {"TokenError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
+UNREADABLE = frozenset({"half_json", "bad_bytes", "nan"})
 PUSH_BACKS = ("http_429", "qos_200", "qos_400")
 
 
@@ -159,7 +160,7 @@ def draw_plan(dice: random.Random) -> Plan:
         erp=dice.choice((*["whole" for _ in range(14)], "short", "empty", "away")),
         deaf={
             channel: dice.choice(("status", "status", "reset", "lost"))
-            for channel in ("ops", "shop")
+            for channel in ("ops", "shop", "buyers")
             if dice.random() < 0.25
         },
         edits=dice.choice((0, 0, 1, 3)),
@@ -299,6 +300,12 @@ class Simulation:
         if (after := invariants.stored(self.warehouse)) != before:
             self.note("a quiet run writes nothing", f"{before} became {after}")
         self._check(invariants.AT_THE_END + announcements.AT_THE_END)
+
+    def reachable(self) -> set[str]:
+        """The keys of the ERP's rows whose buyers want to be told."""
+        return {
+            row.order_no for row in rows(self.world) if row.values(self.at)["buyer_opted_out"] == 0
+        }
 
     def note(self, invariant: str, detail: str) -> None:
         """Keep a violation."""
@@ -518,7 +525,7 @@ class Simulation:
         kinds = {fault["kind"] for fault in plan.faults}
         expected = {"OperationalError"} if plan.cut is not None else set()
         if step in ASKS:
-            if kinds & HTTP_FAULTS or "half_json" in kinds:
+            if kinds & (HTTP_FAULTS | UNREADABLE):
                 expected |= {"LaneStoppedError", "QuotaError", "RetryableError"}
             if "token_expired" in kinds or account in self._expired:
                 expected.add("TokenError")
@@ -528,7 +535,7 @@ class Simulation:
             expected.add("ChannelDownError")  # until the next try, which may be hours away
         if step in WRITES and plan.disturb:
             expected.add("WritebackError")  # somebody stands still with a row in his hands
-        if plan.erp == "away" and (step in WRITES or step == "extract_orders"):
+        if plan.erp == "away" and step in (*WRITES, "extract_orders", "notify_changes"):
             expected.add("OperationalError")
         return frozenset(expected)
 

@@ -112,7 +112,7 @@ def _channels(order: dict[str, Any], accounts: Sequence[str]) -> Channels:
             channel["audience"], channel["name"], Webhook(channel["url"], channel["secret"])
         )
         for channel in order["channels"]
-        if channel["audience"] in ("ops", *accounts)
+        if channel["audience"] in ("ops", "customers", *accounts)
     ]
     return Channels(found, {})
 
