@@ -92,6 +92,7 @@ class Parcel:
     :param lines: order lines in it, from 0.
     :param by_publication: replies list the steps in the order they became known.
     :param carrier_respelt_at: from when a router calls its carrier by another code.
+    :param has_new_codes: the platform's codes for being under way are none that anybody knows.
     """
 
     consignment_id: str
@@ -105,6 +106,7 @@ class Parcel:
     by_publication: bool
     story: str
     carrier_respelt_at: datetime | None = None
+    has_new_codes: bool = False
 
     def is_listed(self, at: datetime) -> bool:
         return self.listed_at <= at and (self.dropped_at is None or at < self.dropped_at)

@@ -343,7 +343,7 @@ class Platform1688:
             "logisticsId": parcel.consignment_id,
             "logisticsBillNo": order.printed_waybill(parcel, at),
             "orderEntryIds": line_ids(order, parcel),
-            "status": parcel.platform_status(at),
+            "status": printed_status(parcel, at),
             "gmtSystemSend": parcel.listed_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S"),
         }
         if "company.name" in wanted:
@@ -513,6 +513,12 @@ def sign(url_path: str, params: Mapping[str, str], secret: str) -> bytes:
 def has_steps(body: Body) -> bool:
     """Whether a trace reply holds any step."""
     return any(trace.get("logisticsSteps") for trace in body.get("logisticsTrace") or ())
+
+
+def printed_status(parcel: Parcel, at: datetime) -> str:
+    """The platform's code for how far a parcel is."""
+    status = parcel.platform_status(at)
+    return "TRANSPORTING" if parcel.has_new_codes and status == "TRANSPORT" else status
 
 
 def line_id(order: Order, number: int) -> int:

@@ -206,7 +206,10 @@ class PlatformRouter:
         }
         signs = [step for step in shown if step.label in FINAL_LABELS and step.occurred_at < FUTURE]
         if is_signed and signs and found.order.quirk % 5:
-            result["signTime"] = max(signs, key=lambda step: step.occurred_at).printed_at
+            signed = max(signs, key=lambda step: step.occurred_at)
+            seconds = int(signed.occurred_at.timestamp())
+            spellings = (signed.printed_at, seconds, seconds * 1000)
+            result["signTime"] = spellings[found.order.quirk // 5 % len(spellings)]
         answer.outcome = "ok" if shown else "empty"
         return _result(answer, result)
 

@@ -484,6 +484,8 @@ def shipping_status(parcel: Parcel, at: datetime) -> str:
         return "ACCEPTED_BY_RECEIVER"
     if any(step.label == "returning" for step in parcel.shown(at)):
         return "REJECTED_BY_RECEIVER"
+    if parcel.has_new_codes and status == "TRANSPORT":
+        return "PICKED_UP"
     return HIRED_STATUSES[status]
 
 
@@ -530,7 +532,8 @@ def _step(parcel: Parcel, step: Step, text: str) -> Body:
     printed: Body = {"status_time": step.printed_at, "status_desc": text}
     if has_actions(parcel) and step.is_backed:
         codes = ACTIONS[step.label]
-        printed["action"] = codes[len(text) % len(codes)]
+        is_new = parcel.has_new_codes and step.label != "signed"
+        printed["action"] = codes[len(text) % len(codes)] + ("_V2" if is_new else "")
     return printed
 
 

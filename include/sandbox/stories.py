@@ -29,6 +29,7 @@ class Story:
         a signature from before is refused there.
     :param reuses_number: its carrier gives it the waybill number of the order before it, which
         lives `number_given_up`.
+    :param has_new_codes: the platform has renamed its codes for what is under way.
     :param has_nan: every trace reply about the order holds NaN.
     :param mistyped: the ERP's people typed a waybill number that is none of the order's.
     """
@@ -45,6 +46,7 @@ class Story:
     ships_before: float = 0
     second_row_after: tuple[float, float] | None = None
     reuses_number: bool = False
+    has_new_codes: bool = False
     has_nan: bool = False
     mistyped: bool = False
 
@@ -452,6 +454,7 @@ STORIES: dict[str, Story] = {
     ),
     "reused_number": Story(3, (_signed("family"),), reuses_number=True),
     "number_given_up": Story(0, (_signed("self"),), ships_before=8 * 24),
+    "renamed_status": Story(2, (_ordinary,), has_new_codes=True),
     "nan_reply": Story(2, (_ordinary,), has_nan=True),
     "mistyped_number": Story(2, (_ordinary,), mistyped=True),
     "too_old": Story(1, (_ordinary,), refusal="order.createtime.history"),

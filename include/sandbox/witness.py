@@ -399,7 +399,8 @@ def _trace_differences(
 
 def part_of(consignment_id: str) -> str:
     """What tells a parcel from the others of its order; a router may respell its carrier."""
-    return consignment_id.partition(":")[2] or consignment_id
+    named = consignment_id.partition("#")[0]
+    return named.partition(":")[2] or named
 
 
 def folded(number: str | None) -> str:

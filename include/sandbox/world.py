@@ -375,6 +375,8 @@ class World:
         if story.carrier_respelt_after:
             respelt_at = listed_at + _hours(dice, *story.carrier_respelt_after)
             parcels = [replace(parcel, carrier_respelt_at=respelt_at) for parcel in parcels]
+        if story.has_new_codes:
+            parcels = [replace(parcel, has_new_codes=True) for parcel in parcels]
         if story.unshipped_line and not has_router:
             lines.append(None)
         return tuple(parcels), tuple(lines)
@@ -561,7 +563,7 @@ def _status(parcel: Parcel, at: datetime, dialect: str) -> tuple[str, list[Step]
         key=lambda step: step.occurred_at,
     )
     if not past:
-        return _status_without_scans(parcel, platform_status, dialect), [], False
+        return _status_without_scans(parcel, at, dialect), [], False
     if any(step.label in RETURN_LABELS for step in past):
         home = past[-1].label in {"signed", "returned"} or platform_status == "SIGN"
         return ("returned" if home else "returning"), [], False
@@ -582,9 +584,11 @@ def _status(parcel: Parcel, at: datetime, dialect: str) -> tuple[str, list[Step]
     return past[-1].label, [], False
 
 
-def _status_without_scans(parcel: Parcel, platform_status: str, dialect: str) -> str:
+def _status_without_scans(parcel: Parcel, at: datetime, dialect: str) -> str:
+    """The status of a parcel that has no scan of its own; a router calls what it shows unsigned."""
+    platform_status = parcel.platform_status(at)
     if dialect == "router":
-        return "pending"
+        return "info_received" if parcel.shown(at) else "pending"
     if dialect == "param2":
         return EARLY_STATUSES[platform_status]
     hired = not is_self_contacted(parcel)
