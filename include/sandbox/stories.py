@@ -453,7 +453,7 @@ STORIES: dict[str, Story] = {
         3, (_ordinary,), ships_before=7 * 24, second_row_after=(7 * 24, 8.5 * 24)
     ),
     "reused_number": Story(3, (_signed("family"),), reuses_number=True),
-    "number_given_up": Story(0, (_signed("self"),), ships_before=8 * 24),
+    "number_given_up": Story(3, (_signed("self"),), ships_before=8 * 24),
     "renamed_status": Story(2, (_ordinary,), has_new_codes=True),
     "nan_reply": Story(2, (_ordinary,), has_nan=True),
     "mistyped_number": Story(2, (_ordinary,), mistyped=True),

@@ -15,6 +15,7 @@ from sandbox.parcels import CONTRADICTING_LABELS, FUTURE, Parcel, Script, Step
 from sandbox.stories import STORIES, Story
 
 NUMBER_STEP = 7919
+GIVEN_UP = "number_given_up"
 BAD_STATUSES = {"UNSIGN": "exception", "NOGET": "exception", "CANCEL": "cancelled"}
 EARLY_STATUSES = {
     "WAITACCEPT": "info_received",
@@ -281,19 +282,21 @@ class World:
         return f"{self._first_number + index * NUMBER_STEP + scatter}{buyer:06d}"
 
     def _story(self, account: str, index: int) -> str:
-        follower = self._dealt_story(account, index + 1)
-        if STORIES[follower].reuses_number and index + 1 < self.accounts[account]:
-            return "number_given_up"
-        return self._dealt_story(account, index)
-
-    def _dealt_story(self, account: str, index: int) -> str:
         block, place = divmod(index, len(self._deck))
         return self._shuffled(account, block)[place]
 
     def _shuffle(self, account: str, block: int) -> list[str]:
-        deck = list(self._deck)
+        deck = [name for name in self._deck if name != GIVEN_UP]
         random.Random(f"{self.seed}/{account}/deck/{block}").shuffle(deck)
-        return deck
+        left = len(self._deck) - len(deck)
+        dealt: list[str] = []
+        for name in deck:
+            if STORIES[name].reuses_number and left:
+                # A number is given up before it is given again.
+                dealt.append(GIVEN_UP)
+                left -= 1
+            dealt.append(name)
+        return dealt + [GIVEN_UP] * left
 
     def _order(self, account: str, index: int) -> Order:
         order = self._orders.get((account, index))
@@ -358,7 +361,7 @@ class World:
                 delay = _hours(dice, *story.delays)
                 listed_at += min(delay, ROUTER_DELAY) if has_router else delay
             script = Script(dice, self._people, listed_at)
-            if story.reuses_number and index:
+            if story.reuses_number and index and self._story(account, index - 1) == GIVEN_UP:
                 script.inherit(self._order(account, index - 1).parcels[0])
             tell(script)
             count = dice.choice((1, 1, 2))

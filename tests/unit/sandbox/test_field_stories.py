@@ -3,11 +3,13 @@
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from sandbox.erp import rows
 from sandbox.parcels import Step
+from sandbox.platform_1688 import printed_status
 from sandbox.witness import folded, is_signed
 from sandbox.world import (
     Order,
@@ -210,3 +212,56 @@ def test_typed_numbers_are_the_parcels_unless_they_are_mistyped():
             if row.order_id == order.order_id:
                 assert row.is_mistyped
                 assert folded(row.waybill_no) != number
+
+
+def test_a_number_given_twice_shows_both_lives_to_its_second_order():
+    world = World(
+        2, START, {"platform_router": 12}, stories={"reused_number": 1, "number_given_up": 1}
+    )
+    pairs = list(pairwise(world.orders()))
+    taken = [(old, new) for old, new in pairs if new.story == "reused_number"]
+    assert len(taken) >= 5
+    for old, new in taken:
+        assert old.parcels[0].waybills[-1][1] == new.parcels[0].waybills[0][1]
+        assert old.parcels[0].carrier == new.parcels[0].carrier
+        (before,) = order_truth(old, LATE).parcels
+        (after,) = order_truth(new, LATE).parcels
+        inherited = {event.occurred_at for event in after.events if event.is_earlier_life}
+        assert inherited == {event.occurred_at for event in before.events}
+        assert max(inherited) < new.shipped_at - timedelta(hours=48)
+        assert before.signed_at < START
+        assert after.signed_at > new.shipped_at
+
+
+def test_a_row_that_ships_after_the_signature_is_refused():
+    world = world_of("refused_signature")
+    by_order = {}
+    for row in rows(world):
+        by_order.setdefault(row.order_id, []).append(row)
+    for order in world.orders():
+        first, second = by_order[order.order_id]
+        signed_at = order_truth(order, LATE).parcels[0].signed_at
+        assert (first.is_refused, second.is_refused) == (False, True)
+        assert first.shipped_at < signed_at < second.shipped_at - timedelta(hours=48)
+
+
+def test_a_platform_that_renamed_its_codes_still_says_signed():
+    world = World(
+        1, START, {"platform_1688": 4, "platform_taobao": 30}, stories={"renamed_status": 1}
+    )
+    for order in world.orders("platform_1688"):
+        (parcel,) = order.parcels
+        printed = {printed_status(parcel, since) for since, _ in parcel.statuses}
+        assert "TRANSPORTING" in printed
+        assert "TRANSPORT" not in printed
+        assert printed_status(parcel, LATE) == "SIGN"
+
+
+def test_english_words_are_labelled_by_their_story():
+    labels = {
+        step.text: step.label
+        for order in world_of("told_in_english").orders()
+        for step in order.parcels[0].steps
+    }
+    assert labels["Awaiting for transit to final delivery office"] == "in_transit"
+    assert labels["Delivered to parcel shop"] == "ready_for_pickup"
