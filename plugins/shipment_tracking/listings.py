@@ -82,7 +82,7 @@ def keep(
     ]
     ids = parcels.keep(connection, rows)
     if rows:
-        found = [
+        listed = [
             {
                 "order_id": row["order_id"],
                 "shipment_id": ids[row["order_id"], row["consignment_id"]],
@@ -92,6 +92,6 @@ def keep(
         ]
         connection.execute(
             statement("warehouse/fetch_waybills_supersede"),
-            {"parcels": json.dumps(found, default=str)},
+            {"parcels": json.dumps(listed, default=str)},
         )
     return {row["order_id"] for row in rows}
