@@ -35,6 +35,14 @@ alter table tracking.notification add column from_status text;
 comment on column tracking.notification.from_status is
     'The status that was announced before; null: that of the status change.';
 
+alter table tracking.shipment add column router_code text;
+comment on column tracking.shipment.router_code is
+    'The carrier''s code as a router spells it, with which its traces are asked for; null where '
+    'the platform gives its parcels ids of their own.';
+update tracking.shipment
+set router_code = left(consignment_id, -(length(waybill_no) + 1))
+where right(consignment_id, length(waybill_no) + 1) = ':' || waybill_no;
+
 alter table tracking.erp_row add column sign_error text;
 comment on column tracking.erp_row.sign_error is
     'Why it cannot be signed although its parcels are, or which parcel it lacks.';
