@@ -115,11 +115,15 @@ class SqlWriter:
         _raise_if_of_no_row(several, len(erp_keys))
         return states
 
-    def mark_signed(self, signs: Sequence[Sign], *, now: datetime) -> dict[str, bool | str]:
+    def mark_signed(
+        self, signs: Sequence[Sign], *, now: datetime, keep: bool = True
+    ) -> dict[str, bool | str]:
         """
         Sign rows that are still as they were read.
 
         :param now: aware; bound for the row's own stamp.
+        :param keep: without it every row is rolled back at once: what it would write shows, and
+            mistakes do too.
         :returns: by key, whether a row was written, or why it could not be.
         :raises StatementError: ``mark_signed.sql`` binds something else or writes several rows
             whatever the key.
@@ -139,12 +143,14 @@ class SqlWriter:
                 }
                 for sign in signs
             ],
+            keep,
         )
 
-    def show_trace(self, traces: Sequence[Trace]) -> dict[str, bool | str]:
+    def show_trace(self, traces: Sequence[Trace], *, keep: bool = True) -> dict[str, bool | str]:
         """
         Let rows show where their parcels are.
 
+        :param keep: as in ``mark_signed``.
         :returns: by key, whether a row was written, or why it could not be.
         :raises StatementError: ``show_trace.sql`` binds something else or writes several rows
             whatever the key.
@@ -163,10 +169,11 @@ class SqlWriter:
                 }
                 for trace in traces
             ],
+            keep,
         )
 
     def _write(
-        self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]]
+        self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]], keep: bool
     ) -> dict[str, bool | str]:
         write = statement(f"erp/{name}", binds=binds)
         written: dict[str, bool | str] = {}
@@ -193,7 +200,11 @@ class SqlWriter:
                     )
                     written[row["erp_key"]] = several[-1]
                     continue
-                savepoint.commit()
+                if keep:
+                    savepoint.commit()
+                else:
+                    # SQLite keeps what a savepoint releases, whatever becomes of the rest.
+                    savepoint.rollback()
                 written[row["erp_key"]] = count == 1
             _raise_if_of_no_row(several, len(written))
         return written

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 200
 OUTCOMES = ("signed", "already", "changed", "gone", "refused", "failed")
+REHEARSED = ("would_sign", "changed", "refused", "failed")
 BEFORE_SHIPPING = timedelta(hours=48)
 """A sign this long before shipping is somebody else's parcel."""
 AFTER_NOW = timedelta(minutes=5)
@@ -40,7 +41,10 @@ def run(
     A sign more than 48 hours before shipping is refused.
 
     :param now: aware; a sign more than 5 minutes later than this is left for a later run.
-    :returns: how many rows came to each outcome; in a dry run, how many would be written.
+    A dry run executes the writes and rolls them back; in shadow mode the ERP is not asked at all.
+
+    :returns: how many rows came to each outcome; ``would_sign`` in a dry run and in shadow mode,
+        with ``failed`` in a dry run.
     :raises StatementError: a statement of the ERP's owner breaks its contract.
     :raises WritebackError: half of the rows or more could not be written.
     """
@@ -49,25 +53,27 @@ def run(
     after = ""
     while rows := _next(warehouse, this_run, after, chunk, now):
         after = rows[-1].erp_key
-        if this_run.dry_run:
-            for row in rows[: max(0, EXAMPLES - total["would_sign"])]:
-                log.info("dry run: order %s would be signed at %s", row.erp_key, row.signed_at)
-            total["would_sign"] += len(rows)
-            continue
-        settled = _settle(warehouse, writer, this_run, rows, now)
+        if this_run.rehearsal:
+            settled = _rehearse(writer, this_run, rows, now, EXAMPLES - total["would_sign"])
+        else:
+            settled = _settle(warehouse, writer, this_run, rows, now)
         total.update(outcome for outcome, _ in settled.values())
         for erp_key, (outcome, detail) in settled.items():
             if outcome in ("refused", "failed"):
                 log.warning("order %s was not signed at the ERP: %s", erp_key, detail)
                 reasons.append(f"order {erp_key}: {detail}")
-    if this_run.dry_run:
-        log.info("dry run: %d orders would be signed at the ERP", total["would_sign"])
-        return {"would_sign": total["would_sign"]}
     if total["failed"] and total["failed"] * 2 >= total.total():
         raise WritebackError(
             f"{total['failed']} of {total.total()} signed orders could not be written to the ERP "
             f"(they are tried again in the next run); the first: {reasons[0]}"
         )
+    if this_run.rehearsal:
+        log.info(
+            "%s: %d orders would be signed at the ERP; nothing was written",
+            this_run.rehearsal,
+            total["would_sign"],
+        )
+        return {outcome: total[outcome] for outcome in REHEARSED}
     return {outcome: total[outcome] for outcome in OUTCOMES}
 
 
@@ -84,6 +90,40 @@ def _next(
                 "latest": now + AFTER_NOW,
             },
         ).all()
+
+
+def _rehearse(
+    writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime, examples: int
+) -> _Settled:
+    """What would come of the writes: a dry run executes and undoes them, shadow mode does not."""
+    settled: _Settled = {}
+    for row in rows:
+        if reason := _refusal(row):
+            settled[row.erp_key] = "refused", reason
+    signs = [_sign(row) for row in rows if row.erp_key not in settled]
+    written = (
+        writer.mark_signed(signs, now=now, keep=False)
+        if this_run.dry_run
+        else {sign.erp_key: True for sign in signs}
+    )
+    would = [sign for sign in signs if written[sign.erp_key] is True]
+    for sign in would[: max(0, examples)]:
+        log.info(
+            "%s: order %s would be signed at %s",
+            this_run.rehearsal,
+            sign.erp_key,
+            sign.signed_at,
+        )
+    for erp_key, result in written.items():
+        if isinstance(result, str):
+            settled[erp_key] = "failed", result
+        else:
+            settled[erp_key] = "would_sign" if result else "changed", None
+    return settled
+
+
+def _sign(row: Row[Any]) -> Sign:
+    return Sign(row.erp_key, row.signed_at, row.sign_kind, row.waybill_no, row.erp_stamp)
 
 
 def _settle(
@@ -186,10 +226,7 @@ def _write(
     if not rows:
         return {}
     written = writer.mark_signed(
-        [
-            Sign(row.erp_key, row.signed_at, row.sign_kind, row.waybill_no, row.erp_stamp)
-            for row in rows
-        ],
+        [_sign(row) for row in rows],
         now=now,
     )
     # Read in a new transaction: in the one that wrote, MySQL would still show what it saw first.
