@@ -11,6 +11,7 @@ Errors, named by what to do about them.
     │   ├── ParamError              the params of a run contradict each other
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
+    │   ├── RedTasksError           tasks of the run are red; the text lists them
     │   ├── LaneStoppedError        most of an account's orders fail alike
     │   ├── AuthError               the platform does not let this account in
     │   │   └── TokenError          its access token, or the one to renew it with, is no good
@@ -69,6 +70,10 @@ class WarehouseRefusedError(PersonNeededError):
 
 class ClosureRefusedError(PersonNeededError):
     """More orders left the ERP's list than is believable; nothing was closed."""
+
+
+class RedTasksError(PersonNeededError):
+    """Tasks of this run are red; the text lists each with its message, a line each."""
 
 
 class LaneStoppedError(PersonNeededError):

@@ -310,32 +310,6 @@ def test_a_sign_that_lies_ahead_keeps_no_other_waiting(sign, write, now, order):
     assert write(chunk=1) == {"signed": 2}
 
 
-@pytest.mark.parametrize(("hours", "outcome"), [(48, "signed"), (49, "refused")])
-def test_a_sign_long_before_shipping_is_refused(hours, outcome, sign, write, order):
-    shipped = SHIPPED.replace(tzinfo=UTC) - timedelta(hours=8)
-    sign("SO1", at=shipped - timedelta(hours=hours))
-
-    assert write() == {outcome: 1}
-    assert (order().signed_at is None) == (outcome == "refused")
-
-
-def test_a_refusal_is_final_and_reported_once(sign, write, now, audit, caplog):
-    caplog.set_level(logging.WARNING)
-    sign("SO1", at=datetime(2026, 2, 20, tzinfo=UTC))
-
-    write()
-    write(now + timedelta(hours=2))
-
-    assert audit() == [
-        (
-            "refused",
-            "its sign of 2026-02-20T00:00:00+00:00 is more than 48 hours older than its shipping"
-            " at 2026-03-01T02:00:00+00:00",
-        )
-    ]
-    assert caplog.text.count("order SO1 was not signed at the ERP") == 1
-
-
 # What dies or is away
 
 
