@@ -102,7 +102,7 @@ DENIALS: tuple[Denial, ...] = (
     Denial(
         "return",
         "The sender signs for a return",
-        _AFTER_ALL + r".*(?:退回|退件(?!需求)|退签|退货(?!无忧|寄件)|退还|退供|退运|退返|召回|返程|返厂|返还|(?<!回单)返回|返货|原返|逆向|改退|转退|拦截|寄[件方]+[人方]?[^,。;:]{0,4}(?:收|签)|"
+        _AFTER_ALL + r".*(?:退回|退件(?!需求)|退签|退货(?!无忧|寄件)|退还|退供|退运|退返|召回|售后|返程|返厂|返还|(?<!回单)返回|返货|原返|逆向|改退|转退|拦截|寄[件方]+[人方]?[^,。;:]{0,4}(?:收|签)|"
         r"(?:商家|卖家|发件人|寄件人|供货商)[^,。;]{0,6}(?:签收|收货|收到)"
         r"|return(?:ed|ing|s)?\b(?! label)|to (?:the )?(?:original )?(?:sender|shipper|merchant|seller)|\brts\b|intercept).*$",
         "退件签收，签收人：商家",
@@ -117,9 +117,9 @@ DENIALS: tuple[Denial, ...] = (
         rf"|(?:快递员|揽收员|揽件员|收件员|业务员|骑手|小哥|司机|师傅){_REST}(?:取[走件货出]|揽|收件(?!人))"
         r"|签收(?:入库|到件|入仓|扫描入|文件|总包|单证)|documents? delivered|(?:邮政|商家)已?签收|(?:上门|成功)(?:揽收|揽件)"
         r"|(?:(?:deliver\w*|hand\w*|dropped)[^,.;]{0,14} (?:to|at)|(?:received|accepted|signed|picked up|collected) (?:by|at))"
-        r" (?:the |a |an |our |your |local |final |destination |shipping (?:agent)?|delivery |next |partner |us)*"
+        r" (?:the |a |an |our |your |local |final |destination |delivery |next |partner |us)*"
         r"(?:airport|airline|carrier|customs|courier|driver|depot|hub|warehouse|facility|sort\w*|partner|"
-        r"terminal|linehaul|forwarder|broker|logistics|usps|ups|fedex(?! office)|dhl|dpd|gls|post office|aramex|"
+        r"terminal|linehaul|forwarder|broker|(?:shipping|logistics|delivery) agent|logistics|usps|ups|fedex(?! office)|dhl|dpd|gls|post office|aramex|"
         r"shipper|seller|merchant|vendor|(?:local )?company|\w+ (?:warehouse|hub|depot|carrier|courier|airline|company|facility))",
         "包裹已由海外仓签收，待分配尾程",
         "快件已签收，签收人：仓库保管员",

@@ -70,6 +70,7 @@ _SIMPLIFIED = (
     "驾驶骑骗验惊驿骤脏体松斗鱼鲜鸟凤鸭鹏碱盐丽麦面黄点党齐齿龙龟"
 )
 _FOLDS = str.maketrans(_TRADITIONAL, _SIMPLIFIED) | dict.fromkeys(map(ord, "123456789*"), "0")
+TRADITIONAL = frozenset(_TRADITIONAL)
 _WORD = re.compile(r"[a-z]+")
 # Thanks and adverts say nothing of the parcel, but mostly follow a signature.
 _TAIL = re.compile(
@@ -142,10 +143,10 @@ class TextModel:
         self.biases = biases
         self.about = about
 
-    def guess(self, text: str) -> Guess:
-        """The status that scores best; for a text without any known piece the most usual one."""
+    def guess(self, folded: str) -> Guess:
+        """The status that scores best for a folded text."""
         rows = self.rows
-        known = [rows[piece] for piece in grams(fold(text)) if piece in rows]
+        known = [rows[piece] for piece in grams(folded) if piece in rows]
         scores = self.biases
         if known:
             sums = self.weights.take(known, axis=0).sum(axis=0, dtype="int32")

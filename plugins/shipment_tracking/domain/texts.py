@@ -118,6 +118,11 @@ def classify(description: str) -> Reading:
 
 @lru_cache(maxsize=KEPT_READINGS)
 def _read(description: str) -> Reading:
+    return read(description, text_model.load())
+
+
+def read(description: str, model: text_model.TextModel) -> Reading:
+    """Read one normalised text by the rules and a model, without the owner's lines."""
     if not description:
         return Reading(Status.UNKNOWN, None, MODEL)
     folded = text_model.fold(description)
@@ -127,7 +132,7 @@ def _read(description: str) -> Reading:
                 return Reading(rule.status, None, rule.id)
             if sign_guard.judge(folded).denied_by is None:
                 return Reading(rule.status, sign_kind(description), rule.id)
-    guess = text_model.load().guess(description)
+    guess = model.guess(folded)
     decided_by = MODEL if guess.margin >= NARROW_MARGIN else NARROW
     if guess.status is Status.SIGNED:
         verdict = sign_guard.judge(folded)
