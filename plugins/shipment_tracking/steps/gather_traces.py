@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from shipment_tracking import listings, polling, runs
 from shipment_tracking.domain.evidence import SIGN_ACTIONS, shows_signature
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import (
     LaneStoppedError,
     PersonNeededError,
@@ -133,7 +134,8 @@ def _new_signatures(
     except ReplyError:
         return {}  # loading says what is wrong with it
     return {
-        trace.consignment_id: any(event.action in SIGN_ACTIONS for event in trace.events)
+        trace.consignment_id: trace.platform_status == Status.SIGNED
+        or any(event.action in SIGN_ACTIONS for event in trace.events)
         for trace in traces
         if trace.consignment_id not in claim.signatures and shows_signature(trace.events, asked_at)
     }

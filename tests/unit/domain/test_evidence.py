@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipment_tracking.domain.evidence import PlatformWord, Scan, Verdict, judge
+from shipment_tracking.domain.evidence import (
+    ParcelState,
+    PlatformWord,
+    RowState,
+    Scan,
+    Verdict,
+    judge,
+    judge_row,
+)
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.texts import classify
 
@@ -439,3 +447,179 @@ def test_a_sign_after_a_refusal_by_the_platform_means_that_the_sender_has_it_bac
     said = word("returning", hours=5)
 
     assert judge([*scans("out_for_delivery"), home], said, "pending").status == "returned"
+
+
+def timed(*steps: tuple[float, str], action: str | None = None) -> list[Scan]:
+    """Events at hours after the start; ``action`` is that of every signature."""
+    return [
+        Scan(
+            START + hours * HOUR,
+            number,
+            status,
+            "self" if status == "signed" else None,
+            number,
+            is_new=True,
+            action=action if status == "signed" else None,
+        )
+        for number, (hours, status) in enumerate(steps)
+    ]
+
+
+STRAYS = ["info_received", "picked_up", "in_transit", "out_for_delivery", "ready_for_pickup"]
+
+
+@pytest.mark.parametrize("stray", [*STRAYS, "unknown"])
+def test_stray_scan_after_a_proved_signature_means_nothing(stray):
+    trail = timed((0, "picked_up"), (36, "signed"), (36.1, stray), action="SIGNED")
+
+    verdict = judge(trail, None, "pending")
+
+    assert (verdict.status, *sign(verdict)) == ("signed", START + 36 * HOUR, "self", True)
+    assert [step.to_status for step in verdict.transitions] == ["picked_up", "signed"]
+
+
+@pytest.mark.parametrize("against", ["delivery_failed", "returning", "returned", "exception"])
+def test_contradiction_after_a_proved_signature_withdraws_it(against):
+    trail = timed((36, "signed"), (37, against), (38, "in_transit"), action="SIGNED")
+
+    assert judge(trail, None, "pending").status != "signed"
+
+
+def test_early_signature_contradicted_by_movement_is_none():
+    early = ((0, "signed"), (6, "in_transit"), (23.5, "out_for_delivery"))
+    moving = word("in_transit", hours=-1, fetched=24)
+
+    assert judge(timed(*early), moving, "pending").status == "out_for_delivery"
+    verdict = judge(timed(*early, (26, "signed")), word("signed", hours=27), "pending")
+    assert sign(verdict) == (START + 26 * HOUR, "self", True)
+
+
+def test_stray_scan_before_the_platforms_word_leaves_the_signature_where_it_was():
+    trail = timed((0, "signed"), (0.1, "out_for_delivery"))
+
+    verdict = judge(trail, word("signed", hours=1), "pending")
+
+    assert (verdict.status, *sign(verdict)) == ("signed", START, "self", True)
+    assert [step.occurred_at for step in verdict.transitions] == [START]
+
+
+def test_parcel_without_any_evidence_left_is_pending_again():
+    lost_at = START + 5 * HOUR
+
+    (step,) = judge([], None, "signed", 3, lost_at=lost_at).transitions
+
+    assert (step.from_status, step.to_status, step.occurred_at) == ("signed", "pending", lost_at)
+
+
+# Rows of the ERP
+
+
+def parcel(number: int, status: str = "signed", hours: float | None = 0, **changes) -> ParcelState:
+    """A judged parcel; a signed one is confirmed."""
+    at = None if hours is None else START + hours * HOUR
+    confirmed = at if status == "signed" else None
+    fields = {
+        "shipment_id": number,
+        "status": status,
+        "sign_kind": "self" if status == "signed" else None,
+        "signed_at": confirmed,
+        "sign_confirmed_at": confirmed,
+        "sign_seen_at": confirmed,
+        "sign_event": None,
+        "waybill_no": f"YT{number}",
+        "waybills": (f"YT{number}",),
+        "last_event": f"event of {number}",
+        "last_event_at": at,
+    }
+    return ParcelState(**fields | changes)
+
+
+def row(**changes) -> RowState:
+    fields = {
+        "erp_key": "SO1",
+        "waybill_no": None,
+        "shipped_at": START,
+        "signed_at": None,
+        "sign_kind": None,
+        "sign_event": None,
+    }
+    return RowState(**fields | changes)
+
+
+def test_order_is_signed_with_its_last_parcel():
+    verdict = judge_row(row(), [parcel(1, hours=5), parcel(2, hours=3)], False)
+
+    assert (verdict.status, verdict.signed_at) == ("signed", START + 5 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("parcels", "unshipped"),
+    [
+        ([], False),
+        ([parcel(1, "cancelled")], False),
+        ([parcel(1), parcel(2, "in_transit")], False),
+        ([parcel(1, sign_confirmed_at=None)], False),
+        ([parcel(1)], True),
+        ([parcel(1)], None),
+    ],
+    ids=["none", "cancelled", "one moves", "unconfirmed", "a line is left", "lines unknown"],
+)
+def test_order_is_not_signed_without_proof_of_all(parcels, unshipped):
+    verdict = judge_row(row(), parcels, unshipped)
+
+    assert (verdict.signed_at, verdict.sign_event) == (None, None)
+    assert verdict.status != "signed"
+
+
+def test_order_that_is_not_signed_shows_at_most_out_for_delivery():
+    assert judge_row(row(), [parcel(1)], True).status == "out_for_delivery"
+
+
+def test_signature_long_before_the_shipping_of_the_row_is_refused_with_the_reason():
+    verdict = judge_row(row(shipped_at=START + 49 * HOUR), [parcel(1)], False)
+
+    assert verdict.signed_at is None
+    assert verdict.sign_error is not None
+    assert "48 hours older" in verdict.sign_error
+    assert "correct shipped_at in the ERP" in verdict.sign_error
+
+
+def test_cancelled_booking_beside_a_live_parcel_is_not_shown():
+    parcels = [parcel(1, "in_transit", hours=1), parcel(2, "cancelled", hours=9)]
+
+    verdict = judge_row(row(), parcels, False)
+
+    assert (verdict.waybill_nos, verdict.latest_trace, verdict.status) == (
+        "YT1",
+        "event of 1",
+        "in_transit",
+    )
+
+
+def test_cancelled_booking_alone_is_shown():
+    verdict = judge_row(row(), [parcel(2, "cancelled", hours=9)], False)
+
+    assert (verdict.waybill_nos, verdict.status) == ("YT2", "cancelled")
+
+
+@pytest.mark.parametrize("typed", ["yt1", " YT1\r\n", "ＹＴ１", "Y T 1"])
+def test_row_with_a_typed_number_stands_for_its_parcel(typed):
+    verdict = judge_row(row(waybill_no=typed), [parcel(1), parcel(2, "in_transit")], True)
+
+    assert (verdict.status, verdict.sign_error) == ("signed", None)
+
+
+def test_row_whose_number_no_parcel_carries_says_so():
+    verdict = judge_row(row(waybill_no="YT9"), [parcel(1), parcel(2)], False)
+
+    assert (verdict.status, verdict.signed_at) == ("pending", None)
+    assert verdict.sign_error == (
+        "no parcel of the order carries the waybill number 'YT9'; its platform lists YT1,YT2: "
+        "correct waybill_no in the ERP"
+    )
+
+
+def test_number_of_two_parcels_is_shown_once():
+    shared = [parcel(1, waybill_no="YT1"), parcel(2, waybill_no=" yt1")]
+
+    assert judge_row(row(), shared, False).waybill_nos == "YT1"
