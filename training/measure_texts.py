@@ -113,9 +113,7 @@ def folds(rows: list[Form], number: int = FOLDS) -> list[list[Form]]:
 
 def measured(rows: Iterable[Form], model: TextModel) -> list[Result]:
     """Every row read by the rules and the model."""
-    return [
-        Result(row, read(row.text, model), model.guess(fold(row.text)).margin) for row in rows
-    ]
+    return [Result(row, read(row.text, model), model.guess(fold(row.text)).margin) for row in rows]
 
 
 def figures(results: list[Result]) -> dict[str, Any]:
@@ -189,11 +187,15 @@ def main() -> None:
     print("seen in other words (not a fair measure):", figures(measured_whole))
     print(f"trained in {took:.1f} s, {each * 1e6:.0f} microseconds a text\n")
     print(matrix(results), curve(results), sep="\n\n")
-    worst = sorted((result for result in results if not result.is_right and result.form.sure),
-                   key=lambda result: -result.margin)
+    worst = sorted(
+        (result for result in results if not result.is_right and result.form.sure),
+        key=lambda result: -result.margin,
+    )
     for result in worst[:WORST]:
-        print(f"{result.margin:.2f} {result.form.label} read {result.reading.status} "
-              f"({result.reading.decided_by}): {result.form.text}")
+        print(
+            f"{result.margin:.2f} {result.form.label} read {result.reading.status} "
+            f"({result.reading.decided_by}): {result.form.text}"
+        )
     for result in results:
         if result.is_false_signature:
             print(f"FALSE {result.margin:.2f} {result.reading.decided_by}: {result.form.text}")

@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -28,7 +28,7 @@ FIGURES = Path(__file__).with_name("figures.json")
 CORPUS = ROOT / "tests" / "unit" / "texts"
 TEXTS = Path(__file__).with_name("texts")
 
-SETTINGS = {"C": 1.0, "least_texts": 2, "weights": "int8"}
+SETTINGS: dict[str, Any] = {"C": 1.0, "least_texts": 2, "weights": "int8"}
 SURENESS = {"high": 1.0, "medium": 0.5, "low": 0.25}
 
 
@@ -55,7 +55,7 @@ def texts() -> list[Labelled]:
 
 def train(rows: Sequence[Labelled], about: dict[str, object]) -> TextModel:
     """A model of the rows; pieces of fewer than ``least_texts`` of them are left out."""
-    found = [grams(fold(normalise(row.text))) for row in rows]
+    found = [set(grams(fold(normalise(row.text)))) for row in rows]
     counts = Counter(piece for pieces in found for piece in pieces)
     least = SETTINGS["least_texts"]
     vocabulary = sorted(piece for piece, texts in counts.items() if texts >= least)
@@ -106,8 +106,10 @@ def main() -> None:
     rows = texts()
     model = train(rows, about(rows))
     save(model, WEIGHTS)
-    print(f"{WEIGHTS.name}: {len(rows)} texts, {len(model.rows)} pieces, "
-          f"{WEIGHTS.stat().st_size:,} bytes")
+    print(
+        f"{WEIGHTS.name}: {len(rows)} texts, {len(model.rows)} pieces, "
+        f"{WEIGHTS.stat().st_size:,} bytes"
+    )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@ Takes persons out of trace texts, before anything is hashed, stored or logged.
 
 Mobile, landline and virtual numbers, pick-up codes, and names where couriers and signers are named
 become ``*``. Words that class a sign stay (丰巢, 驿站, 家人, 本人), and so do places and carriers'
-hotlines (95xxx). What a platform has masked in part (138****5678, 张**) becomes ``*`` too, and digits and
-letters of full width become plain ones first.
+hotlines (95xxx). What a platform has masked in part (138****5678, 张**) becomes ``*`` too; digits
+and letters of full width become plain ones first.
 """
 
 import html
@@ -17,8 +17,9 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\ufeff]")
 _BLANKS = re.compile(r"\s+")
 _WIDE = {
-    wide: wide - 0xFEE0
-    for wide in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B), *map(ord, "＊＋－＃"))
+    code: code - 0xFEE0
+    for code in range(0xFF01, 0xFF5F)
+    if chr(code).isalnum() or chr(code) in "＊＋－＃"
 }
 _ANY_WIDE = re.compile(r"[\uff0b\uff0d\uff03\uff0a\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
 _NOT_TOLD = re.compile(r"[\W_]+")
@@ -31,8 +32,8 @@ _NUMBER = re.compile(
     r"|[(（]0\d{2,3}[)）]-?\d{7,8}"
     r"|(?:(?<=话)|(?<=话[:：]))0\d{9,11}"
     # Masked in part by the platform.
-    r"|(?<![A-Za-z])1[3-9]\d?[*xX]{3,}\d{0,4}"
-    r"|0\d{2,3}-?\d{0,4}\*{3,}\d{0,4}"
+    r"|(?<![A-Za-z])1[3-9]\d?[*xX]{3,}[\d*]*"
+    r"|0\d{2,3}-?\d{0,4}\*{3,}[\d*]*"
     r")(?![\d*])"
 )
 _PICKUP_CODE = re.compile(

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).with_name("texts.npz")
 LONGEST_GRAM = 4
-LONGEST_PHRASE = 2
 
 # The traditional characters of traces; those that look alike in both scripts need no line.
 _TRADITIONAL = (
@@ -74,8 +74,8 @@ TRADITIONAL = frozenset(_TRADITIONAL)
 _WORD = re.compile(r"[a-z]+")
 # Thanks and adverts say nothing of the parcel, but mostly follow a signature.
 _TAIL = re.compile(
-    r"[,。;!( ]*(?:感谢(?:您|选择|使用|支持)|(?:期待|欢迎)(?:您|再次)|祝您|五星|好评|打赏|"
-    r"如有(?:任何)?(?:疑问|问题|不便)|起早|相逢是缘)[^,。;!]*(?:$|[,。;!]+)"
+    r"(?:[,。;!( ]*(?:感谢(?:您|选择|使用|支持)|(?:期待|欢迎)(?:您|再次)|祝您|五星|好评|打赏|"
+    r"如有(?:任何)?(?:疑问|问题|不便)|起早|相逢是缘)[^,。;!]*(?:$|[,。;!]+))+"
 )
 _LEAST_LEFT = 4
 
@@ -91,17 +91,21 @@ def fold(text: str) -> str:
     return told if len(told) > _LEAST_LEFT else folded
 
 
-def grams(folded: str) -> set[str]:
-    """Pieces of one to four characters, both ends marked, and Latin words alone and in pairs."""
+def grams(folded: str) -> list[str]:
+    """
+    Pieces of one to four characters, both ends marked, and Latin words alone and in pairs.
+
+    A piece may come more than once.
+    """
     text = f"^{folded}$"
     size = len(text)
-    pieces = set(text)
+    pieces = list(text)
     for length in range(2, LONGEST_GRAM + 1):
-        pieces.update([text[at : at + length] for at in range(size - length + 1)])
+        pieces += [text[at : at + length] for at in range(size - length + 1)]
     words = _WORD.findall(folded)
     if words:
-        pieces.update([f" {word}" for word in words])
-        pieces.update([f" {one} {two}" for one, two in zip(words, words[1:], strict=False)])
+        pieces += [f" {word}" for word in words]
+        pieces += [f" {one} {two}" for one, two in pairwise(words)]
     return pieces
 
 
@@ -145,14 +149,14 @@ class TextModel:
 
     def guess(self, folded: str) -> Guess:
         """The status that scores best for a folded text."""
-        rows = self.rows
-        known = [rows[piece] for piece in grams(folded) if piece in rows]
+        known: set[Any] = set(map(self.rows.get, grams(folded)))
+        known.discard(None)
         scores = self.biases
         if known:
-            sums = self.weights.take(known, axis=0).sum(axis=0, dtype="int32")
+            sums = self.weights.take(list(known), axis=0).sum(axis=0, dtype="int32")
             scores = sums * self.scales / sqrt(len(known)) + scores
         ranked = scores.tolist()
-        best, next_best = sorted(ranked)[: -3 : -1]
+        best, next_best = sorted(ranked)[:-3:-1]
         status = self.statuses[ranked.index(best)]
         if status is not Status.SIGNED:
             return Guess(status, best - next_best, status)

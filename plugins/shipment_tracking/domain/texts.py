@@ -52,7 +52,7 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         "zto_stored",
         Status.READY_FOR_PICKUP,
-        r"^(?:【[^】]*】)?\s*(?:您的)?快件已被【[^】]+】代收,(?:如|感谢)",
+        r"^(?:【[^】]*】)?\s*(?:您的)?快件已被【[^】]+】代收(?:,|$)",
         "【云溪市】 快件已被【测试驿站的云溪店】代收，如有问题请电联（*），感谢使用中通快递",
     ),
     Wording(
@@ -61,6 +61,7 @@ WORDINGS: tuple[Wording, ...] = (
         r"^客户\s?签收人\s?:(?!.{0,6}退).{1,20}已签收",
         "客户 签收人: 本人签收 已签收 感谢使用圆通速递，期待再次为您服务",
     ),
+    Wording("bare", Status.SIGNED, r"^已?(?:签收|妥投|投妥)(?:成功|完成)?[。!]?$", "签收"),
     Wording(
         "return_signed",
         Status.RETURNED,
