@@ -8,6 +8,7 @@ Errors, named by what to do about them.
     │   ├── MessageError            a notice's text cannot be written
     │   ├── CarrierTableError       the table of carriers, or a list for it, cannot be read
     │   ├── PollingTableError       the table of polling has a mistake
+    │   ├── OwnerTextsError         the owner's texts.csv has a mistake
     │   ├── ParamError              the params of a run contradict each other
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
@@ -54,6 +55,10 @@ class CarrierTableError(PersonNeededError, ValueError):
 
 class PollingTableError(PersonNeededError, ValueError):
     """The table of polling has a mistake; the text names file, line and remedy."""
+
+
+class OwnerTextsError(PersonNeededError, ValueError):
+    """The owner's texts.csv has a mistake; the text names file, line and remedy."""
 
 
 class ParamError(PersonNeededError, ValueError):
