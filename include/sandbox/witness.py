@@ -493,7 +493,8 @@ def _parcel_differences(
         yield from _telling_differences(true, found.texts.get(key, []), where)
         return
     yield from _scan_differences(found, key, true, asked=asked and not true.is_proved)
-    if (rejected := len(set(true.rejected))) != found.rejected[key]:
+    rejected = len({(printed.strip(), text) for printed, text in true.rejected})
+    if rejected != found.rejected[key]:
         yield Difference("rejected steps", where, rejected, found.rejected[key])
 
 
