@@ -127,9 +127,16 @@ class Script:
     Writes one parcel's steps as time goes by; `now` is the time of the last step.
 
     :param listed_at: when the platform lists the parcel (UTC).
+    :param sign_lag: from a signature until the platform's status says so; drawn when left out.
     """
 
-    def __init__(self, dice: random.Random, people: People, listed_at: datetime) -> None:
+    def __init__(
+        self,
+        dice: random.Random,
+        people: People,
+        listed_at: datetime,
+        sign_lag: timedelta | None = None,
+    ) -> None:
         self.dice = dice
         self.people = people
         self.listed_at = self.now = listed_at
@@ -138,7 +145,8 @@ class Script:
         self.city = self.origin
         self.steps: list[Step] = []
         self.waybills = [(listed_at, self.carrier.new_waybill(dice))]
-        self.sign_lag = timedelta(minutes=dice.randint(0, 40))
+        usual_lag = timedelta(minutes=dice.randint(0, 40))
+        self.sign_lag = usual_lag if sign_lag is None else sign_lag
         self.last_status: tuple[timedelta, str] | None = None
         self.first_status = "WAITACCEPT"
 

@@ -200,6 +200,8 @@ class World:
     :param accounts: account id to number of orders.
     :param stories: weights by story name instead of the usual ones: `{"sign_withdrawn": 1}`.
     :param shipping_hours: orders ship over so many hours from `start`, a third of them before.
+    :param confirmed_after: how long after the signature's step the platform's own status follows;
+        up to 40 minutes when left out.
     """
 
     def __init__(
@@ -210,6 +212,7 @@ class World:
         *,
         stories: Mapping[str, int] | None = None,
         shipping_hours: float = 48,
+        confirmed_after: timedelta | None = None,
     ) -> None:
         if start.tzinfo is None:
             raise ValueError("start needs an offset")
@@ -217,6 +220,7 @@ class World:
         self.start = start.astimezone(UTC).replace(microsecond=0)
         self.accounts = dict(accounts)
         self.shipping_hours = shipping_hours
+        self._confirmed_after = confirmed_after
         self._people = People(seed)
         weights = stories or {name: story.weight for name, story in STORIES.items()}
         self._deck = [name for name in sorted(weights) for _ in range(weights[name])]
@@ -352,7 +356,7 @@ class World:
         lines: list[datetime | None] = []
         if story.replaced_after:
             dropped_at = listed_at + _hours(dice, *story.replaced_after)
-            script = Script(dice, self._people, listed_at)
+            script = Script(dice, self._people, listed_at, self._confirmed_after)
             parcels.append(
                 script.finish(f"LP{first_id:014d}", lines=(0,), story=name, dropped_at=dropped_at)
             )
@@ -361,7 +365,7 @@ class World:
             if lines:
                 delay = _hours(dice, *story.delays)
                 listed_at += min(delay, ROUTER_DELAY) if has_router else delay
-            script = Script(dice, self._people, listed_at)
+            script = Script(dice, self._people, listed_at, self._confirmed_after)
             if story.reuses_number and index and self._story(account, index - 1) == GIVEN_UP:
                 script.inherit(self._order(account, index - 1).parcels[0])
             tell(script)

@@ -53,8 +53,8 @@ class Claim:
 
     :param waybills: what its platform calls its known parcels, by waybill number; parcels of one
         box share a number.
-    :param signatures: by what its platform calls its parcels with a signature, whether that is
-        confirmed.
+    :param signatures: by what its platform calls those of its parcels that are known to be signed,
+        whether that is confirmed.
     """
 
     order_id: int

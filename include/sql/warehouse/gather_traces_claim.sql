@@ -96,7 +96,7 @@ select
                         shipment.router_code || ':' || shipment.waybill_no,
                         shipment.consignment_id
                     ),
-                    shipment.sign_confirmed_at is not null
+                    shipment.sign_confirmed_at is not null or shipment.platform_status = 'signed'
                 ),
                 '{}'
             )
@@ -104,7 +104,7 @@ select
         inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
         where
             order_shipment.order_id = claimed.order_id
-            and shipment.sign_seen_at is not null
+            and (shipment.sign_seen_at is not null or shipment.platform_status = 'signed')
     ) as signatures
 from claimed
 order by

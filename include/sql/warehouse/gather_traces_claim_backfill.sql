@@ -88,7 +88,7 @@ returning
                         shipment.router_code || ':' || shipment.waybill_no,
                         shipment.consignment_id
                     ),
-                    shipment.sign_confirmed_at is not null
+                    shipment.sign_confirmed_at is not null or shipment.platform_status = 'signed'
                 ),
                 '{}'
             )
@@ -96,5 +96,5 @@ returning
         inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
         where
             order_shipment.order_id = tracked_order.order_id
-            and shipment.sign_seen_at is not null
+            and (shipment.sign_seen_at is not null or shipment.platform_status = 'signed')
     ) as signatures

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,13 +61,38 @@ def reading(what: str, error: type[Exception]) -> Iterator[None]:
 
 def unless_unusable(found: list[ParcelTrace], body: Mapping[str, Any]) -> list[ParcelTrace]:
     """
-    What was read of a stored reply.
+    What was read of a stored reply, each parcel once.
 
     :raises ReplyError: nothing, though the reply is not empty.
     """
     if not found and (not body or any(parts != [] for parts in body.values())):
         raise ReplyError("none of the reply's parts names a parcel")
-    return found
+    traces: dict[str, ParcelTrace] = {}
+    for trace in found:
+        known = traces.get(trace.consignment_id)
+        traces[trace.consignment_id] = _together(known, trace) if known else trace
+    return list(traces.values())
+
+
+def _together(one: ParcelTrace, other: ParcelTrace) -> ParcelTrace:
+    """A parcel that came in two parts: the scans of both, each once."""
+    scans = {
+        (event.occurred_at, event.event_hash): event
+        for event in sorted(
+            (*other.events, *one.events),
+            key=lambda event: (str(event.occurred_at), event.position),
+        )
+    }
+    return replace(
+        one,
+        waybill_no=one.waybill_no or other.waybill_no,
+        events=tuple(
+            replace(event, position=position) for position, event in enumerate(scans.values())
+        ),
+        platform_code=one.platform_code or other.platform_code,
+        platform_status=one.platform_status or other.platform_status,
+        rejected=tuple(dict.fromkeys((*one.rejected, *other.rejected))),
+    )
 
 
 def decode(content: bytes, content_type: str) -> str:

@@ -50,6 +50,7 @@ from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.replies import (
     LONGEST_ID,
     LONGEST_NUMBER,
+    epoch,
     id_of,
     masked_text,
     printed_time,
@@ -551,15 +552,18 @@ def read_traces(body: Json) -> list[ParcelTrace]:
 
 def read_time(value: Any) -> datetime:
     """
-    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8.
+    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8, or counted from 1970.
 
-    :raises ReplyError: it is not.
+    :raises ReplyError: neither.
     """
+    text = text_of(value).strip()
     try:
-        naive = datetime.fromisoformat(text_of(value).strip().replace("/", "-"))
+        if counted := epoch(text):
+            return counted
+        naive = datetime.fromisoformat(text.replace("/", "-"))
         return naive.replace(tzinfo=naive.tzinfo or SHANGHAI).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ReplyError(f"not a time of TOP: {text_of(value)!r}") from error
+        raise ReplyError(f"not a time of TOP: {text!r}") from error
 
 
 def read_message(row: Json) -> tuple[str, datetime]:

@@ -1,7 +1,10 @@
 """Tells people what changed: each notice once per channel, a newer one wins, none is lost."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
@@ -14,7 +17,24 @@ from shipment_tracking.models import Run
 from shipment_tracking.outbox import BUDGET, LEASE, Claim, Letter, Outbox, counts, shanghai
 from shipment_tracking.sql import statement, statement_path
 
+log = logging.getLogger(__name__)
+
 CONTACT = ("phone", "name", "language", "opted_out")
+ENOUGH = 5
+"""If none of so many contacts can be used, it is the statement that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Contact:
+    """
+    What the ERP says of who waits for an order.
+
+    :param told: what a message holds of them; none: they are not told.
+    :param unusable: why they cannot be told although nobody said that they must not.
+    """
+
+    told: dict[str, Any] | None
+    unusable: str | None = None
 
 
 def run(
@@ -40,7 +60,8 @@ def run(
     :returns: how many notices were ``sent``, ``failed``, are ``dead`` or ``suppressed``.
     :raises ChannelDownError: a channel failed in this run; everything else was sent.
     :raises PersonNeededError: a connection, a text or the contacts' statement cannot be used;
-        everything else was sent.
+        everything else was sent. One contact that cannot be used is told in the log and in
+        ``analytics.notifications`` and costs itself only.
     """
     outbox = Outbox(warehouse, this_run, owner, now, lease=lease)
     with warehouse.begin() as connection:
@@ -57,7 +78,9 @@ def run(
     with warehouse.begin() as connection:
         addressed = outbox.address(connection, found, accounts)
     writer = _Writer(outbox, open_erp)
-    return counts(addressed + outbox.deliver(found, accounts, writer.write, budget=budget))
+    delivered = outbox.deliver(found, accounts, writer.write, budget=budget)
+    writer.raise_if_useless()
+    return counts(addressed + delivered)
 
 
 class _Writer:
@@ -66,6 +89,16 @@ class _Writer:
     def __init__(self, outbox: Outbox, open_erp: Callable[[], ErpDatabase]) -> None:
         self._outbox = outbox
         self._open_erp = open_erp
+        self._looked_up: dict[str, _Contact] = {}
+
+    def raise_if_useless(self) -> None:
+        """:raises StatementError: not a single contact of several can be used."""
+        reasons = [contact.unusable for contact in self._looked_up.values()]
+        if len(reasons) >= ENOUGH and all(reasons):
+            raise StatementError(
+                f"{statement_path('erp/find_contact')}: none of {len(reasons)} contacts can be "
+                f"used, so no customer was notified: {reasons[0]}"
+            )
 
     def write(self, destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
         """:raises PersonNeededError: a text or the contacts' statement cannot be used."""
@@ -75,22 +108,26 @@ class _Writer:
         if destination.audience != CUSTOMERS:
             return [_letter(messages, claim, facts) for claim, facts in told]
         awaited = {claim for claim in claims if rows[claim.notification_id].is_awaited}
-        self._add_contacts([facts for claim, facts in told if claim in awaited])
+        contacts = self._contacts([facts for claim, facts in told if claim in awaited])
         return [
-            _letter(messages, claim, facts)
-            if facts.get("contacts")
-            else _no_letter(claim, "opted out" if claim in awaited else "no order")
+            _customers_letter(messages, claim, facts, contacts)
+            if claim in awaited
+            else _no_letter(claim, "no order")
             for claim, facts in told
         ]
 
-    def _add_contacts(self, told: Sequence[dict[str, Any]]) -> None:
-        """Name who waits for each parcel; orders whose buyers want no messages are left out."""
+    def _contacts(self, told: Sequence[dict[str, Any]]) -> dict[str, _Contact]:
+        """Who waits for the orders, by key; those who cannot be told are named in the log."""
         keys = sorted({order["erp_key"] for facts in told for order in facts["orders"]})
-        with self._open_erp().engine.connect() as connection:
+        if not keys:
+            return {}
+        with self._open_erp().connect() as connection:
             contacts = {key: _contact(connection, key) for key in keys}
-        for facts in told:
-            facts["orders"] = [each for each in facts["orders"] if contacts[each["erp_key"]]]
-            facts["contacts"] = [contacts[each["erp_key"]] for each in facts["orders"]]
+        for contact in contacts.values():
+            if contact.unusable:
+                log.warning("%s; that customer is not notified", contact.unusable)
+        self._looked_up |= contacts
+        return contacts
 
 
 def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:
@@ -117,40 +154,83 @@ def _letter(messages: Messages, claim: Claim, facts: Mapping[str, Any]) -> Lette
     return Letter([claim], claim.event_id, {**facts, "text": text})
 
 
-def _no_letter(claim: Claim, reason: str) -> Letter:
-    return Letter([claim], claim.event_id, None, reason)
+def _customers_letter(
+    messages: Messages, claim: Claim, facts: dict[str, Any], contacts: Mapping[str, _Contact]
+) -> Letter:
+    """A letter to those who may be told; orders of others are left out."""
+    found = [(order, contacts[order["erp_key"]]) for order in facts["orders"]]
+    willing = [(order, contact.told) for order, contact in found if contact.told]
+    if willing:
+        facts["orders"] = [order for order, _ in willing]
+        facts["contacts"] = [told for _, told in willing]
+        return _letter(messages, claim, facts)
+    unusable = [contact.unusable for _, contact in found if contact.unusable]
+    if unusable:
+        return _no_letter(claim, "no contact", "; ".join(unusable))
+    return _no_letter(claim, "opted out")
 
 
-def _contact(connection: Connection, erp_key: str) -> dict[str, Any] | None:
-    """Who is told of an order; None: nobody, or nobody who wants to be."""
+def _no_letter(claim: Claim, reason: str, error: str | None = None) -> Letter:
+    return Letter([claim], claim.event_id, None, reason, error)
+
+
+def _contact(connection: Connection, erp_key: str) -> _Contact:
+    """
+    Who is told of an order. No value of theirs is in a reason: the statement may mix them up.
+
+    :raises StatementError: ``find_contact.sql`` lacks a column.
+    """
+    path = statement_path("erp/find_contact")
     result = connection.execute(
         statement("erp/find_contact", binds={"erp_key"}), {"erp_key": erp_key}
     )
     missing = [column for column in CONTACT if column not in result.keys()]  # noqa: SIM118
     if missing:
         raise StatementError(
-            f"{statement_path('erp/find_contact')} does not return {', '.join(missing)}; it "
-            f"returns {', '.join(result.keys())}"
+            f"{path} does not return {', '.join(missing)}; it returns {', '.join(result.keys())}"
         )
-    row = result.mappings().first()
-    if row is None or not row["phone"]:
-        return None
+    rows = list(dict.fromkeys(tuple(row[name] for name in CONTACT) for row in result.mappings()))
+    if not rows:
+        return _Contact(None, f"order {erp_key} has no contact: {path.name} finds no row of it")
+    if len(rows) > 1:
+        return _Contact(
+            None,
+            f"order {erp_key} has {len(rows)} different contacts; {path.name} must find one",
+        )
+    phone, name, language, said = rows[0]
     try:
-        opted_out = read_flag(row["opted_out"])
+        opted_out = read_flag(said)
     except ValueError:
-        # The value is not told: of a statement that mixes its columns up it may be a phone.
-        raise StatementError(
-            f"{statement_path('erp/find_contact')}: opted_out of order {erp_key} is neither 0 nor 1"
-        ) from None
+        return _Contact(
+            None,
+            f"opted_out of order {erp_key} is {'null' if said is None else 'neither 0 nor 1'}; "
+            f"correct it at the ERP, or let {path.name} return 0 or 1",
+        )
     if opted_out:
-        return None
-    return {
-        "erp_key": erp_key,
-        "phone": str(row["phone"]),
-        "name": _text(row["name"]),
-        "language": _text(row["language"]),
-    }
+        return _Contact(None)
+    number = _number(phone)
+    if number is None:
+        return _Contact(
+            None,
+            f"order {erp_key} has {'no' if _text(phone) is None else 'an unreadable'} phone; "
+            f"correct it at the ERP, or let {path.name} return it as text",
+        )
+    return _Contact(
+        {"erp_key": erp_key, "phone": number, "name": _text(name), "language": _text(language)}
+    )
+
+
+def _number(value: object) -> str | None:
+    """A phone number as text; none where it is none or a float has rounded it."""
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return f"{value:.0f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(value) if isinstance(value, str) else None
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    """Text without blanks around it; none where nothing is left, or where it is binary."""
+    if value is None or isinstance(value, bytes | bytearray | memoryview):
+        return None
+    return str(value).strip() or None

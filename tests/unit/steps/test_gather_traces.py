@@ -13,6 +13,7 @@ from sandbox.clock import Clock
 from sandbox.defaults import apps_for
 from sandbox.server import Sandbox
 from sandbox.world import World
+from shipment_tracking import parcels
 from shipment_tracking.errors import (
     AuthError,
     LaneStoppedError,
@@ -641,6 +642,25 @@ def test_confirmation_that_fails_leaves_the_reply_recorded(
 
     assert select("count(*) from tracking.trace_reply") == [(1,)]
     assert select("last_error from tracking.tracked_order") == [(None,)]
+
+
+def test_signature_that_the_platform_listed_before_asks_for_nothing(
+    track: Any, gather: Any, warehouse: Engine, select: Select, now: datetime
+) -> None:
+    track("1")
+    ((order_id,),) = select("order_id from tracking.tracked_order")
+    listed = {"order_id": order_id, "account": "platform_1688", "consignment_id": "LP1"}
+    status = {"platform_code": "SIGN", "platform_status": "signed", "announce": True}
+    with warehouse.begin() as connection:
+        parcels.keep(
+            connection,
+            [listed | status | {"waybill_no": "YT1", "listed": True, "seen_at": now - MINUTE}],
+        )
+    platform = Confirming({"1": SIGNED})
+
+    gather(platform)
+
+    assert platform.questions == []
 
 
 @pytest.mark.parametrize("text", ["派件中", "请准备签收", "快件已揽收"])
