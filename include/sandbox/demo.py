@@ -110,7 +110,8 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
         + ");\nthe platforms, the ERP, PostgreSQL and Airflow all run on this machine alone."
     )
     erp_file = folder / "erp.db"
-    erp = DemoErp(create_engine(f"sqlite:///{erp_file}", poolclass=NullPool))
+    engine = create_engine(f"sqlite:///{erp_file}", poolclass=NullPool)
+    erp = DemoErp(engine, has_zeros=True)
     erp.create()
     with (
         _databases(folder) as (metadata, warehouse),
