@@ -508,7 +508,8 @@ def test_an_erp_that_is_away_fails_the_step_and_loses_nothing(
 TABLE = """
     create table erp_order (
         order_no varchar(64), platform varchar(16), shop varchar(64),
-        platform_order_id varchar(32), status varchar(16), priority int default 0,
+        platform_order_id varchar(32), waybill_no varchar(32), status varchar(16),
+        priority int default 0,
         shipped_at {time}, signed_at {time}, sign_kind varchar(16),
         logistics_status varchar(32), waybill_nos varchar(255), latest_trace varchar(500),
         latest_trace_at {time}, buyer_name varchar(64), buyer_phone varchar(32),
