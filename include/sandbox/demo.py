@@ -122,7 +122,7 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
                 folder / "airflow",
                 metadata,
                 warehouse,
-                {"conn_type": "sqlite", "host": str(erp_file)},
+                {"conn_type": "sqlite", "host": str(erp_file), "extra": {"write": "sql"}},
                 {
                     **{account: sandbox.connection(account) for account in ACCOUNTS},
                     "notify_ops": receiver.connection("ops", language="en"),

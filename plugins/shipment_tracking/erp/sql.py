@@ -34,6 +34,9 @@ UNSTORABLE = {"22P05", "22021", 1267, 1270, 1271, 1300, 1366, 3854, 3988}
 CHARSETS = ("utf8mb3", "gbk", "gb2312", "latin-1", "ascii")
 """What an ERP may be able to hold, from much to little."""
 
+GB2312_TWINS = {0xB7: 0x30FB, 0x2014: 0x2015}
+"""The dot and the dash of Chinese texts, and what stands for them in GB2312."""
+
 log = logging.getLogger(__name__)
 
 
@@ -128,11 +131,15 @@ class SqlWriter:
         _raise_if_of_no_row(several, len(erp_keys))
         return states
 
-    def mark_signed(self, signs: Sequence[Sign], *, now: datetime) -> dict[str, bool | str]:
+    def mark_signed(
+        self, signs: Sequence[Sign], *, now: datetime, keep: bool = True
+    ) -> dict[str, bool | str]:
         """
         Sign rows that are still as they were read.
 
         :param now: aware; bound for the row's own stamp.
+        :param keep: without it every row is rolled back at once: what it would write shows, and
+            mistakes do too.
         :returns: by key, whether a row was written, or why it could not be.
         :raises StatementError: ``mark_signed.sql`` binds something else or writes several rows
             whatever the key.
@@ -152,12 +159,14 @@ class SqlWriter:
                 }
                 for sign in signs
             ],
+            keep,
         )
 
-    def show_trace(self, traces: Sequence[Trace]) -> dict[str, bool | str]:
+    def show_trace(self, traces: Sequence[Trace], *, keep: bool = True) -> dict[str, bool | str]:
         """
         Let rows show where their parcels are.
 
+        :param keep: as in ``mark_signed``.
         :returns: by key, whether a row was written, or why it could not be.
         :raises StatementError: ``show_trace.sql`` binds something else or writes several rows
             whatever the key.
@@ -176,10 +185,11 @@ class SqlWriter:
                 }
                 for trace in traces
             ],
+            keep,
         )
 
     def _write(
-        self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]]
+        self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]], keep: bool
     ) -> dict[str, bool | str]:
         write = statement(f"erp/{name}", binds=binds)
         written: dict[str, bool | str] = {}
@@ -188,7 +198,7 @@ class SqlWriter:
             if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
                 connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
             for row in rows:
-                count = _write_row(connection, write, row)
+                count = _write_row(connection, write, row, keep=keep)
                 if isinstance(count, int) and count > 1:
                     several.append(
                         f"{statement_path(f'erp/{name}')} would write {count} rows for erp_key "
@@ -201,7 +211,9 @@ class SqlWriter:
         return written
 
 
-def _write_row(connection: Connection, write: TextClause, row: Mapping[str, Any]) -> int | str:
+def _write_row(
+    connection: Connection, write: TextClause, row: Mapping[str, Any], *, keep: bool
+) -> int | str:
     """
     Write one row, and if the ERP cannot hold a character of it, with a question mark in its place.
 
@@ -224,7 +236,11 @@ def _write_row(connection: Connection, write: TextClause, row: Mapping[str, Any]
         if count > 1:
             savepoint.rollback()
             return count
-        savepoint.commit()
+        if keep:
+            savepoint.commit()
+        else:
+            # SQLite keeps what a savepoint releases, whatever becomes of the rest.
+            savepoint.rollback()
         if reason:
             log.info("order %s is written with ? for what the ERP cannot hold", row["erp_key"])
         return count
@@ -250,16 +266,15 @@ def _ever_plainer(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _held_by(charset: str, text: str) -> str:
     if charset == "utf8mb3":
         return "".join(char if char < "\U00010000" else "?" for char in text)
-    # The one character of GB2312 that PostgreSQL writes otherwise.
-    plain = text.replace("\u30fb", "\u00b7") if charset == "gb2312" else text
+    plain = text.translate(GB2312_TWINS) if charset == "gb2312" else text
     return plain.encode(charset, "replace").decode(charset)
 
 
 def _is_unstorable(error: Exception) -> bool:
-    if not isinstance(error, DBAPIError):
-        return True
-    code = getattr(error.orig, "sqlstate", None) or next(iter(error.orig.args), None)  # type: ignore[union-attr]
-    return isinstance(error.orig, UnicodeEncodeError) or code in UNSTORABLE
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if cause is None or isinstance(cause, UnicodeEncodeError):
+        return cause is not None
+    return not UNSTORABLE.isdisjoint({getattr(cause, "sqlstate", None), *cause.args[:1]})
 
 
 def _reason(error: Exception) -> str:

@@ -28,17 +28,20 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mssql": "mssql+pymssql",
 }
+ERP_POSTGRES_EXTRAS = (*POSTGRES_EXTRAS, "client_encoding")
 MYSQL_SSL = ("ca", "cert", "key", "check_hostname")
 MYSQL_EXTRAS = tuple(f"ssl_{name}" for name in MYSQL_SSL)
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "postgres": POSTGRES_EXTRAS,
-    "postgresql": POSTGRES_EXTRAS,
+    "postgres": ERP_POSTGRES_EXTRAS,
+    "postgresql": ERP_POSTGRES_EXTRAS,
     "mysql": (*MYSQL_EXTRAS, "ssl"),
     "sqlite": (),
     "mssql": (),
     "generic": ("sqlalchemy_url",),
 }
-"""The types that the ERP may be of, and what their extra may hold beside ``timezone``."""
+"""The types that the ERP may be of, and what their extra may hold beside the common fields."""
+WRITE = ("off", "sql")
+"""What extra ``write`` may say: nothing is written or sent, or the statements write."""
 
 
 class ErpHook(BaseHook):
@@ -47,7 +50,8 @@ class ErpHook(BaseHook):
 
     :param erp_conn_id: Airflow connection of type postgres, mysql, sqlite or mssql, or generic with
         the extra ``sqlalchemy_url``; extra ``timezone`` says what times without an offset mean
-        there (default Asia/Shanghai).
+        there (default Asia/Shanghai). Without the extra ``"write": "sql"`` nothing is written to
+        it, nor sent to anybody (shadow mode).
     """
 
     def __init__(self, erp_conn_id: str = "erp_db") -> None:
@@ -68,10 +72,21 @@ class ErpHook(BaseHook):
                 f"is of type {connection.conn_type}; the ERP may be postgres, mysql, sqlite or "
                 "mssql, or generic with the extra sqlalchemy_url"
             )
-        extra = extra_of(connection, known=("timezone", *EXTRAS[connection.conn_type]))
+        extra = extra_of(connection, known=("timezone", "write", *EXTRAS[connection.conn_type]))
         timezone = self._timezone(extra.get("timezone", "Asia/Shanghai"))
         url = self._url(connection, connection.conn_type, extra)
-        return ErpDatabase(open_engine(self.erp_conn_id, url), timezone)
+        may_write = self._may_write(extra.get("write"))
+        return ErpDatabase(open_engine(self.erp_conn_id, url), timezone, may_write)
+
+    def _may_write(self, write: Any) -> bool:
+        if write in (None, ""):
+            return False
+        if write not in WRITE:
+            raise self._error(
+                f'extra write is {write!r}; it must be "off" (nothing is written or sent, the '
+                'default) or "sql" (the statements of include/sql/erp write)'
+            )
+        return bool(write == "sql")
 
     def _url(self, connection: "Connection", kind: str, extra: dict[str, Any]) -> "URL":
         from sqlalchemy import URL
@@ -88,8 +103,16 @@ class ErpHook(BaseHook):
             host=connection.host,
             port=connection.port,
             database=connection.schema,
-            query=self._mysql_query(extra) if kind == "mysql" else as_query(extra, POSTGRES_EXTRAS),
+            query=self._query(kind, extra),
         )
+
+    def _query(self, kind: str, extra: dict[str, Any]) -> dict[str, str]:
+        if kind == "mysql":
+            return self._mysql_query(extra)
+        if kind == "mssql":
+            return {}
+        # Else psycopg takes the database's own encoding: of SQL_ASCII it gives bytes for text.
+        return {"client_encoding": "utf8", **as_query(extra, ERP_POSTGRES_EXTRAS)}
 
     def _generic(self, url: Any) -> "URL":
         from sqlalchemy import make_url

@@ -17,9 +17,8 @@ from shipment_tracking.sql import statement
 log = logging.getLogger(__name__)
 
 CHUNK = 200
-OUTCOMES = ("signed", "already", "changed", "gone", "refused", "failed")
-BEFORE_SHIPPING = timedelta(hours=48)
-"""A sign this long before shipping is somebody else's parcel."""
+OUTCOMES = ("signed", "already", "changed", "gone", "failed")
+REHEARSED = ("would_sign", "changed", "failed")
 AFTER_NOW = timedelta(minutes=5)
 """A sign further ahead, by a courier's fast clock, waits until its time has come."""
 EXAMPLES = 20
@@ -39,10 +38,11 @@ def run(
     ERP tells whether it arrived. A row is written only while it is as it was read: a sign that is
     set is never moved, and one that a person took back stays so.
 
-    A sign more than 48 hours before shipping is refused.
+    A dry run executes the writes and rolls them back; in shadow mode the ERP is not asked at all.
 
     :param now: aware; a sign more than 5 minutes later than this is left for a later run.
-    :returns: how many rows came to each outcome; in a dry run, how many would be written.
+    :returns: how many rows came to each outcome; ``would_sign`` in a dry run and in shadow mode,
+        with ``failed`` in a dry run.
     :raises StatementError: a statement of the ERP's owner breaks its contract.
     :raises WritebackError: half of the rows of a day or more could not be written.
     """
@@ -51,20 +51,15 @@ def run(
     after = ""
     while rows := _next(warehouse, this_run, after, chunk, now):
         after = rows[-1].erp_key
-        if this_run.dry_run:
-            for row in rows[: max(0, EXAMPLES - total["would_sign"])]:
-                log.info("dry run: order %s would be signed at %s", row.erp_key, row.signed_at)
-            total["would_sign"] += len(rows)
-            continue
-        settled = _settle(warehouse, writer, this_run, rows, now)
+        if this_run.rehearsal:
+            settled = _rehearse(writer, this_run, rows, now, EXAMPLES - total["would_sign"])
+        else:
+            settled = _settle(warehouse, writer, this_run, rows, now)
         total.update(outcome for outcome, _ in settled.values())
         for erp_key, (outcome, detail) in settled.items():
-            if outcome in ("refused", "failed"):
+            if outcome == "failed":
                 log.warning("order %s was not signed at the ERP: %s", erp_key, detail)
                 reasons.append(f"order {erp_key}: {detail}")
-    if this_run.dry_run:
-        log.info("dry run: %d orders would be signed at the ERP", total["would_sign"])
-        return {"would_sign": total["would_sign"]}
     if total["failed"]:
         tried = total.total() + _signed_lately(warehouse, this_run, now)
         if total["failed"] * 2 >= tried:
@@ -72,6 +67,13 @@ def run(
                 f"{total['failed']} of {tried} signed orders of a day could not be written to the "
                 f"ERP (they are tried again in the next run); the first: {reasons[0]}"
             )
+    if this_run.rehearsal:
+        log.info(
+            "%s: %d orders would be signed at the ERP; nothing was written",
+            this_run.rehearsal,
+            total["would_sign"],
+        )
+        return {outcome: total[outcome] for outcome in REHEARSED}
     return {outcome: total[outcome] for outcome in OUTCOMES}
 
 
@@ -106,16 +108,42 @@ def _signed_lately(warehouse: Engine, this_run: Run, now: datetime) -> int:
         )
 
 
+def _rehearse(
+    writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime, examples: int
+) -> _Settled:
+    """What would come of the writes: a dry run executes and undoes them, shadow mode does not."""
+    settled: _Settled = {}
+    signs = [_sign(row) for row in rows]
+    written = (
+        writer.mark_signed(signs, now=now, keep=False)
+        if this_run.dry_run
+        else {sign.erp_key: True for sign in signs}
+    )
+    would = [sign for sign in signs if written[sign.erp_key] is True]
+    for sign in would[: max(0, examples)]:
+        log.info(
+            "%s: order %s would be signed at %s",
+            this_run.rehearsal,
+            sign.erp_key,
+            sign.signed_at,
+        )
+    for erp_key, result in written.items():
+        if isinstance(result, str):
+            settled[erp_key] = "failed", result
+        else:
+            settled[erp_key] = "would_sign" if result else "changed", None
+    return settled
+
+
+def _sign(row: Row[Any]) -> Sign:
+    return Sign(row.erp_key, row.signed_at, row.sign_kind, row.waybill_no, row.erp_stamp)
+
+
 def _settle(
     warehouse: Engine, writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime
 ) -> _Settled:
     """Write what may be written; returns outcome and detail by key."""
-    settled: _Settled = {}
-    for row in rows:
-        if reason := _refusal(row):
-            settled[row.erp_key] = "refused", reason
-    before, unknown = _states(writer, [row.erp_key for row in rows if row.erp_key not in settled])
-    settled |= unknown
+    before, settled = _states(writer, [row.erp_key for row in rows])
     begun = _begin(warehouse, this_run, rows, before, now)
     unwritten: list[Row[Any]] = []
     for row in rows:
@@ -142,15 +170,6 @@ def _states(writer: SqlWriter, erp_keys: Sequence[str]) -> tuple[dict[str, Order
         {key: state for key, state in found.items() if isinstance(state, OrderState)},
         {key: ("failed", state) for key, state in found.items() if isinstance(state, str)},
     )
-
-
-def _refusal(row: Row[Any]) -> str | None:
-    if row.shipped_at and row.signed_at < row.shipped_at - BEFORE_SHIPPING:
-        return (
-            f"its sign of {row.signed_at.isoformat()} is more than 48 hours older than its "
-            f"shipping at {row.shipped_at.isoformat()}"
-        )
-    return None
 
 
 def _begin(
@@ -206,10 +225,7 @@ def _write(
     if not rows:
         return {}
     written = writer.mark_signed(
-        [
-            Sign(row.erp_key, row.signed_at, row.sign_kind, row.waybill_no, row.erp_stamp)
-            for row in rows
-        ],
+        [_sign(row) for row in rows],
         now=now,
     )
     # Read in a new transaction: in the one that wrote, MySQL would still show what it saw first.
