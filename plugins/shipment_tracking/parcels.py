@@ -185,7 +185,7 @@ def _identity(parcel: _Routed, known: Iterable[_Routed]) -> str | None:
 
 
 def _given_again(parcel: _Routed, known: Iterable[_Routed]) -> datetime | None:
-    """From when on scans with the parcel's number are a later one's; none while they are its own."""
+    """From when on scans with the parcel's number are a later one's; none while they are its."""
     carriers_of_it = {
         each.carrier for each in known if each.consignment_id == parcel.consignment_id
     }
