@@ -311,7 +311,8 @@ def test_n5_watch_names_each_red_task_and_lane_with_its_message(
 
     said = [record.message for record in caplog.records if record.name.endswith("error_hook")]
     assert "1 red:" in said
-    (line,) = [each for each in said if each.startswith("lane.fetch_waybills[platform_1688_east]: ")]
+    lane = "lane.fetch_waybills[platform_1688_east]: "
+    (line,) = [each for each in said if each.startswith(lane)]
     assert line.partition(": ")[2] == said[0]
 
 
