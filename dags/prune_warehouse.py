@@ -9,10 +9,9 @@ deleted in small transactions beside the half-hourly run, which waits for none o
 
 **It deletes only once its owner has confirmed it,** since what it deletes cannot be brought back:
 with `"prune": "delete"` in the extra of the connection `warehouse_db`. Until then each run only
-counts and says so in its last log line and return value (`nothing_deleted`). It is paused at first,
-does not run when it is unpaused, and a scheduled run that starts more than an hour late only
-counts.
-The param `dry_run` counts too, whatever is confirmed.
+counts and says so in its last log line and return value (`nothing_deleted`). It is paused at
+first, and a scheduled run that starts more than an hour late, as after unpausing, only counts. The
+param `dry_run` counts too, whatever is confirmed.
 
 **A red run.** The warehouse was away. Clear the task, or wait for the next night: it takes up the
 rest. A green run with `left_over` ran out of its twenty minutes; the next one goes on.

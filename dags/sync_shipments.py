@@ -9,10 +9,10 @@ and a parcel that stands still gives one alarm. Nothing is lost when a task dies
 state in the warehouse, so the next run takes up the rest.
 
 **Shadow mode.** Until the connection `erp_db` says `"write": "sql"` in its extra, everything is
-gathered and loaded, but nothing is written to the ERP and nothing is sent. The last lines of
-`mark_signed`, `show_trace`, `notify_changes` and `report_stalled`, and their return values, say
-what would have been. Once it says so, the ERP gets everything that is still true; notices that came
-due before are not sent.
+gathered and loaded, but nothing is written to the ERP and nothing is sent. The last log lines and
+return values of `mark_signed`, `show_trace`, `notify_changes` and `report_stalled` say what would
+have been. Once it says so, the ERP gets everything that is still true; notices that came due before
+are not sent.
 
 **A red run.** The log of a red task ends with which connection, statement or order is meant and
 what to do; the log of `watch` repeats it for every red task. One dead lane stops no other. Clear
@@ -22,8 +22,7 @@ the red task after fixing the cause, or wait for the next run: it catches up by 
 shipped in that time, signed orders too, and announce nothing; a backfill does the same for its
 intervals. `dry_run` executes the writes to the ERP and rolls them back, and logs what a run would
 write and send. The trigger dialog unpauses a paused DAG by default, and then a scheduled run starts
-beside yours: in shadow mode it is harmless; with `"write": "sql"` it writes and sends, so untick
-it.
+beside yours: in shadow mode it is harmless; with `"write": "sql"` it writes and sends: untick it.
 """
 
 from typing import Any

@@ -19,7 +19,7 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-name": "E-commerce platform",
                 "hook-class-name": "shipment_tracking.hooks.platform_hook.PlatformHook",
                 "ui-field-behaviour": {
-                    # Not the port: without its field Airflow 3.3.2 sends 0, and Test is refused.
+                    # Not the port: without its field Airflow 3.3.2 sends 0, and Test fails.
                     "hidden-fields": ["schema"],
                     "relabeling": {
                         "host": "Gateway",

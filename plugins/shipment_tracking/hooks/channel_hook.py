@@ -109,8 +109,8 @@ class ChannelHook(BaseHook):
             remedy = (
                 f'make its type "{kind}"'
                 if kind in TYPES
-                else f'its type is "{kind}", which this version does not have yet: put a receiver '
-                "of your own between"
+                else f'its type is "{kind}", which this version does not have yet: put a '
+                "receiver of your own between"
             )
             raise self._error(
                 f"channel {name}: {parts.hostname} is a chat robot, which answers 200 to messages "

@@ -90,15 +90,21 @@ def retention() -> dict[str, Any]:
     """How many days which kind of rows is kept, and why nothing is deleted, if nothing is."""
     context = get_current_context()
     params = dict(context["params"])
-    if params.pop("dry_run"):
-        kept_because = "dry run"
-    elif not warehouse_hook.may_delete():
-        kept_because = NOT_CONFIRMED
-    elif _is_late(context["dag_run"]):
-        kept_because = LATE
-    else:
-        kept_because = ""
-    return {"keep_days": params, "kept_because": kept_because}
+    dry_run = bool(params.pop("dry_run"))
+    return {"keep_days": params, "kept_because": kept_because(context["dag_run"], dry_run=dry_run)}
+
+
+def kept_because(dag_run: Any, *, dry_run: bool) -> str:
+    """
+    Why a run of ``prune_warehouse`` deletes nothing; empty if it does.
+
+    :raises ConnectionFieldError: the extra of ``warehouse_db`` cannot be used.
+    """
+    if dry_run:
+        return "dry run"
+    if not warehouse_hook.may_delete():
+        return NOT_CONFIRMED
+    return LATE if _is_late(dag_run) else ""
 
 
 def _is_late(dag_run: Any) -> bool:

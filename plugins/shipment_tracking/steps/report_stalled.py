@@ -37,8 +37,8 @@ def run(
     Open a stall for each parcel that stands still for too long, clear those that moved, and tell
     ops and accounts of both, in one message a channel; what waited since another run is in its own.
 
-    A dry run, and shadow mode, open, clear and send nothing; they log what would be sent. What
-    still stands when sending is allowed gives its alarm then.
+    A dry run, and shadow mode, open, clear and send nothing; they log what would be sent. What is
+    still stalled when sending is allowed gives its alarm then.
 
     :param channels: by accounts, every destination that their alarms may have.
     :param owner: who holds the leases; the same for every try of the task.

@@ -351,7 +351,7 @@ def many(signed, answered, insert, at) -> dict[str, int]:
 def test_a_dry_run_deletes_nothing_and_counts_the_same(many, prune, select, stored):
     before = stored()
 
-    assert prune(dry_run=True, orders=2, page=2) == many
+    assert prune(kept_because="dry run", orders=2, page=2) == many | {"nothing_deleted": "dry run"}
     assert stored() == before
     assert select("count(*) from tracking.tracked_order where pruned_at is not null") == [(0,)]
     assert prune(orders=2, page=2) == many
