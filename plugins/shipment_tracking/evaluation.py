@@ -53,6 +53,15 @@ class Trail:
             and (self._differs(scan, tied) or self.is_earlier(scan) != self.known[scan.key][1])
         ]
 
+    @property
+    def lost_steps(self) -> bool:
+        """Whether a newer reply lacks a step that was evidence until now."""
+        return any(
+            scan.withdrawn_at is not None and self.known[scan.key][0].withdrawn_at is None
+            for scan in self.scans
+            if scan.key in self.known
+        )
+
     def is_earlier(self, scan: Scan) -> bool:
         """Whether an event is of an earlier life of the parcel's waybill number."""
         return evidence.is_earlier_life(scan, self.shipment.shipped_at)
@@ -93,7 +102,7 @@ def read_trails(
     for row in rows:
         stored = known[row.shipment_id]
         held = (
-            Held(row.trace_fetched_at, row.trace_since)
+            Held(row.trace_fetched_at, row.trace_since, row.trace_waybill_no)
             if row.trace_fetched_at is not None
             else None
         )
@@ -265,11 +274,18 @@ def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
         verdict, word, before, traces_seen_at=shipment.traces_seen_at, now=now
     )
     is_open = verdict.status == Status.SIGNED and signature.confirmed_at is None
+    # What leads again since the announced step was withdrawn is no news; a lost signature is.
+    is_quiet = (
+        trail.lost_steps
+        and shipment.status == shipment.announced_status != Status.SIGNED
+        and not any(step.is_news for step in verdict.transitions[-1:])
+    )
+    keeps_announced = is_open or (is_quiet and bool(verdict.transitions))
     newest = leading[-1] if leading else None
     row = {
         "shipment_id": shipment.shipment_id,
         "status": verdict.status,
-        "announced_status": shipment.announced_status if is_open else verdict.status,
+        "announced_status": shipment.announced_status if keeps_announced else verdict.status,
         "sign_kind": verdict.sign_kind,
         "signed_at": signature.signed_at,
         "sign_seen_at": signature.seen_at,
@@ -280,6 +296,7 @@ def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
         "last_event_hash": newest.event_hash if newest else None,
         "trace_fetched_at": trail.held.fetched_at if trail.held else None,
         "trace_since": trail.held.since if trail.held else None,
+        "trace_waybill_no": trail.held.waybill_no if trail.held else None,
     }
     changes = [
         {
@@ -303,7 +320,12 @@ def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
             "held": is_open,
         }
         | _notice_state(
-            change, is_announced=is_announced, newest=change is changes[-1], of=shipment, now=now
+            change,
+            is_announced=is_announced,
+            newest=change is changes[-1],
+            is_quiet=is_quiet,
+            of=shipment,
+            now=now,
         )
         for change in changes
     ]
@@ -312,7 +334,13 @@ def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
 
 
 def _notice_state(
-    change: Mapping[str, Any], *, is_announced: bool, newest: bool, of: Row[Any], now: datetime
+    change: Mapping[str, Any],
+    *,
+    is_announced: bool,
+    newest: bool,
+    is_quiet: bool,
+    of: Row[Any],
+    now: datetime,
 ) -> dict[str, str]:
     if not is_announced:
         return {"state": "suppressed", "reason": "backfill"}
@@ -323,6 +351,8 @@ def _notice_state(
     if change["to_status"] == of.announced_status:
         # Only a signature that was never confirmed lies between.
         return {"state": "suppressed", "reason": "unchanged"}
+    if is_quiet:
+        return {"state": "suppressed", "reason": "step withdrawn"}
     # A platform status counts from when it was fetched, so its age says nothing after pruning.
     is_seen_again = of.was_pruned and of.status == Status.PENDING
     if of.event_count == 0 and (is_seen_again or change["occurred_at"] < now - FIRST_SIGHT):

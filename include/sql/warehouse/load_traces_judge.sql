@@ -18,7 +18,8 @@ set
     last_event = newest.description,
     last_event_status = newest.status,
     trace_fetched_at = verdict.trace_fetched_at,
-    trace_since = verdict.trace_since
+    trace_since = verdict.trace_since,
+    trace_waybill_no = verdict.trace_waybill_no
 from
     jsonb_to_recordset(cast(:verdicts as jsonb))
         as verdict (
@@ -34,7 +35,8 @@ from
             last_event_at timestamptz,
             last_event_hash bigint,
             trace_fetched_at timestamptz,
-            trace_since timestamptz
+            trace_since timestamptz,
+            trace_waybill_no text
         )
 left join tracking.trace_event as newest
     on

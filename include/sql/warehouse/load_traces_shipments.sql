@@ -19,6 +19,7 @@ select
     shipment.announced_status,
     shipment.trace_fetched_at,
     shipment.trace_since,
+    shipment.trace_waybill_no,
     served.shipped_at,
     served.traces_seen_at,
     served.is_awaited,

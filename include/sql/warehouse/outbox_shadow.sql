@@ -1,4 +1,5 @@
--- What is due and under no lease is not sent, then or later: sending was not allowed when it was due.
+-- What is due and under no lease is not sent, then or later: sending was not allowed when it was
+-- due.
 with due as (
     select notification.notification_id
     from tracking.notification

@@ -6,7 +6,7 @@ Pure functions. Evidence on a parcel is its trace events and its status by the p
 lists all events of a parcel, so what the newest reply no longer holds is no evidence any more.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -100,20 +100,27 @@ class Reply:
     :param scans: all of its events.
     :param rejected: hashes of texts that it holds without a usable time.
     :param is_snapshot: it tells the present state only, and never what came before.
+    :param waybill_no: the number that it names the parcel by.
     """
 
     fetched_at: datetime
     scans: tuple[Scan, ...]
     rejected: frozenset[int] = frozenset()
     is_snapshot: bool = False
+    waybill_no: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The newest reply that held events of a parcel: when it was fetched, how far back it goes."""
+    """
+    The newest reply that held events of a parcel.
+
+    :param since: the time of its oldest event.
+    """
 
     fetched_at: datetime
     since: datetime
+    waybill_no: str | None = None
 
 
 def merge(
@@ -133,8 +140,9 @@ def merge(
             for scan in reply.scans:
                 trail.setdefault(scan.key, scan)
         elif held is None or reply.fetched_at >= held.fetched_at:
-            _take_newest(trail, reply)
-            held = Held(reply.fetched_at, min(scan.occurred_at for scan in reply.scans))
+            _take_newest(trail, reply, held)
+            since = min(scan.occurred_at for scan in reply.scans)
+            held = Held(reply.fetched_at, since, reply.waybill_no)
         else:
             for scan in reply.scans:
                 gone = held.fetched_at if scan.occurred_at >= held.since else None
@@ -157,27 +165,45 @@ def _joined(replies: Iterable[Reply]) -> Iterable[Reply]:
     return joined.values()
 
 
-def _take_newest(trail: dict[tuple[datetime, int], Scan], reply: Reply) -> None:
-    """Add what the newest reply holds, read anew what it repeats, withdraw what it lacks."""
+def _take_newest(
+    trail: dict[tuple[datetime, int], Scan], reply: Reply, before: Held | None
+) -> None:
+    """
+    Add what the newest reply holds, read anew what it repeats, withdraw what it lacks.
+
+    A platform's own code for a signature is withdrawn only by another step at its time: a reply
+    that lacks it may be an old one. Where the number was corrected and nothing of the old trace is
+    left, that trace was another parcel's.
+    """
     holds: dict[tuple[datetime, int], Scan] = {}
     for scan in reply.scans:
         if scan.key not in holds or not holds[scan.key].action:
             holds[scan.key] = scan
     since = min(scan.occurred_at for scan in reply.scans)
+    times = {scan.occurred_at for scan in reply.scans}
+    is_another = _is_another_parcel(reply, before, holds.keys() & trail.keys())
     edited: set[tuple[datetime, str]] = set()
     for key, scan in trail.items():
         lacks = key not in holds and scan.event_hash not in reply.rejected
-        if lacks and scan.withdrawn_at is None and scan.occurred_at >= since:
+        stays = scan.action in SIGN_ACTIONS and scan.occurred_at not in times
+        is_gone = is_another or (lacks and scan.occurred_at >= since and not stays)
+        if scan.withdrawn_at is None and is_gone:
             trail[key] = replace(scan, withdrawn_at=reply.fetched_at)
             edited.add((scan.occurred_at, scan.status))
     for key, scan in holds.items():
-        before = trail.get(key)
+        known = trail.get(key)
         trail[key] = (
-            replace(scan, is_new=before.is_new, future_dated=before.future_dated)
-            if before
+            replace(scan, is_new=known.is_new, future_dated=known.future_dated)
+            if known
             # The same step in other words is no news.
             else replace(scan, is_new=(scan.occurred_at, scan.status) not in edited)
         )
+
+
+def _is_another_parcel(reply: Reply, before: Held | None, repeated: Collection[object]) -> bool:
+    """Whether the parcel's number was corrected to that of another one."""
+    was, now = (fold(held.waybill_no) if held else None for held in (before, reply))
+    return was is not None and now is not None and was != now and not repeated
 
 
 def _by_time(scan: Scan) -> tuple[datetime, int, int]:
@@ -222,12 +248,18 @@ class PlatformWord:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One step of a parcel from status to status; ``evidence`` tells two alike apart."""
+    """
+    One step of a parcel from status to status; ``evidence`` tells two alike apart.
+
+    :param is_news: a new event or the platform's status leads to it, and not an event that was
+        known and leads again since others were withdrawn.
+    """
 
     from_status: str
     to_status: str
     occurred_at: datetime
     evidence: str
+    is_news: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +319,9 @@ def judge(
         if occurred_at is not None:
             # The same evidence may have led to the same status before.
             evidence = f"{evidence} after {changes} changes"
-            transitions = (*transitions, Transition(reached, status, occurred_at, evidence))
+            is_news = word is not None and (led_by_platform or last is None)
+            step = Transition(reached, status, occurred_at, evidence, is_news)
+            transitions = (*transitions, step)
 
     if status != Status.SIGNED:
         return Verdict(status, None, None, False, transitions)

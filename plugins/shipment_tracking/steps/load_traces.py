@@ -191,6 +191,7 @@ def _as_evidence(reply: Row[Any], trace: ParcelTrace) -> Reply:
         ),
         rejected=frozenset(event_hash(step.description) for step in trace.rejected),
         is_snapshot=any(event.occurred_at is None for event in trace.events),
+        waybill_no=trace.waybill_no,
     )
 
 
@@ -238,6 +239,7 @@ def _touch(connection: Connection, trails: Sequence[evaluation.Trail]) -> None:
             "shipment_id": trail.shipment.shipment_id,
             "trace_fetched_at": trail.held.fetched_at,
             "trace_since": trail.held.since,
+            "trace_waybill_no": trail.held.waybill_no,
         }
         for trail in trails
         if trail.held and trail.held.fetched_at != trail.shipment.trace_fetched_at

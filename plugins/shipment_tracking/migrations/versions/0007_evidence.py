@@ -20,11 +20,14 @@ comment on column tracking.trace_event.withdrawn_at is
 alter table tracking.shipment
     add column trace_fetched_at timestamptz,
     add column trace_since timestamptz,
+    add column trace_waybill_no text,
     add column announced_status text not null default 'pending',
     add column last_event_status text;
 comment on column tracking.shipment.trace_fetched_at is 'When its newest loaded reply was fetched.';
 comment on column tracking.shipment.trace_since is
     'The time of the oldest event in its newest loaded reply.';
+comment on column tracking.shipment.trace_waybill_no is
+    'The waybill number that its newest loaded reply named it by.';
 comment on column tracking.shipment.announced_status is
     'Its status, leaving out a signature that was never confirmed: what people may know.';
 update tracking.shipment
