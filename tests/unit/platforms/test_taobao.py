@@ -586,10 +586,10 @@ def test_what_is_kept_of_a_trace_is_masked_and_nothing_but_what_is_read(client, 
         ("退回件 已签收", "SIGNED", "returned", None),
         ("快件离开测试网点", "RT_BACK", "returning", None),
         ("派送不成功", "OTHER", "delivery_failed", None),
-        ("天气原因", "OTHER", "in_transit", None),
+        ("客服已受理您的咨询", "OTHER", "in_transit", None),
         ("派件中", "TELEPORTED", "out_for_delivery", None),
         ("派件中", None, "out_for_delivery", None),
-        ("天气原因", None, "unknown", None),
+        ("客服已受理您的咨询", None, "unknown", None),
     ],
 )
 def test_an_action_wins_over_the_text_where_it_says_something(said, action, status, kind):

@@ -50,6 +50,7 @@ VIEWS = {
         "erp_key, account, platform_order_id, waybill_no, outcome, signed_at, written_at,"
         " run_id, before, detail"
     ),
+    "unknown_texts": "description, status, decided_by, seen, last_seen_at",
     "stalls": (
         "platform, account, platform_order_id, consignment_id, waybill_no, stage, since,"
         " threshold_hours, opened_at, cleared_at, alerted_at"

@@ -30,7 +30,7 @@ STORED = "快件已暂存至测试驿站，请及时取件"
 SIGNED = "快件已签收，签收人：本人"
 FAILED = "派送不成功，改日派送"
 REFUSED = "客户拒收，快件退回中"
-NONSENSE = "快件因天气原因延误"
+NONSENSE = "客服已受理您的咨询"
 
 Scan = tuple[float, str]
 
