@@ -1,10 +1,13 @@
 """Tells people what changed: each notice once per channel, a newer one wins, none is lost."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine, Row, RowMapping
+from sqlalchemy.exc import DataError
 
 from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
 from shipment_tracking.erp.database import ErpDatabase, read_flag
@@ -14,7 +17,11 @@ from shipment_tracking.models import Run
 from shipment_tracking.outbox import BUDGET, LEASE, Claim, Letter, Outbox, counts, shanghai
 from shipment_tracking.sql import statement, statement_path
 
+log = logging.getLogger(__name__)
+
 CONTACT = ("phone", "name", "language", "opted_out")
+EXAMPLES = 20
+OPTED_OUT = "opted out"
 
 
 def run(
@@ -66,6 +73,7 @@ class _Writer:
     def __init__(self, outbox: Outbox, open_erp: Callable[[], ErpDatabase]) -> None:
         self._outbox = outbox
         self._open_erp = open_erp
+        self._warned: set[str] = set()
 
     def write(self, destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
         """:raises PersonNeededError: a text or the contacts' statement cannot be used."""
@@ -75,22 +83,42 @@ class _Writer:
         if destination.audience != CUSTOMERS:
             return [_letter(messages, claim, facts) for claim, facts in told]
         awaited = {claim for claim in claims if rows[claim.notification_id].is_awaited}
-        self._add_contacts([facts for claim, facts in told if claim in awaited])
+        unreachable = self._add_contacts([facts for claim, facts in told if claim in awaited])
         return [
             _letter(messages, claim, facts)
             if facts.get("contacts")
-            else _no_letter(claim, "opted out" if claim in awaited else "no order")
+            else _no_letter(claim, unreachable.get(str(claim.event_id)) or "no order")
             for claim, facts in told
         ]
 
-    def _add_contacts(self, told: Sequence[dict[str, Any]]) -> None:
-        """Name who waits for each parcel; orders whose buyers want no messages are left out."""
+    def _add_contacts(self, told: Sequence[dict[str, Any]]) -> dict[str, str]:
+        """
+        Add the customers who wait for each parcel and leave out orders whose customer is not told.
+
+        :returns: why nobody is told of an event, by its id.
+        """
         keys = sorted({order["erp_key"] for facts in told for order in facts["orders"]})
         with self._open_erp().engine.connect() as connection:
-            contacts = {key: _contact(connection, key) for key in keys}
+            found = {key: _contact(connection, key) for key in keys}
+        contacts = {key: contact for key, contact in found.items() if not isinstance(contact, str)}
+        reasons = {key: reason for key, reason in found.items() if isinstance(reason, str)}
+        self._warn(reasons)
+        unreachable: dict[str, str] = {}
         for facts in told:
-            facts["orders"] = [each for each in facts["orders"] if contacts[each["erp_key"]]]
-            facts["contacts"] = [contacts[each["erp_key"]] for each in facts["orders"]]
+            named = [order["erp_key"] for order in facts["orders"]]
+            unreachable[facts["event_id"]] = "; ".join(
+                dict.fromkeys(reasons[key] for key in named if key in reasons)
+            )
+            facts["orders"] = [order for order in facts["orders"] if order["erp_key"] in contacts]
+            facts["contacts"] = [contacts[order["erp_key"]] for order in facts["orders"]]
+        return unreachable
+
+    def _warn(self, reasons: Mapping[str, str]) -> None:
+        """Log each customer who cannot be told once a run, up to a screen of them."""
+        for reason in reasons.values():
+            if reason not in {OPTED_OUT, *self._warned} and len(self._warned) < EXAMPLES:
+                self._warned.add(reason)
+                log.warning("%s", reason)
 
 
 def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:
@@ -121,36 +149,73 @@ def _no_letter(claim: Claim, reason: str) -> Letter:
     return Letter([claim], claim.event_id, None, reason)
 
 
-def _contact(connection: Connection, erp_key: str) -> dict[str, Any] | None:
-    """Who is told of an order; None: nobody, or nobody who wants to be."""
-    result = connection.execute(
-        statement("erp/find_contact", binds={"erp_key"}), {"erp_key": erp_key}
-    )
+def _contact(connection: Connection, erp_key: str) -> dict[str, Any] | str:
+    """
+    Who is told of an order, or why nobody is.
+
+    A value is never part of the reason: of a statement that mixes its columns up it may be a phone.
+
+    :raises StatementError: the statement lacks a column.
+    """
+    find = statement("erp/find_contact", binds={"erp_key"})
+    try:
+        result = connection.execute(find, {"erp_key": erp_key})
+        rows = result.mappings().all()
+    except (DataError, UnicodeDecodeError):
+        connection.rollback()
+        return _unusable(erp_key, "the ERP cannot read a value of this customer")
     missing = [column for column in CONTACT if column not in result.keys()]  # noqa: SIM118
     if missing:
         raise StatementError(
             f"{statement_path('erp/find_contact')} does not return {', '.join(missing)}; it "
             f"returns {', '.join(result.keys())}"
         )
-    row = result.mappings().first()
-    if row is None or not row["phone"]:
-        return None
+    if not rows:
+        return _unusable(erp_key, "no row is found")
     try:
-        opted_out = read_flag(row["opted_out"])
+        found = [_read(erp_key, row) for row in rows]
+    except ValueError as error:
+        return _unusable(erp_key, str(error))
+    if any(contact != found[0] for contact in found):
+        return _unusable(erp_key, f"{len(found)} different rows are found")
+    return found[0]
+
+
+def _read(erp_key: str, row: RowMapping) -> dict[str, Any] | str:
+    """
+    A contact as messages have it.
+
+    :raises ValueError: a value cannot be used; the text names its column.
+    """
+    try:
+        if read_flag(row["opted_out"]):
+            return OPTED_OUT
     except ValueError:
-        # The value is not told: of a statement that mixes its columns up it may be a phone.
-        raise StatementError(
-            f"{statement_path('erp/find_contact')}: opted_out of order {erp_key} is neither 0 nor 1"
-        ) from None
-    if opted_out:
+        is_null = row["opted_out"] is None
+        raise ValueError(f"opted_out is {'null' if is_null else 'neither 0 nor 1'}") from None
+    contact = {name: _text(name, row[name]) for name in ("phone", "name", "language")}
+    if contact["phone"] is None:
+        raise ValueError("phone is empty")
+    return {"erp_key": erp_key, **contact}
+
+
+def _unusable(erp_key: str, problem: str) -> str:
+    return (
+        f"the customer of order {erp_key} is not notified: {problem}; correct the contact in the "
+        f"ERP or {statement_path('erp/find_contact').name}"
+    )
+
+
+def _text(name: str, value: object) -> str | None:
+    """
+    A text of a contact; a whole number is one too.
+
+    :raises ValueError: it is something else.
+    """
+    if value is None:
         return None
-    return {
-        "erp_key": erp_key,
-        "phone": str(row["phone"]),
-        "name": _text(row["name"]),
-        "language": _text(row["language"]),
-    }
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    if isinstance(value, Decimal) and value.is_finite() and value == int(value):
+        value = int(value)
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"{name} is not text")
+    return str(value).replace("\0", "").strip() or None
