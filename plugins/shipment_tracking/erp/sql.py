@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.database import ErpDatabase, is_set
 from shipment_tracking.errors import StatementError
 from shipment_tracking.sql import statement, statement_path
 
@@ -54,7 +54,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """A row as the ERP has it now; ``signed_at`` as it is stored there."""
+    """A row as the ERP has it now; ``signed_at`` as it is stored there, null if it is not set."""
 
     status: str | None
     signed_at: datetime | date | str | None
@@ -63,7 +63,7 @@ class OrderState:
     @property
     def is_signed(self) -> bool:
         """Whether somebody signed it."""
-        return self.signed_at not in (None, "")
+        return self.signed_at is not None
 
 
 class SqlWriter:
@@ -109,7 +109,7 @@ class SqlWriter:
                     status, stamp = row["status"], row["erp_stamp"]
                     states[erp_key] = OrderState(
                         None if status is None else str(status),
-                        row["signed_at"],
+                        row["signed_at"] if is_set(row["signed_at"]) else None,
                         None if stamp is None else str(stamp),
                     )
         _raise_if_of_no_row(several, len(erp_keys))

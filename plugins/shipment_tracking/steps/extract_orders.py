@@ -1,15 +1,18 @@
 """Takes over what the ERP wants tracked and tells which accounts have work."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping
 
 from shipment_tracking import polling, runs
+from shipment_tracking.domain.waybills import fold
 from shipment_tracking.erp.database import ErpDatabase, read_flag
 from shipment_tracking.errors import ClosureRefusedError, ParamError, StatementError
 from shipment_tracking.models import PLATFORMS, Run
@@ -27,10 +30,18 @@ COLUMNS = (
     "priority",
     "erp_stamp",
 )
+SHIPPED_AT = COLUMNS.index("shipped_at") - 1
+"""Its place among the values behind the key."""
+
 PAGE = 1000
 MOST_CLOSED_UNASKED = 50
 LARGEST_SHARE_CLOSED_UNASKED = 0.2
 EXAMPLES = 10
+
+_AROUND = re.compile(
+    r"^[\s\x01-\x1f\x7f\u200b-\u200f\u2060\ufeff]+|"
+    r"[\s\x01-\x1f\x7f\u200b-\u200f\u2060\ufeff]+$"
+)
 
 
 def run(
@@ -61,7 +72,7 @@ def run(
     if only and not knows_account(only):
         raise ParamError(f"only_account {only!r} is no connection of type ecommerce_platform")
     name = "backfill_orders" if this_run.is_backfill else "extract_orders"
-    reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account)
+    reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account, this_run.interval)
     polling.load()
     with warehouse.begin() as connection:
         connection.execute(statement("warehouse/extract_orders_one_at_a_time"))
@@ -92,11 +103,9 @@ def run(
 def _fetch(erp: ErpDatabase, name: str, this_run: Run) -> Generator[RowMapping]:
     """The statement's rows, streamed."""
     binds = {}
-    if this_run.shipped_from and this_run.shipped_to:
-        binds = {
-            "shipped_from": erp.bind_time(this_run.shipped_from),
-            "shipped_to": erp.bind_time(this_run.shipped_to),
-        }
+    if this_run.interval:
+        bounds = erp.bind_interval(*this_run.interval)
+        binds = dict(zip(("shipped_from", "shipped_to"), bounds, strict=True))
     with erp.engine.connect() as connection:
         result = connection.execution_options(yield_per=PAGE).execute(
             statement(f"erp/{name}", binds=set(binds)), binds
@@ -111,14 +120,23 @@ def _fetch(erp: ErpDatabase, name: str, this_run: Run) -> Generator[RowMapping]:
 
 
 class _RowReader:
-    """Reads the ERP's rows one by one and remembers what is wrong with them."""
+    """
+    Reads the ERP's rows one by one and remembers what is wrong with them.
+
+    :param interval: aware; rows that were shipped outside of it are left out.
+    """
 
     def __init__(
-        self, erp: ErpDatabase, file_name: str, knows_account: Callable[[str], bool]
+        self,
+        erp: ErpDatabase,
+        file_name: str,
+        knows_account: Callable[[str], bool],
+        interval: tuple[datetime, datetime] | None,
     ) -> None:
         self.erp = erp
         self.file_name = file_name
         self.knows_account = knows_account
+        self.interval = interval
         self.accounts: dict[str, bool] = {}
         self.refused: Counter[str] = Counter()
         self.examples: list[str] = []
@@ -133,9 +151,18 @@ class _RowReader:
                 self._note(f"row {self.count}", f"erp_key is {key!r}, not text")
                 continue
             values, reason = self._read(row)
+            if self._is_outside(values[SHIPPED_AT]):
+                continue
             if reason:
                 self._note(f"row {key}", reason)
             yield (key, *values, reason)
+
+    def _is_outside(self, shipped_at: datetime | None) -> bool:
+        return (
+            self.interval is not None
+            and shipped_at is not None
+            and not self.interval[0] <= shipped_at < self.interval[1]
+        )
 
     def raise_if_useless(self) -> None:
         """:raises StatementError: not a single row can be used."""
@@ -157,17 +184,22 @@ class _RowReader:
             )
 
     def _read(self, row: RowMapping) -> tuple[tuple[Any, ...], str | None]:
-        platform, account, order_id = row["platform"], row["account"], row["platform_order_id"]
+        platform, account, order_id = (
+            _stripped(row[name]) for name in ("platform", "account", "platform_order_id")
+        )
         reason = self._refusal(platform, account, order_id)
         try:
-            shipped_at = self.erp.read_time(row["shipped_at"])
+            shipped_at = self.erp.read_time(row["shipped_at"], self.interval)
         except ValueError as error:
             shipped_at, reason = None, reason or f"shipped_at: {error}"
         try:
             is_first = row["priority"] is not None and read_flag(row["priority"])
         except ValueError as error:
             is_first, reason = False, reason or f"priority: {error}"
-        waybill_no = row["waybill_no"]
+        try:
+            waybill_no = _waybill_no(row["waybill_no"])
+        except ValueError as error:
+            waybill_no, reason = None, reason or f"waybill_no {error}; cast it in {self.file_name}"
         stamp = row["erp_stamp"]
         if isinstance(stamp, bytes | bytearray | memoryview):
             stamp = None
@@ -176,7 +208,7 @@ class _RowReader:
             platform if _is_text(platform) else None,
             account if _is_text(account) else None,
             order_id if _is_text(order_id) else None,
-            _plain(waybill_no) if waybill_no not in (None, "") else None,
+            waybill_no,
             shipped_at,
             int(is_first),
             _plain(stamp) if stamp is not None else None,
@@ -207,6 +239,27 @@ class _RowReader:
 def _is_text(value: object) -> bool:
     """Whether a value can be an id; PostgreSQL keeps no NUL."""
     return isinstance(value, str) and value != "" and "\0" not in value
+
+
+def _stripped(value: object) -> object:
+    """A text without the blanks and invisible characters that people and CHAR columns add to it."""
+    return _AROUND.sub("", value) if isinstance(value, str) else value
+
+
+def _waybill_no(value: object) -> str | None:
+    """
+    A waybill number as it is typed; one of nothing but blanks is none.
+
+    :raises ValueError: it is neither text nor a whole number.
+    """
+    if value is None:
+        return None
+    if isinstance(value, Decimal) and value.is_finite() and value == int(value):
+        value = int(value)
+    if not isinstance(value, str | int):
+        raise ValueError(f"is {value!r}, not text")
+    typed = _plain(value)
+    return typed if fold(typed) else None
 
 
 def _plain(value: object) -> str:
