@@ -2,6 +2,7 @@
 -- also when somebody slower than others has just written what is old by now.
 update tracking.erp_row
 set
+    trace_shown_at = :now,
     trace_changed
     = (erp_row.status, erp_row.latest_trace, erp_row.latest_trace_at, erp_row.waybill_nos)
     is distinct from (shown.status, shown.latest_trace, shown.latest_trace_at, shown.waybill_nos)

@@ -1,18 +1,23 @@
 """Writes to an ERP through its owner's statements under ``include/sql/erp``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, NestedTransaction, TextClause
+from sqlalchemy.exc import DataError, DBAPIError
 
+from shipment_tracking.erp.characters import ENCODINGS, is_unstorable, storable_text
 from shipment_tracking.erp.database import ErpDatabase, is_set
 from shipment_tracking.errors import StatementError
 from shipment_tracking.sql import statement, statement_path
 
 SIGN_BINDS = {"erp_key", "signed_at", "sign_kind", "waybill_no", "erp_stamp", "now"}
 TRACE_BINDS = {"erp_key", "status", "latest_trace", "latest_trace_at", "waybill_nos"}
+SHOWN_TEXTS = ("latest_trace", "waybill_nos")
+"""What ``show_trace.sql`` only shows: a character that the ERP cannot hold may be replaced."""
+
 STATE_COLUMNS = ("status", "signed_at", "erp_stamp")
 
 LOCK_WAIT = 5  # seconds
@@ -91,7 +96,14 @@ class SqlWriter:
         several: list[str] = []
         with self.erp.engine.connect() as connection:
             for erp_key in erp_keys:
-                result = connection.execute(order_state, {"erp_key": erp_key})
+                try:
+                    result = connection.execute(order_state, {"erp_key": erp_key})
+                except (DBAPIError, UnicodeEncodeError) as error:
+                    if not isinstance(error, DataError) and not is_unstorable(error):
+                        raise
+                    connection.rollback()
+                    states[erp_key] = _reason(error)
+                    continue
                 missing = [name for name in STATE_COLUMNS if name not in result.keys()]  # noqa: SIM118
                 if missing:
                     raise StatementError(
@@ -145,6 +157,8 @@ class SqlWriter:
         """
         Let rows show where their parcels are.
 
+        What the ERP's encoding cannot hold is written as ``?``.
+
         :returns: by key, whether a row was written, or why it could not be.
         :raises StatementError: ``show_trace.sql`` binds something else or writes several rows
             whatever the key.
@@ -175,15 +189,9 @@ class SqlWriter:
             if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
                 connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
             for row in rows:
-                savepoint = connection.begin_nested()
-                try:
-                    count = connection.execute(write, row).rowcount
-                except DBAPIError as error:
-                    if error.connection_invalidated:
-                        raise
-                    # Where this fails (MySQL drops savepoints after a deadlock), all is undone.
-                    savepoint.rollback()
-                    written[row["erp_key"]] = str(error.orig).splitlines()[0]
+                savepoint, count = _execute(connection, write, row)
+                if isinstance(count, str):
+                    written[row["erp_key"]] = count
                     continue
                 if count > 1:
                     savepoint.rollback()
@@ -197,6 +205,46 @@ class SqlWriter:
                 written[row["erp_key"]] = count == 1
             _raise_if_of_no_row(several, len(written))
         return written
+
+
+def _execute(
+    connection: Connection, write: TextClause, row: Mapping[str, Any]
+) -> tuple[NestedTransaction, int | str]:
+    """
+    Write a row in a savepoint, with characters replaced that the ERP cannot hold.
+
+    :returns: the savepoint, and how many rows were written or why it could not be.
+    """
+    reason = ""
+    for storable in _spellings(row):
+        savepoint = connection.begin_nested()
+        try:
+            return savepoint, connection.execute(write, storable).rowcount
+        except (DBAPIError, UnicodeEncodeError) as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise
+            # Where this fails (MySQL drops savepoints after a deadlock), all is undone.
+            savepoint.rollback()
+            reason = _reason(error)
+            if not is_unstorable(error):
+                break
+    return savepoint, reason
+
+
+def _spellings(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The row as it is, then with ever fewer characters in the texts that it only shows."""
+    tried = dict(row)
+    yield tried
+    for encoding in ENCODINGS:
+        texts = {name: storable_text(row[name], encoding) for name in SHOWN_TEXTS if row.get(name)}
+        if {**row, **texts} != tried:
+            tried = {**row, **texts}
+            yield tried
+
+
+def _reason(error: DBAPIError | UnicodeEncodeError) -> str:
+    text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    return text.splitlines()[0]
 
 
 def _raise_if_of_no_row(several: Sequence[str], keys: int) -> None:

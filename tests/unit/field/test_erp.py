@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, event, text
+from sqlalchemy.pool import NullPool
 
 from shipment_tracking import runs
 from shipment_tracking.erp.database import ErpDatabase, is_set
 from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.sql import OWNER_FOLDER
-from shipment_tracking.steps import extract_orders, mark_signed, notify_changes
+from shipment_tracking.steps import extract_orders, mark_signed, notify_changes, show_trace
 
 
 @pytest.fixture
@@ -354,6 +355,143 @@ def test_e1_time_that_is_set_badly_costs_its_own_row_only(
 )
 def test_e1_our_own_time_is_recognised_as_far_as_the_column_can_tell(stored, is_ours, erp):
     assert erp.is_time(stored, SIGNED) == is_ours
+
+
+# B6: characters that an ERP cannot hold
+
+SHOW = """-- Trace columns only.
+update outbound set latest_trace = :latest_trace, waybill_nos = :waybill_nos
+where order_no = :erp_key
+"""
+EUC_CN = "encoding 'EUC_CN' lc_collate 'C' lc_ctype 'C' template template0"
+
+
+@pytest.fixture(scope="session")
+def euc_cn(new_database) -> Iterator[URL]:
+    """A database of PostgreSQL whose encoding is GB 2312."""
+    like = new_database()
+    name = f"{like.database}_euc_cn"
+    admin = create_engine(like, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        version = connection.execute(text("show server_version_num")).scalar_one()
+        provider = " locale_provider libc" if int(version) >= 150000 else ""
+        connection.execute(text(f"create database {name} {EUC_CN}{provider}"))
+    yield like.set(database=name)
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name}"))
+
+
+@pytest.fixture(params=["EUC_CN", "EUC_CN through UTF-8", "utf8mb3", "gbk", "latin1"])
+def narrow(request, erp, run_sql) -> Iterator[tuple[ErpDatabase, str]]:
+    """An ERP that cannot hold every character, and how it holds "到😊𠮷站"."""
+    if request.param.startswith("EUC_CN"):
+        url = request.getfixturevalue("euc_cn")
+        encoding = {} if request.param == "EUC_CN" else {"client_encoding": "utf8"}
+        engine = create_engine(url.update_query_dict(encoding), poolclass=NullPool)
+        rule, held = "", "到??站"
+    else:
+        strict = {"init_command": "set sql_mode = 'STRICT_TRANS_TABLES'"}
+        url = request.getfixturevalue("mariadb_shop").url
+        engine = create_engine(url, poolclass=NullPool, connect_args=strict)
+        rule = f" character set {request.param}"
+        held = "????" if request.param == "latin1" else "到??站"
+    shop = replace(erp, engine=engine)
+    run_sql(
+        shop,
+        "create table outbound (order_no varchar(16) primary key, platform_order_id varchar(32)"
+        " default '2938624554509662977', waybill_no varchar(32), shipped_at timestamp null,"
+        f" signed_at timestamp null, latest_trace varchar(99){rule}, waybill_nos varchar(99){rule},"
+        f" must_be varchar(9){rule} not null default 'x')",
+    )
+    yield shop, held
+    run_sql(shop, "drop table outbound")
+
+
+@pytest.fixture
+def show(warehouse, new_run, now, execute) -> Callable[..., dict[str, int]]:
+    """Let orders have latest traces and show them at an ERP."""
+
+    def run(shop: ErpDatabase, traces: dict[str, str]) -> dict[str, int]:
+        for erp_key, trace in traces.items():
+            execute(
+                "update tracking.erp_row set latest_trace = :trace, waybill_nos = 'YT1',"
+                " trace_changed = true where erp_key = :key",
+                trace=trace,
+                key=erp_key,
+            )
+        counts = show_trace.run(warehouse, SqlWriter(shop), new_run(now))
+        return {outcome: count for outcome, count in counts.items() if count}
+
+    return run
+
+
+def test_b6_character_that_the_erp_cannot_hold_is_replaced(
+    narrow, statements, owners, run_sql, take_over, show
+):
+    shop, held = narrow
+    owners("show_trace", SHOW)
+    run_sql(shop, "insert into outbound (order_no) values ('SO1'), ('SO2'), ('SO3')")
+    take_over(shop)
+
+    traces = {"SO1": "delivered", "SO2": "到😊𠮷站", "SO3": "signed"}
+    assert show(shop, traces) == {"shown": 3}
+
+    with shop.engine.connect() as connection:
+        query = "select latest_trace, waybill_nos from outbound order by order_no"
+        found = connection.execute(text(query)).all()
+    assert found == [("delivered", "YT1"), (held, "YT1"), ("signed", "YT1")]
+    assert show(shop, {}) == {}
+
+
+def test_b6_order_that_the_erp_cannot_name_stops_no_other(
+    narrow, statements, owners, run_sql, take_over, show, write, execute
+):
+    shop, _ = narrow
+    owners("show_trace", SHOW)
+    run_sql(shop, "insert into outbound (order_no) values ('SO1'), ('SO2'), ('SO3')")
+    take_over(shop)
+    execute("update tracking.erp_row set erp_key = '😊' where erp_key = 'SO2'")
+
+    outcome = show(shop, {"SO1": "delivered", "😊": "delivered", "SO3": "signed"})
+    assert outcome in ({"shown": 2, "failed": 1}, {"shown": 2, "skipped": 1})
+    assert write(shop) in ({"signed": 2, "failed": 1}, {"signed": 2, "gone": 1})
+
+
+def test_b6_row_that_fails_for_another_reason_is_tried_once(
+    narrow, statements, owners, run_sql, take_over, show
+):
+    shop, _ = narrow
+    owners("show_trace", SHOW.replace("where", ", must_be = nullif(:status, 'pending') where"))
+    run_sql(shop, "insert into outbound (order_no) values ('SO1')")
+    take_over(shop)
+    tried: list[str] = []
+
+    @event.listens_for(shop.engine, "before_cursor_execute")
+    def count(connection, cursor, statement, *rest):
+        if "update outbound" in statement:
+            tried.append(statement)
+
+    assert show(shop, {"SO1": "delivered"}) == {"failed": 1}
+    assert len(tried) == 1
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_b6_quiet_night_with_a_failing_row_is_green(
+    failing, outbound, run_sql, statements, owners, take_over, write, show
+):
+    shop = outbound()
+    run_sql(
+        shop,
+        "create trigger refuse before update on outbound begin"
+        " select raise(abort, 'not this one'); end",
+    )
+    owners("show_trace", "-- Any column.\nupdate outbound set waybill_no = :status where 1 = 1")
+    for number in range(failing):
+        run_sql(shop, "insert into outbound (order_no) values (:key)", key=f"SO{number}")
+    take_over(shop)
+
+    assert write(shop) == {"failed": failing}
+    assert show(shop, {f"SO{number}": "x" for number in range(failing)}) == {"failed": failing}
 
 
 # E2: an ERP in a zone with daylight saving

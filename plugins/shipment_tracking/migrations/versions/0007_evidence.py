@@ -39,6 +39,10 @@ alter table tracking.erp_row add column sign_error text;
 comment on column tracking.erp_row.sign_error is
     'Why it cannot be signed although its parcels are, or which parcel it lacks.';
 
+alter table tracking.erp_row add column trace_shown_at timestamptz;
+comment on column tracking.erp_row.trace_shown_at is
+    'When the run began that showed its trace at the ERP last.';
+
 create table tracking.rejected_event (
     order_id bigint not null references tracking.tracked_order,
     consignment_id text not null,
