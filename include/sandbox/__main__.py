@@ -117,6 +117,7 @@ def _run_platform(arguments: argparse.Namespace) -> int:
         Clock(start, arguments.speed),
         apps_for(list(world.accounts), arguments.qps or None),
         token_hours=arguments.token_hours or None,
+        odd_forms=True,
         host=arguments.host,
         port=arguments.port,
     )

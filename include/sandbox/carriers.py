@@ -286,6 +286,10 @@ GOING_BACK = (
     "退回件已从 {here} 发出，准备发往 {there}",
     "【{city}】退回件已到达【{here}】",
 )
-RETURNED = ("退回件 已签收", "【{city}】退回件已签收，签收人：发件人")
+RETURNED = (
+    "退回件 已签收",
+    "【{city}】退回件已签收，签收人：发件人",
+    "Delivered, To Original Sender",
+)
 RETURNED_PLAIN = "【{city}】已签收，感谢使用{brand}"
 AWAITING_PICKUP = "商家已发货，包裹等待揽收"

@@ -114,7 +114,7 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
     erp.create()
     with (
         _databases(folder) as (metadata, warehouse),
-        Sandbox(world, clock, apps_for(ACCOUNTS, QPS), token_hours=None) as sandbox,
+        Sandbox(world, clock, apps_for(ACCOUNTS, QPS), token_hours=None, odd_forms=True) as sandbox,
         Receiver("ops") as receiver,
     ):
         os.environ.update(

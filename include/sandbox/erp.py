@@ -1,12 +1,13 @@
 """The demo ERP: the table `erp_order`, kept in step with the world as people and shops would.
 
-Times in the table are naive Asia/Shanghai. What the product writes (sign, trace) is never touched.
+Times in the table are naive, in the zone of the ERP. What the product writes (sign, trace) is never
+touched.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, sqlite
 
 from sandbox.parcels import SHANGHAI
-from sandbox.world import Order, World, platform_of
+from sandbox.stories import STORIES
+from sandbox.world import Order, World, knows_waybills, platform_of
 
 # SQLite keeps text without microseconds; MySQL's TIMESTAMP would change by itself.
 MOMENT = (
@@ -42,6 +44,7 @@ erp_order = Table(
     Column("platform", String(16), nullable=False),
     Column("shop", String(64), nullable=False),
     Column("platform_order_id", String(32), nullable=False),
+    Column("waybill_no", String(64)),
     Column("status", String(16), nullable=False),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("shipped_at", MOMENT),
@@ -53,14 +56,28 @@ erp_order = Table(
     Column("latest_trace_at", MOMENT),
     Column("buyer_name", String(64)),
     Column("buyer_phone", String(32)),
-    Column("buyer_opted_out", Integer, nullable=False, server_default="0"),
+    Column("buyer_opted_out", Integer, server_default="0"),
     Column("updated_at", MOMENT, nullable=False),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )
 
 BUYERS = ("赵小满", "钱立夏", "孙白露", "李霜降", "周惊蛰", "吴谷雨", "郑芒种", "王小雪")
+OPTED_OUT = {0: 1, 1: None}
+"""By the remainder of eleven: some buyers want no messages, of some nobody knows."""
+
 DECOYS_PER_HUNDRED = 4
+
+FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+TYPED: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda number: f"{number} ",
+    str.lower,
+    lambda number: f"{number[:4]} {number[4:]}",
+    lambda number: number.translate(FULL_WIDTH),
+    lambda number: f"{number}\r\n",
+)
+"""How people type a waybill number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,9 @@ class Row:
     :param order_id: the platform's order id.
     :param closed_at: when a person closes it; None is never.
     :param signed_at: when a person saw it signed, before the world began (a decoy).
+    :param waybill_no: as a person typed it at the shipping; None: the platform knows it alone.
+    :param is_refused: it says that it shipped days after its parcel was signed.
+    :param is_mistyped: no parcel has this number, so that the row is never signed.
     """
 
     order_no: str
@@ -81,6 +101,9 @@ class Row:
     closed_at: datetime | None
     signed_at: datetime | None
     number: int
+    waybill_no: str | None = None
+    is_mistyped: bool = False
+    is_refused: bool = False
 
     def state(self, at: datetime) -> tuple[str, datetime]:
         """Its status at a time and when it got it, as far as people are concerned."""
@@ -92,31 +115,37 @@ class Row:
             return "SHIPPED", self.shipped_at
         return "PENDING", self.created_at
 
-    def values(self, at: datetime) -> dict[str, Any]:
-        """The row as inserted at a time."""
+    def values(self, at: datetime, zone: tzinfo = SHANGHAI) -> dict[str, Any]:
+        """The row as inserted at a time, its times in the ERP's zone."""
         status, since = self.state(at)
         return {
             "order_no": self.order_no,
             "platform": platform_of(self.account),
             "shop": self.account,
             "platform_order_id": self.order_id,
+            "waybill_no": None if status == "PENDING" else self.waybill_no,
             "status": status,
             "priority": 1 if self.number % 20 == 0 else 0,
-            "shipped_at": None if status == "PENDING" else _local(self.shipped_at),
-            "signed_at": _local(self.signed_at) if self.signed_at else None,
+            "shipped_at": None if status == "PENDING" else _local(self.shipped_at, zone),
+            "signed_at": _local(self.signed_at, zone) if self.signed_at else None,
             "sign_kind": "self" if self.signed_at else None,
             "buyer_name": BUYERS[self.number % len(BUYERS)],
             "buyer_phone": f"199{self.number * 7919 % 10**8:08d}",
-            "buyer_opted_out": 1 if self.number % 11 == 0 else 0,
-            "updated_at": _local(since),
+            "buyer_opted_out": OPTED_OUT.get(self.number % 11, 0),
+            "updated_at": _local(since, zone),
         }
 
 
 class DemoErp:
-    """The ERP on any SQLAlchemy engine."""
+    """
+    The ERP on any SQLAlchemy engine.
 
-    def __init__(self, engine: Engine) -> None:
+    :param zone: in which it keeps its times; one with daylight saving has an hour twice a year.
+    """
+
+    def __init__(self, engine: Engine, zone: tzinfo = SHANGHAI) -> None:
         self.engine = engine
+        self.zone = zone
 
     def create(self) -> None:
         """Create the table unless it is there."""
@@ -141,9 +170,9 @@ class DemoErp:
             for row in rows(world):
                 stored = statuses.get(row.order_no)
                 if row.created_at <= at and stored is None:
-                    inserts.append(row.values(at))
+                    inserts.append(row.values(at, self.zone))
                 elif stored in ("PENDING", "SHIPPED") and stored != row.state(at)[0]:
-                    values = row.values(at)
+                    values = row.values(at, self.zone)
                     if (stored, values["status"]) != ("SHIPPED", "PENDING"):
                         updates.append(_change(values, stored))
             if inserts:
@@ -161,6 +190,7 @@ CHANGE = (
     )
     .values(
         status=bindparam("new_status"),
+        waybill_no=bindparam("new_waybill_no"),
         shipped_at=bindparam("new_shipped_at"),
         updated_at=bindparam("new_updated_at"),
     )
@@ -178,20 +208,43 @@ def rows(world: World) -> Iterator[Row]:
 def _rows_of(order: Order, order_no: str) -> Iterator[Row]:
     """A person closes one in seventy, a day to four days after shipping."""
     closed_at = None
-    if order.quirk % 70 == 3:
+    if order.quirk % 70 == 3 and not STORIES[order.story].second_row_after:
         closed_at = order.shipped_at + timedelta(hours=20 + order.quirk % 80)
-    copies = ("", "-2") if order.quirk % 50 == 1 else ("",)
+    second = STORIES[order.story].second_row_after
+    copies = ("", "-2") if order.quirk % 50 == 1 or second else ("",)
     for copy in copies:
+        later = timedelta()
+        if copy and second:
+            low, high = second
+            later = timedelta(hours=low + (high - low) * (order.quirk % 100) / 100)
         yield Row(
             order_no=order_no + copy,
             account=order.account,
             order_id=order.order_id,
             created_at=order.created_at,
-            shipped_at=order.shipped_at,
+            shipped_at=order.shipped_at + later,
             closed_at=closed_at,
             signed_at=None,
             number=order.quirk,
+            is_refused=bool(later),
+            waybill_no=_typed(order),
+            is_mistyped=STORIES[order.story].mistyped and _typed(order) is not None,
         )
+
+
+def _typed(order: Order) -> str | None:
+    """The waybill number that people typed for an order of one parcel, now and then with a slip."""
+    is_mistyped = STORIES[order.story].mistyped
+    if len(order.parcels) != 1 or len(order.parcels[0].waybills) != 1:
+        return None
+    if None in order.lines_shipped or not knows_waybills(order.account):
+        return None
+    if not is_mistyped and order.quirk % 8 != 3:
+        return None
+    ((_, number),) = order.parcels[0].waybills
+    if is_mistyped:
+        number = f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
+    return TYPED[order.quirk // 8 % len(TYPED)](number)
 
 
 def _decoys(world: World, account: str, account_number: int) -> Iterator[Row]:
@@ -217,10 +270,11 @@ def _change(values: dict[str, Any], stored: str) -> dict[str, Any]:
         "changed_order_no": values["order_no"],
         "old_status": stored,
         "new_status": values["status"],
+        "new_waybill_no": values["waybill_no"],
         "new_shipped_at": values["shipped_at"],
         "new_updated_at": values["updated_at"],
     }
 
 
-def _local(at: datetime) -> datetime:
-    return at.astimezone(SHANGHAI).replace(tzinfo=None)
+def _local(at: datetime, zone: tzinfo) -> datetime:
+    return at.astimezone(zone).replace(tzinfo=None)

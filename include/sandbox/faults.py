@@ -1,11 +1,14 @@
 """Faults the sandbox injects: by seeded chance, or scripted for the next calls of an order."""
 
 import itertools
+import json
 import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+
+JSON_TYPE = "application/json;charset=UTF-8"
 
 # Instead of an answer.
 HTTP_FAULTS = frozenset(
@@ -22,8 +25,15 @@ HTTP_FAULTS = frozenset(
     }
 )
 # Done to a good answer of a logistics API.
-ANSWER_FAULTS = frozenset({"half_json", "empty", "duplicated", "reordered"})
-KINDS = HTTP_FAULTS | ANSWER_FAULTS
+ANSWER_FAULTS = frozenset({"half_json", "empty", "duplicated", "reordered", "nan", "garbage"})
+# Done to any good answer; it says the same all the same, but for what cannot be decoded.
+FORMS = ("bom", "raw_control", "gbk")
+FORM_FAULTS = frozenset({*FORMS, "bad_bytes"})
+KINDS = HTTP_FAULTS | ANSWER_FAULTS | FORM_FAULTS
+
+STEP_LISTS = ("logisticsSteps", "transit_step_info", "traceList")
+STEP_TIMES = ("acceptTime", "status_time", "time")
+STEP_TEXTS = ("remark", "status_desc", "desc")
 
 
 @dataclass(slots=True)
@@ -131,12 +141,17 @@ class Faults:
         return (latency.slow_ms if slow else latency.usual_ms) / 1000
 
     def spoil(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A good answer with its order's events missing, doubled or in another order."""
+        """A good answer with its events missing, doubled, in another order or amid litter."""
+        changes: dict[str, Callable[[list[Any]], list[Any]]] = {
+            "duplicated": self._duplicated,
+            "reordered": self._reordered,
+            "nan": with_nan,
+            "garbage": _littered,
+        }
         with self._lock:
             if kind == "empty":
                 return self._empty(body)
-            change = self._duplicated if kind == "duplicated" else self._reordered
-            return dict(_with_steps(body, change))
+            return dict(_with_steps(body, changes[kind]))
 
     def _empty(self, body: Mapping[str, Any]) -> dict[str, Any]:
         root = next(iter(body), "")
@@ -170,8 +185,62 @@ class Faults:
         return list(itertools.chain.from_iterable(groups))
 
 
+def with_nan(steps: list[Any]) -> list[Any]:
+    """A further step whose time is NaN, which Python's own writer of JSON lets pass."""
+    like = next((step for step in reversed(steps) if step and isinstance(step, dict)), None)
+    if like is None:
+        return steps
+    return [*steps, {key: float("nan") if key in STEP_TIMES else like[key] for key in like}]
+
+
+def nan_in(body: dict[str, Any]) -> dict[str, Any]:
+    """An answer with NaN in each of its lists of steps."""
+    return dict(_with_steps(body, with_nan))
+
+
+def spelled(kind: str, body: dict[str, Any]) -> tuple[bytes, str]:
+    """
+    An answer's bytes and content type, in a form that other programs write.
+
+    :param kind: one of FORM_FAULTS. What cannot be written in GBK comes in UTF-8.
+    """
+    if kind == "raw_control":
+        body = dict(_with_steps(body, _with_controls))
+    content = json.dumps(body, ensure_ascii=False)
+    if kind == "bom":
+        return b"\xef\xbb\xbf" + content.encode(), JSON_TYPE
+    if kind == "raw_control":
+        return content.replace(r"\n", "\n").replace(r"\u0007", "\x07").encode(), JSON_TYPE
+    if kind == "bad_bytes":
+        # The first half of a character, as a program writes that cuts a text by its bytes.
+        return content.encode().replace("已".encode(), "已".encode()[:2]), JSON_TYPE
+    try:
+        return content.encode("gbk"), "application/json;charset=GBK"
+    except UnicodeEncodeError:
+        return content.encode(), JSON_TYPE
+
+
+def _with_controls(steps: list[Any]) -> list[Any]:
+    """Control characters around each text, which mean nothing."""
+    return [
+        {key: f"\x07{told}\n" if key in STEP_TEXTS else told for key, told in step.items()}
+        if isinstance(step, dict)
+        else step
+        for step in steps
+    ]
+
+
+def _littered(steps: list[Any]) -> list[Any]:
+    """Between the steps what is none, and in them what nobody asked for."""
+    known = [
+        {**step, "ext": {"": [None, [[], {}]], "n": 10**30, "t": "\u0000"}, "feature": None}
+        for step in steps
+    ]
+    return [None, *known, {}, 7]
+
+
 def _time(step: Mapping[str, Any]) -> str:
-    return str(step.get("acceptTime") or step.get("status_time") or step.get("time"))
+    return str(next((step[name] for name in STEP_TIMES if step.get(name)), ""))
 
 
 def _with_steps(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
@@ -182,7 +251,7 @@ def _with_steps(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
         return value
     return {
         name: change(inner)
-        if name in ("logisticsSteps", "transit_step_info", "traceList") and isinstance(inner, list)
+        if name in STEP_LISTS and isinstance(inner, list)
         else _with_steps(inner, change)
         for name, inner in value.items()
     }

@@ -4,10 +4,13 @@ The label of a step is given by the story that tells it and never read from the 
 world can judge a reader of texts.
 """
 
+import html
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+from typing import Any
 
 from sandbox import carriers
 from sandbox.carriers import CARRIER_WEIGHTS, CARRIERS, CITIES, PLACES, Carrier, City, People
@@ -16,6 +19,8 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 FUTURE = datetime(2050, 1, 1, tzinfo=UTC)
 LATE_SHARE = 0.06
 FINAL_LABELS = frozenset({"signed", "returned"})
+CONTRADICTING_LABELS = frozenset({"delivery_failed", "returning", "returned"})
+"""What takes a signature back; a movement alone does not, once the platform stands by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,12 @@ class Step:
     :param label: its meaning, a shipment status.
     :param sign_kind: how a sign was made; empty for other steps.
     :param variants: further spellings of the same scan, shown beside it in the same reply.
+    :param is_backed: the platform stands by it: its code is beside it, its status follows it.
+    :param shown_for: how long the platform shows it; None is for ever.
+    :param replaces_last: it is shown from when the step before it is no longer shown.
+    :param respelt: after how long its text is spelled otherwise, and how: it is the same scan.
+    :param printed: what the platform prints for its time; None is the time itself.
+    :param is_earlier_life: it happened to an earlier parcel with this waybill number.
     """
 
     occurred_at: datetime
@@ -36,11 +47,38 @@ class Step:
     label: str
     sign_kind: str = ""
     variants: tuple[str, ...] = ()
+    is_backed: bool = True
+    shown_for: timedelta | None = None
+    replaces_last: bool = False
+    respelt: tuple[timedelta, str] | None = None
+    printed: str | None = None
+    is_earlier_life: bool = False
 
     @property
     def printed_at(self) -> str:
         """The time as 1688 prints it: naive, Asia/Shanghai."""
+        if self.printed is not None:
+            return self.printed
         return self.occurred_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+
+    @property
+    def withdrawn_at(self) -> datetime | None:
+        """From when the platform no longer shows it."""
+        return self.published_at + self.shown_for if self.shown_for is not None else None
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it tells a time and a text; a step without one of them is rejected."""
+        return self.printed is None and bool(html.unescape(self.text).strip())
+
+    def is_shown(self, at: datetime) -> bool:
+        return self.published_at <= at and (self.withdrawn_at is None or at < self.withdrawn_at)
+
+    def spellings(self, at: datetime) -> tuple[str, ...]:
+        """Its text as the platform shows it at a time, and the further ones beside it."""
+        if self.respelt and at >= self.published_at + self.respelt[0]:
+            return (self.respelt[1], *self.variants)
+        return (self.text, *self.variants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +91,8 @@ class Parcel:
     :param dropped_at: when the platform takes it off the order's list for good.
     :param lines: order lines in it, from 0.
     :param by_publication: replies list the steps in the order they became known.
+    :param carrier_respelt_at: from when a router calls its carrier by another code.
+    :param has_new_codes: the platform's codes for being under way are none that anybody knows.
     """
 
     consignment_id: str
@@ -65,13 +105,15 @@ class Parcel:
     statuses: tuple[tuple[datetime, str], ...]
     by_publication: bool
     story: str
+    carrier_respelt_at: datetime | None = None
+    has_new_codes: bool = False
 
     def is_listed(self, at: datetime) -> bool:
         return self.listed_at <= at and (self.dropped_at is None or at < self.dropped_at)
 
     def shown(self, at: datetime) -> list[Step]:
         """The steps the platform shows at a time, in the order of its replies."""
-        return [step for step in self.steps if step.published_at <= at]
+        return [step for step in self.steps if step.is_shown(at)]
 
     def platform_status(self, at: datetime) -> str:
         return [status for since, status in self.statuses if since <= at][-1]
@@ -85,9 +127,16 @@ class Script:
     Writes one parcel's steps as time goes by; `now` is the time of the last step.
 
     :param listed_at: when the platform lists the parcel (UTC).
+    :param sign_lag: from a signature until the platform's status says so; drawn when left out.
     """
 
-    def __init__(self, dice: random.Random, people: People, listed_at: datetime) -> None:
+    def __init__(
+        self,
+        dice: random.Random,
+        people: People,
+        listed_at: datetime,
+        sign_lag: timedelta | None = None,
+    ) -> None:
         self.dice = dice
         self.people = people
         self.listed_at = self.now = listed_at
@@ -96,7 +145,8 @@ class Script:
         self.city = self.origin
         self.steps: list[Step] = []
         self.waybills = [(listed_at, self.carrier.new_waybill(dice))]
-        self.sign_lag = timedelta(minutes=dice.randint(0, 40))
+        usual_lag = timedelta(minutes=dice.randint(0, 40))
+        self.sign_lag = usual_lag if sign_lag is None else sign_lag
         self.last_status: tuple[timedelta, str] | None = None
         self.first_status = "WAITACCEPT"
 
@@ -107,6 +157,36 @@ class Script:
     def write(self, label: str, texts: Sequence[str], sign_kind: str = "", **words: str) -> None:
         """Add a step now, with one of the texts filled in."""
         self.steps.append(self._step(label, texts, sign_kind, **words))
+
+    def change_last(self, **changes: Any) -> None:
+        """Change the step written last; see `Step`."""
+        self.steps[-1] = replace(self.steps[-1], **changes)
+
+    def replace_last(
+        self, minutes: tuple[int, int], label: str, texts: Sequence[str], **words: str
+    ) -> None:
+        """After some minutes the platform has another text in place of the last step."""
+        self.change_last(shown_for=timedelta(minutes=self.dice.randint(*minutes)))
+        self.write(label, texts, **words)
+        self.change_last(replaces_last=True, is_backed=self.steps[-2].is_backed)
+
+    def live_before(self, low: float, high: float) -> None:
+        """Let the number have had another parcel, delivered so many days ago."""
+        now, origin, target = self.now, self.origin, self.target
+        self.origin, self.target = self.dice.sample(CITIES, 2)
+        self.now -= timedelta(days=6)
+        self.wait(-24 * high, -24 * low)
+        self.reach_the_door()
+        self.sign(self.dice.choice(("self", "family")))
+        self.steps = [replace(step, is_earlier_life=True) for step in self.steps]
+        self.now, self.origin, self.target = now, origin, target
+        self.city = origin
+
+    def inherit(self, before: Parcel) -> None:
+        """Get the number of another parcel, and with it the scans of its life."""
+        self.carrier = before.carrier
+        self.waybills = [(self.listed_at, before.waybills[-1][1])]
+        self.steps = [replace(step, is_earlier_life=True) for step in before.steps]
 
     def collect(self) -> None:
         self.wait(1, 9)
@@ -179,7 +259,7 @@ class Script:
 
     def vary_last(self, *variants: str) -> None:
         """Show the last step also in other spellings of the same scan."""
-        self.steps[-1] = replace(self.steps[-1], variants=variants)
+        self.change_last(variants=variants)
 
     def finish(
         self,
@@ -210,15 +290,22 @@ class Script:
         if self.first_status == "WAITACCEPT" and self.dice.random() < 0.7:
             statuses.append((self.listed_at + timedelta(minutes=40), "ACCEPT"))
         known = sorted(
-            (step for step in steps if step.label != "info_received" and step.occurred_at < FUTURE),
+            (
+                step
+                for step in steps
+                if step.label != "info_received"
+                and step.occurred_at < FUTURE
+                and step.is_event
+                and not step.is_earlier_life
+            ),
             key=lambda step: step.published_at,
         )
         if known:
             statuses = [entry for entry in statuses if entry[0] < known[0].published_at]
             statuses.append((known[0].published_at, "TRANSPORT"))
         for step in sorted(known, key=lambda step: step.occurred_at):
-            signs = step.label in FINAL_LABELS
-            if statuses[-1][1] == "SIGN" and not signs:
+            signs = step.label in FINAL_LABELS and step.is_backed
+            if statuses[-1][1] == "SIGN" and step.label in CONTRADICTING_LABELS - FINAL_LABELS:
                 statuses.append((step.published_at, "TRANSPORT"))
             elif signs and statuses[-1][1] != "SIGN":
                 statuses.append((step.published_at + self.sign_lag, "SIGN"))
@@ -272,7 +359,11 @@ def _published(dice: random.Random, steps: list[Step]) -> list[Step]:
             limit = shown_at
         follower = replace(step, published_at=shown_at)
         published.append(follower)
-    return published[::-1]
+    published.reverse()
+    for number, (last, step) in enumerate(pairwise(published), start=1):
+        if step.replaces_last and last.withdrawn_at:
+            published[number] = replace(step, published_at=last.withdrawn_at)
+    return published
 
 
 def _delay(dice: random.Random) -> timedelta:

@@ -341,9 +341,9 @@ class Platform1688:
     def _info(self, order: Order, parcel: Parcel, at: datetime, wanted: frozenset[str]) -> Body:
         info: Body = {
             "logisticsId": parcel.consignment_id,
-            "logisticsBillNo": parcel.waybill(at),
+            "logisticsBillNo": order.printed_waybill(parcel, at),
             "orderEntryIds": line_ids(order, parcel),
-            "status": parcel.platform_status(at),
+            "status": printed_status(parcel, at),
             "gmtSystemSend": parcel.listed_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S"),
         }
         if "company.name" in wanted:
@@ -388,12 +388,12 @@ class Platform1688:
         trace: Body = {
             "logisticsId": parcel.consignment_id,
             "orderId": int(order.order_id),
-            "logisticsBillNo": parcel.waybill(at),
+            "logisticsBillNo": order.printed_waybill(parcel, at),
         }
         steps = [
             {"acceptTime": step.printed_at, "remark": text}
             for step in parcel.shown(at)
-            for text in (step.text, *step.variants)
+            for text in step.spellings(at)
         ]
         if steps or order.quirk % 8 < 4:
             trace["logisticsSteps"] = steps
@@ -466,7 +466,7 @@ class Platform1688:
                     "status": "alreadysend",
                     "gmtModified": spell(parcel.listed_at),
                     "gmtCreate": spell(parcel.listed_at),
-                    "logisticsBillNo": parcel.waybill(at),
+                    "logisticsBillNo": order.printed_waybill(parcel, at),
                     "logisticsCompanyId": int(parcel.carrier.company_id),
                     "logisticsCompanyNo": parcel.carrier.code,
                     "logisticsCompanyName": parcel.carrier.name,
@@ -513,6 +513,12 @@ def sign(url_path: str, params: Mapping[str, str], secret: str) -> bytes:
 def has_steps(body: Body) -> bool:
     """Whether a trace reply holds any step."""
     return any(trace.get("logisticsSteps") for trace in body.get("logisticsTrace") or ())
+
+
+def printed_status(parcel: Parcel, at: datetime) -> str:
+    """The platform's code for how far a parcel is."""
+    status = parcel.platform_status(at)
+    return "TRANSPORTING" if parcel.has_new_codes and status == "TRANSPORT" else status
 
 
 def line_id(order: Order, number: int) -> int:

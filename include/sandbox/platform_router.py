@@ -9,6 +9,7 @@ import hmac
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -68,7 +69,7 @@ class PlatformRouter:
         self.tokens = Tokens(apps, clock, token_hours)
         self.quotas = {app.key: Quota(app.qps) for app in apps}
         self._real_now = real_now
-        self._by_waybill: dict[str, dict[str, _Waybill]] = {}
+        self._by_waybill: dict[str, dict[str, list[_Waybill]]] = {}
         self._lock = threading.Lock()
 
     def answer(self, path: str, params: Mapping[str, str], arrived: float | None = None) -> Answer:
@@ -158,7 +159,9 @@ class PlatformRouter:
         if order is None or order.refusal:
             return _refuse(answer, 41, "Invalid arguments:orderId")
         at = self.world.as_of(self.clock.now())
-        rows = [self._waybill(order, parcel, at) for parcel in order.listed(at)]
+        # Lines that travel in one box are one waybill.
+        listed = {parcel.waybill(at): parcel for parcel in order.listed(at)}
+        rows = [self._waybill(order, parcel, at) for parcel in listed.values()]
         answer.outcome = "ok" if rows else "not_shipped"
         # What is not shipped has an empty list, null, or none at all.
         form = order.quirk % 3
@@ -168,7 +171,7 @@ class PlatformRouter:
     def _waybill(self, order: Order, parcel: Parcel, at: datetime) -> Body:
         people = self.world.people.names
         return {
-            "logisticsCode": router_code(parcel),
+            "logisticsCode": router_code(parcel, at),
             "logisticsCompanyName": parcel.carrier.name,
             "billNo" if order.quirk % 4 else "mailNo": parcel.waybill(at),
             "gmtSend": _printed(parcel.listed_at),
@@ -177,12 +180,15 @@ class PlatformRouter:
 
     def _trace(self, answer: Answer, business: Mapping[str, str]) -> Answer:
         answer.part = number = business["billNo"]
-        found = self._waybills_of(answer.account).get(number)
         at = self.world.as_of(self.clock.now())
-        if (
-            found is None
-            or at < found.since
-            or business["companyCode"] != router_code(found.parcel)
+        had = self._waybills_of(answer.account).get(number, [])
+        # Of a number that was given twice, its present parcel is shown.
+        found = max(
+            (each for each in had if each.since <= at), key=lambda each: each.since, default=None
+        )
+        if found is None or business["companyCode"] not in (
+            router_code(found.parcel),
+            router_code(found.parcel, at),
         ):
             return _refuse(answer, 41, "Invalid arguments:companyCode or billNo")
         answer.order_id = found.order.order_id
@@ -195,25 +201,27 @@ class PlatformRouter:
             "traceList": [
                 {"time": step.printed_at, "desc": text, "city": ""}
                 for step in shown
-                for text in (step.text, *step.variants)
+                for text in step.spellings(at)
             ],
         }
         signs = [step for step in shown if step.label in FINAL_LABELS and step.occurred_at < FUTURE]
         if is_signed and signs and found.order.quirk % 5:
-            result["signTime"] = max(signs, key=lambda step: step.occurred_at).printed_at
+            signed = max(signs, key=lambda step: step.occurred_at)
+            seconds = int(signed.occurred_at.timestamp())
+            spellings = (signed.printed_at, seconds, seconds * 1000)
+            result["signTime"] = spellings[found.order.quirk // 5 % len(spellings)]
         answer.outcome = "ok" if shown else "empty"
         return _result(answer, result)
 
-    def _waybills_of(self, account: str) -> dict[str, _Waybill]:
+    def _waybills_of(self, account: str) -> dict[str, list[_Waybill]]:
         with self._lock:
             if account not in self._by_waybill:
-                self._by_waybill[account] = {
-                    number: _Waybill(order, parcel, since)
-                    for order in self.world.orders(account)
-                    if not order.refusal
-                    for parcel in order.parcels
-                    for since, number in parcel.waybills
-                }
+                found: dict[str, list[_Waybill]] = defaultdict(list)
+                for order in self.world.orders(account):
+                    for parcel in () if order.refusal else order.parcels:
+                        for since, number in parcel.waybills:
+                            found[number].append(_Waybill(order, parcel, since))
+                self._by_waybill[account] = dict(found)
             return self._by_waybill[account]
 
     def _order_status(self, answer: Answer, params: Mapping[str, str]) -> Answer:

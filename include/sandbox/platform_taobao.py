@@ -311,7 +311,7 @@ class PlatformTaobao:
         shipping: Body = {
             "tid": int(order.order_id),
             "order_code": parcel.consignment_id,
-            "out_sid": parcel.waybill(at),
+            "out_sid": order.printed_waybill(parcel, at),
             "company_name": company_name(parcel),
             "status": shipping_status(parcel, at),
             "type": "express",
@@ -326,7 +326,11 @@ class PlatformTaobao:
         return shipping
 
     def _trace_get(self, order: Order, at: datetime, params: Mapping[str, str]) -> Body:
-        parts = [self._trace(order, parcel, at) for parcel in order.listed(at)]
+        listed = order.listed(at)
+        if order.quirk % 2:
+            # Parcels that travel in one box are one trace.
+            listed = list({parcel.waybill(at): parcel for parcel in listed}.values())
+        parts = [self._trace(order, parcel, at) for parcel in listed]
         return {"result": {"transit_step_result": parts} if parts else {}}
 
     def _trace_search(self, order: Order, at: datetime, params: Mapping[str, str]) -> Body:
@@ -350,15 +354,13 @@ class PlatformTaobao:
     def _trace(self, order: Order, parcel: Parcel, at: datetime) -> Body:
         status = shipping_status(parcel, at)
         trace: Body = {
-            "out_sid": parcel.waybill(at),
+            "out_sid": order.printed_waybill(parcel, at),
             "company_name": company_name(parcel),
             "tid": int(order.order_id),
             "status": TRACE_STATUSES.get(status, ""),
         }
         steps = [
-            _step(parcel, step, text)
-            for step in parcel.shown(at)
-            for text in (step.text, *step.variants)
+            _step(parcel, step, text) for step in parcel.shown(at) for text in step.spellings(at)
         ]
         if steps:
             single = len(steps) == 1 and order.quirk % 3 == 0
@@ -437,6 +439,7 @@ class PlatformTaobao:
             if not order.refusal
             for parcel in order.parcels
             for position, step in enumerate(parcel.steps)
+            if not step.is_earlier_life
             if at - MESSAGES_KEPT <= step.published_at <= at
         ]
         scans.sort(key=lambda scan: (scan[0], scan[3].consignment_id, scan[4]))
@@ -481,6 +484,8 @@ def shipping_status(parcel: Parcel, at: datetime) -> str:
         return "ACCEPTED_BY_RECEIVER"
     if any(step.label == "returning" for step in parcel.shown(at)):
         return "REJECTED_BY_RECEIVER"
+    if parcel.has_new_codes and status == "TRANSPORT":
+        return "PICKED_UP"
     return HIRED_STATUSES[status]
 
 
@@ -525,9 +530,10 @@ def _outcome(inner: Body) -> str:
 
 def _step(parcel: Parcel, step: Step, text: str) -> Body:
     printed: Body = {"status_time": step.printed_at, "status_desc": text}
-    if has_actions(parcel):
+    if has_actions(parcel) and step.is_backed:
         codes = ACTIONS[step.label]
-        printed["action"] = codes[len(text) % len(codes)]
+        is_new = parcel.has_new_codes and step.label != "signed"
+        printed["action"] = codes[len(text) % len(codes)] + ("_V2" if is_new else "")
     return printed
 
 

@@ -19,7 +19,17 @@ from urllib.parse import parse_qsl, unquote
 
 from sandbox.clock import Clock
 from sandbox.defaults import App, apps_for, connection
-from sandbox.faults import ANSWER_FAULTS, Fault, Faults, Latency
+from sandbox.faults import (
+    ANSWER_FAULTS,
+    FORM_FAULTS,
+    FORMS,
+    JSON_TYPE,
+    Fault,
+    Faults,
+    Latency,
+    nan_in,
+    spelled,
+)
 from sandbox.platform_1688 import (
     INFOS,
     TOKEN_HOURS,
@@ -52,9 +62,9 @@ from sandbox.world import World, dialect_of
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 HTML_PAGE = "<!DOCTYPE html><html><body>系统繁忙，请稍后再试</body></html>".encode()
-JSON_TYPE = "application/json;charset=UTF-8"
 XML_TYPE = "text/xml;charset=UTF-8"
 OVER_QUOTA = frozenset({"gw.QosAppFrequencyLimit", FLOW_CONTROL, TOO_FAST})
+TRACE_APIS = frozenset({TRACES, TRACE_GET, TRACE_SEARCH, WAYBILL_TRACE})
 MAX_LOGGED_CALLS = 1_000_000
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -98,6 +108,8 @@ class Sandbox:
     :param latency: how long answers take; more by `faults`.
     :param token_hours: life of an access token on the sandbox's clock; None lives for ever.
     :param qos_status: HTTP status of 1688's quota error, 400 or 200.
+    :param odd_forms: some orders' answers always come in a form that other programs write: with a
+        byte order mark, with raw control characters, in GBK.
     :param host: where it listens; another address than loopback is for containers.
     """
 
@@ -111,6 +123,7 @@ class Sandbox:
         latency: Latency | None = None,
         token_hours: float | None = TOKEN_HOURS,
         qos_status: int = 400,
+        odd_forms: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -129,6 +142,7 @@ class Sandbox:
         self.taobao = PlatformTaobao(world, clock, by_dialect["top"], token_hours=token_hours)
         self.router = PlatformRouter(world, clock, by_dialect["router"], token_hours=token_hours)
         self.calls: list[Call] = []
+        self._odd_forms = odd_forms
         self._address = (host, port)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -259,7 +273,7 @@ class Sandbox:
     def _respond(self, answer: Answer, arrived: float, fault: Fault | None = None) -> Response:
         self._log(answer, arrived)
         if fault is None:
-            return _rendered(answer)
+            return self._in_its_form(answer)
         is_top = answer.api.startswith("taobao.")
         is_router = answer.api in ROUTER_PATHS
         match fault.kind:
@@ -289,9 +303,25 @@ class Sandbox:
             case "half_json":
                 whole = _rendered(answer)
                 return Response(whole.status, whole.body[: len(whole.body) // 2])
+            case kind if kind in FORM_FAULTS:
+                return Response(answer.status, *spelled(kind, answer.body))
             case _:
                 answer.body = self.faults.spoil(fault.kind, answer.body)
-                return _rendered(answer)
+                return self._in_its_form(answer)
+
+    def _in_its_form(self, answer: Answer) -> Response:
+        """An answer as its order's answers always come."""
+        order = None
+        if answer.order_id and answer.account and answer.status == 200:
+            order = self.world.find(answer.account, answer.order_id)
+        if order is None or answer.as_xml:
+            return _rendered(answer)
+        if order.has_nan and answer.api in TRACE_APIS:
+            answer.body = nan_in(answer.body)
+        form = order.quirk // 7 % 20
+        if self._odd_forms and form < len(FORMS):
+            return Response(answer.status, *spelled(FORMS[form], answer.body))
+        return _rendered(answer)
 
     def _log(self, answer: Answer, arrived: float) -> None:
         if len(self.calls) < MAX_LOGGED_CALLS:
@@ -486,6 +516,8 @@ def _can_strike(kind: str, answer: Answer) -> bool:
     """Faults in an answer need a good one of a logistics API; the others always make sense."""
     if kind == "token_expired" and answer.api == ORDER_STATUS:
         return False
+    if kind in FORM_FAULTS:
+        return answer.outcome == "ok" and not answer.as_xml
     if kind not in ANSWER_FAULTS or kind == "half_json":
         return True
     if answer.outcome != "ok":
@@ -494,7 +526,7 @@ def _can_strike(kind: str, answer: Answer) -> bool:
         return kind == "empty" or has_steps(answer.body)
     if answer.api in (PARCELS, WAYBILLS, ORDER_STATUS):
         return kind == "empty"
-    return answer.api in (TRACE_GET, TRACE_SEARCH, WAYBILL_TRACE)
+    return answer.api in TRACE_APIS
 
 
 def _rendered(answer: Answer) -> Response:

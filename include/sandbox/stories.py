@@ -22,6 +22,16 @@ class Story:
     :param replaced_after: hours until the platform drops the first parcel and lists a new one.
     :param erp_ahead: hours the ERP says shipped before the platform does (low, high).
     :param refusal: the platform's errorCode for every question about the order.
+    :param shares_number: two parcels of the platform are one box with one waybill number.
+    :param carrier_respelt_after: hours until a router calls the carrier by another code.
+    :param ships_before: hours before the other orders.
+    :param second_row_after: hours after which the ERP's people say that it ships, in a second row:
+        a signature from before is refused there.
+    :param reuses_number: its carrier gives it the waybill number of the order before it, which
+        lives `number_given_up`.
+    :param has_new_codes: the platform has renamed its codes for what is under way.
+    :param has_nan: every trace reply about the order holds NaN.
+    :param mistyped: the ERP's people typed a waybill number that is none of the order's.
     """
 
     weight: int
@@ -31,6 +41,14 @@ class Story:
     replaced_after: tuple[float, float] | None = None
     erp_ahead: tuple[float, float] | None = None
     refusal: str = ""
+    shares_number: bool = False
+    carrier_respelt_after: tuple[float, float] | None = None
+    ships_before: float = 0
+    second_row_after: tuple[float, float] | None = None
+    reuses_number: bool = False
+    has_new_codes: bool = False
+    has_nan: bool = False
+    mistyped: bool = False
 
 
 def _signed(kind: str) -> Tell:
@@ -214,6 +232,167 @@ def _long_text(script: Script) -> None:
     script.sign("self")
 
 
+def _stray_scan(script: Script) -> None:
+    """Scans of another courier's round, minutes and hours after the signature."""
+    script.reach_the_door()
+    script.sign(script.dice.choice(("self", "family")))
+    script.wait(2 / 60, 40 / 60)
+    script.write("out_for_delivery", carriers.DISPATCHED[script.carrier.style])
+    if script.dice.random() < 0.4:
+        script.wait(1, 5)
+        here = script.site(script.target)
+        script.write("in_transit", carriers.ARRIVED_AT_SITE[script.carrier.style], here=here)
+
+
+def _earlier_life(script: Script) -> None:
+    """The number was another parcel's, a year or a week ago."""
+    script.live_before(*script.dice.choice(((200, 500), (4, 9))))
+    _ordinary(script)
+
+
+def _early_signature(script: Script) -> None:
+    """A courier signs in the morning what he brings the next day."""
+    script.reach_the_door()
+    script.sign("self")
+    script.change_last(is_backed=False)
+    script.wait(1, 6)
+    here = script.site(script.target)
+    script.write("in_transit", carriers.ARRIVED_AT_SITE[script.carrier.style], here=here)
+    script.dispatch()
+    script.sign("family")
+
+
+def _sign_taken_back(script: Script) -> None:
+    script.reach_the_door()
+    script.sign("self")
+    script.change_last(is_backed=False, shown_for=timedelta(minutes=script.dice.randint(15, 400)))
+    if script.dice.random() < 0.5:
+        script.dispatch()
+        script.sign("family")
+
+
+def _sign_replaced(script: Script) -> None:
+    script.reach_the_door()
+    script.sign("self")
+    script.change_last(is_backed=False)
+    if script.dice.random() < 0.5:
+        script.replace_last((15, 400), "delivery_failed", carriers.FAILED)
+    else:
+        dispatched = carriers.DISPATCHED[script.carrier.style]
+        script.replace_last((15, 400), "out_for_delivery", dispatched)
+    if script.dice.random() < 0.5:
+        script.dispatch()
+        script.sign("family")
+
+
+def _step_replaced(script: Script) -> None:
+    """A scan is corrected: another place at the same time."""
+    script.collect()
+    script.travel(3)
+    script.wait(1, 3)
+    arrived = carriers.ARRIVED[script.carrier.style]
+    script.write("in_transit", arrived, here=script.origin.hub)
+    script.replace_last((20, 300), "in_transit", arrived, here=script.target.hub)
+    script.wait(6, 12)
+    script.dispatch()
+    script.sign("self")
+
+
+def _steps_dropped(script: Script) -> None:
+    """What the platform no longer shows is no evidence; a parcel may go back in its life."""
+    script.collect()
+    script.travel(script.dice.randint(2, 5))
+    for _ in range(script.dice.randint(1, 2)):
+        script.wait(0.5, 3)
+        if script.dice.random() < 0.5:
+            script.write("in_transit", (f"已到达-{script.site(script.target)}",))
+        else:
+            script.write("out_for_delivery", carriers.DISPATCHED[script.carrier.style])
+        script.change_last(shown_for=timedelta(minutes=script.dice.randint(30, 500)))
+    if script.dice.random() < 0.6:
+        script.dispatch()
+        script.sign("self")
+
+
+def _step_masked_later(script: Script) -> None:
+    """One scan, spelled otherwise in a later reply: masked by the platform, or retyped."""
+    dice, people = script.dice, script.people
+    script.collect()
+    script.travel()
+    name, phone = dice.choice(people.names), dice.choice(people.mobiles)
+    script.dispatch()
+    text = f"【{{city}}】{{site}} 派件中 派件员：{name}，电话：{phone}（请您准备签收）"
+    script.wait(0.1, 0.5)
+    script.write("out_for_delivery", (text,))
+    spelled = script.steps[-1].text
+    masked = dice.choice(
+        (
+            spelled.replace(phone, f"{phone[:3]}****{phone[7:]}"),
+            spelled.replace(name, f"{name[0]}**"),
+            spelled.replace("（", "(").replace("）", ")"),
+            spelled.replace("】", "】 "),
+        )
+    )
+    script.change_last(respelt=(timedelta(minutes=dice.randint(20, 200)), masked))
+    script.sign("self", 3, 9)
+
+
+def _step_without_time(script: Script) -> None:
+    """Two of the steps tell no time that can be read."""
+    script.collect()
+    script.travel(4)
+    for _ in range(2):
+        script.wait(0.2, 1)
+        script.write("in_transit", ("快件已到达{site}",))
+        printed = ("", " ", "待更新", "0000-00-00 00:00:00")
+        script.change_last(printed=script.dice.choice(printed))
+    script.dispatch()
+    script.sign("self")
+
+
+def _blank_remark(script: Script) -> None:
+    """A step tells no text; now and then it is the last one."""
+    script.collect()
+    script.travel()
+    script.dispatch()
+    script.wait(0.2, 1)
+    script.write("in_transit", (script.dice.choice(("", "  ", "&nbsp;")),))
+    script.change_last(is_backed=False)
+    if script.dice.random() < 0.5:
+        script.sign("self")
+
+
+def _rare_characters(script: Script) -> None:
+    """Texts that an ERP of another encoding cannot hold, and a phone number in full width."""
+    script.collect()
+    script.travel()
+    script.wait(0.2, 1)
+    digits = str.maketrans("0123456789", "０１２３４５６７８９")
+    phone = script.dice.choice(script.people.mobiles).translate(digits)
+    script.write("in_transit", (f"快件到达 𠮷祥里网点😊，正在分拣，投诉电话：{phone}",))
+    if script.dice.random() < 0.7:
+        script.dispatch()
+        script.sign("self")
+
+
+def _booking_cancelled(script: Script) -> None:
+    """A second booking of the same goods; its last words are later than the live parcel's first."""
+    _awaits_pickup(script)
+    script.last_status = (timedelta(hours=script.dice.randint(2, 12)), "CANCEL")
+
+
+def _told_in_english(script: Script) -> None:
+    """Words that sound like a signature, and are none."""
+    script.collect()
+    script.travel(3)
+    script.wait(1, 4)
+    script.write("in_transit", ("Awaiting for transit to final delivery office",))
+    script.wait(4, 12)
+    script.write("ready_for_pickup", ("Delivered to parcel shop",))
+    if script.dice.random() < 0.5:
+        script.sign("self", 3, 20)
+
+
 STORIES: dict[str, Story] = {
     "signed_by_self": Story(34, (_signed("self"),)),
     "signed_by_family": Story(14, (_signed("family"),)),
@@ -255,6 +434,29 @@ STORIES: dict[str, Story] = {
     "same_text": Story(2, (_same_text,)),
     "long_text": Story(1, (_long_text,)),
     "erp_ahead": Story(3, (_ordinary,), erp_ahead=(4, 20)),
+    "stray_scan": Story(4, (_stray_scan,)),
+    "earlier_life": Story(3, (_earlier_life,)),
+    "early_signature": Story(3, (_early_signature,)),
+    "sign_taken_back": Story(3, (_sign_taken_back,)),
+    "sign_replaced": Story(3, (_sign_replaced,)),
+    "step_replaced": Story(2, (_step_replaced,)),
+    "steps_dropped": Story(3, (_steps_dropped,)),
+    "step_masked_later": Story(3, (_step_masked_later,)),
+    "step_without_time": Story(3, (_step_without_time,)),
+    "blank_remark": Story(3, (_blank_remark,)),
+    "rare_characters": Story(2, (_rare_characters,)),
+    "told_in_english": Story(2, (_told_in_english,)),
+    "shared_number": Story(3, (_ordinary,), shares_number=True),
+    "cancelled_booking": Story(3, (_ordinary, _booking_cancelled)),
+    "carrier_respelt": Story(3, (_ordinary,), carrier_respelt_after=(4, 40)),
+    "refused_signature": Story(
+        3, (_ordinary,), ships_before=7 * 24, second_row_after=(7 * 24, 8.5 * 24)
+    ),
+    "reused_number": Story(3, (_signed("family"),), reuses_number=True),
+    "number_given_up": Story(3, (_signed("self"),), ships_before=8 * 24),
+    "renamed_status": Story(2, (_ordinary,), has_new_codes=True),
+    "nan_reply": Story(2, (_ordinary,), has_nan=True),
+    "mistyped_number": Story(2, (_ordinary,), mistyped=True),
     "too_old": Story(1, (_ordinary,), refusal="order.createtime.history"),
     "not_ours": Story(1, (_ordinary,), refusal="order.nopermission.buyer"),
 }

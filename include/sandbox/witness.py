@@ -1,17 +1,18 @@
 """Compares what the warehouse, the ERP and a receiver say with what the world knows to be true."""
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import Engine, Row, select, text
 
 from sandbox.erp import Row as ErpRow
 from sandbox.erp import erp_order, rows
-from sandbox.parcels import FUTURE, SHANGHAI
+from sandbox.parcels import SHANGHAI
 from sandbox.world import OrderTruth, ParcelTruth, World, order_truth
 
 STALLED_AFTER_HOURS = {
@@ -75,30 +76,61 @@ class Warehouse:
     orders: dict[_OrderKey, list[Row[Any]]]
     shipments: dict[_ParcelKey, Row[Any]]
     scans: dict[_ParcelKey, Counter[datetime]]
+    earlier: dict[_ParcelKey, Counter[datetime]]
+    withdrawn: dict[_ParcelKey, Counter[datetime]]
     texts: dict[_ParcelKey, list[str]]
+    rejected: dict[_ParcelKey, int]
 
     @classmethod
     def read(cls, engine: Engine) -> "Warehouse":
         """Everything the views hold now."""
         orders: dict[_OrderKey, list[Row[Any]]] = defaultdict(list)
         scans: dict[_ParcelKey, Counter[datetime]] = defaultdict(Counter)
+        earlier: dict[_ParcelKey, Counter[datetime]] = defaultdict(Counter)
+        withdrawn: dict[_ParcelKey, Counter[datetime]] = defaultdict(Counter)
         texts: dict[_ParcelKey, list[str]] = defaultdict(list)
+        rejected: dict[_ParcelKey, int] = Counter()
         with engine.connect() as connection:
             for row in connection.execute(text("select * from analytics.orders")):
                 orders[row.account, row.platform_order_id].append(row)
             shipments = {
-                (row.account, row.platform_order_id, row.consignment_id): row
+                (row.account, row.platform_order_id, part_of(row.consignment_id)): row
                 for row in connection.execute(text("select * from analytics.shipments"))
             }
-            events = text(
-                "select account, platform_order_id, consignment_id, occurred_at, description"
-                " from analytics.trace_events order by occurred_at"
-            )
-            for *key, occurred_at, description in connection.execute(events):
-                account, order_id, consignment_id = key
-                scans[account, order_id, consignment_id][occurred_at] += 1
-                texts[account, order_id, consignment_id].append(description)
-        return cls(orders, shipments, scans, texts)
+            for row in connection.execute(text(EVENTS)):
+                key = (row.account, row.platform_order_id, part_of(row.consignment_id))
+                scans[key][row.occurred_at] += 1
+                earlier[key][row.occurred_at] += row.earlier_life
+                withdrawn[key][row.occurred_at] += row.withdrawn_at is not None
+                texts[key].append(row.description)
+            for row in connection.execute(text(REJECTED)):
+                if not _is_litter(row.occurred_at_text, row.description):
+                    part = part_of(row.consignment_id)
+                    rejected[row.account, row.platform_order_id, part] += 1
+        return cls(orders, shipments, scans, earlier, withdrawn, texts, rejected)
+
+
+EVENTS = """
+    select account, platform_order_id, consignment_id, trace_event.*
+    from tracking.trace_event
+    inner join tracking.shipment using (shipment_id)
+    inner join tracking.order_shipment using (shipment_id)
+    inner join
+        (select order_id, platform_order_id from tracking.tracked_order) as tracked_order
+        using (order_id)
+    order by occurred_at
+"""
+REJECTED = """
+    select account, platform_order_id, rejected_event.*
+    from tracking.rejected_event
+    inner join tracking.tracked_order using (order_id)
+"""
+
+
+def _is_litter(occurred_at: str, description: str) -> bool:
+    """Whether a rejected step is one that a fault put among the order's own."""
+    printed = occurred_at.strip().lower()
+    return printed == "nan" or (printed in ("", "none", "null") and not description.strip())
 
 
 def differences(engine: Engine, world: World, at: datetime) -> list[Difference]:
@@ -112,16 +144,20 @@ def differences(engine: Engine, world: World, at: datetime) -> list[Difference]:
     return list(_differences(found, world, at))
 
 
-def erp_differences(erp: Engine, world: World, at: datetime) -> list[Difference]:
+def erp_differences(
+    erp: Engine, world: World, at: datetime, zone: tzinfo = SHANGHAI
+) -> list[Difference]:
     """
     What the ERP has otherwise than the truth as of ``at``: signs, and the traces of open orders.
 
     Fair when ``differences`` is, and the pipeline has written back since. What a person closed may
     have been signed before.
+
+    :param zone: in which the ERP keeps its times.
     """
     with erp.connect() as connection:
         stored = {row.order_no: row for row in connection.execute(select(erp_order))}
-    return list(_erp_differences(stored, world, at))
+    return list(_erp_differences(stored, world, at, zone))
 
 
 def told_differences(
@@ -147,7 +183,7 @@ def stall_differences(engine: Engine, world: World, at: datetime) -> list[Differ
     )
     with engine.connect() as connection:
         found = {
-            (row.account, row.platform_order_id, row.consignment_id): row.stage
+            (row.account, row.platform_order_id, part_of(row.consignment_id)): row.stage
             for row in connection.execute(open_stalls)
         }
     true = dict(_standing(world, at))
@@ -177,18 +213,45 @@ def leaks(engine: Engine, world: World) -> list[str]:
 
 def _differences(found: Warehouse, world: World, at: datetime) -> Iterator[Difference]:
     truth = world.truth(at)
+    unsigned = _never_signed(world)
     for key in sorted(_tracked(world, at) & truth.keys()):
-        yield from _order_differences(found, key, truth[key], at)
+        if truth[key].has_nan and not any(found.scans[order] for order in _parcels_of(found, key)):
+            yield from _unknown_differences(found, key)
+        else:
+            yield from _order_differences(found, key, truth[key], at, unsigned)
     for key, erp_rows in found.orders.items():
         true = truth.get(key)
-        if true is None or not is_signed(true, at):
-            for row in erp_rows:
-                if row.signed_at is not None:
-                    yield Difference("order wrongly signed", "/".join(key), None, row.signed_at)
+        where = "/".join(key)
+        for row in erp_rows:
+            is_right = true is not None and is_signed(true, at) and row.erp_key not in unsigned
+            if row.signed_at is not None and not is_right:
+                yield Difference("order wrongly signed", where, None, row.signed_at)
+            if (row.status == "signed") != (row.signed_at is not None):
+                yield Difference("order's status", where, row.signed_at, row.status)
+
+
+def _parcels_of(found: Warehouse, order: _OrderKey) -> list[_ParcelKey]:
+    return [key for key in found.shipments if key[:2] == order]
+
+
+def _unknown_differences(found: Warehouse, key: _OrderKey) -> Iterator[Difference]:
+    """Of an order whose replies cannot be read, somebody is told so."""
+    for row in found.orders.get(key, []):
+        if row.last_error is None:
+            yield Difference("order's error", "/".join(key), "no JSON", None)
+
+
+def _never_signed(world: World) -> dict[str, ErpRow]:
+    """
+    The ERP's rows that stay as they are when their order is signed, by their keys.
+
+    Their waybill number is no parcel's, or they say that they shipped days after the signature.
+    """
+    return {row.order_no: row for row in rows(world) if row.is_mistyped or row.is_refused}
 
 
 def _erp_differences(
-    stored: dict[str, Row[Any]], world: World, at: datetime
+    stored: dict[str, Row[Any]], world: World, at: datetime, zone: tzinfo
 ) -> Iterator[Difference]:
     as_of = world.as_of(at)
     truth = world.truth(at)
@@ -200,12 +263,19 @@ def _erp_differences(
             yield Difference("ERP row missing", row.order_no, row.state(as_of)[0], None)
             continue
         true = truth.get((row.account, row.order_id))
-        if row.state(as_of)[0] == "SHIPPED" and true and is_signed(true, at):
-            yield from _sign_differences(found, true)
+        if true is not None and true.has_nan:
+            continue
+        if row.is_mistyped:
+            if found.status != row.state(as_of)[0]:
+                yield Difference("ERP status", row.order_no, row.state(as_of)[0], found.status)
+            continue
+        is_closing = bool(true and is_signed(true, at)) and not row.is_refused
+        if row.state(as_of)[0] == "SHIPPED" and true and is_closing:
+            yield from _sign_differences(found, true, zone)
         elif found.status != row.state(as_of)[0] and not _may_be_signed(row, true, at):
             yield Difference("ERP status", row.order_no, row.state(as_of)[0], found.status)
         if row.state(as_of)[0] == "SHIPPED" and true is not None and true.parcels:
-            yield from _trace_differences(found, true)
+            yield from _trace_differences(found, true, zone, is_signed=is_closing)
 
 
 def _told_differences(
@@ -217,13 +287,22 @@ def _told_differences(
         if times > 1:
             yield Difference("told more than once", event_id, 1, times)
     for message in messages:
-        told[message["consignment_id"]].append(message["to_status"])
+        before = told[part_of(message["consignment_id"])]
+        if message["from_status"] == "signed" and before[-1:] != ["signed"]:
+            where = f"{message['consignment_id']}, {message['event_id']}"
+            yield Difference("told from", where, "".join(before[-1:]) or None, "signed")
+        before.append(message["to_status"])
     tracked = _tracked(world, moments[-1])
+    mistyped = _mistyped_orders(world)
     for order in world.orders():
-        if (order.account, order.order_id) not in tracked or order.refusal:
+        key = (order.account, order.order_id)
+        if key not in tracked or key in mistyped or order.refusal or order.has_nan:
             continue
         lives = [
-            {parcel.consignment_id: parcel.status for parcel in order_truth(order, at).parcels}
+            {
+                part_of(parcel.consignment_id): parcel.status
+                for parcel in order_truth(order, at).parcels
+            }
             for at in map(world.as_of, moments)
             if order.shipped_at <= world.as_of(at)
         ]
@@ -237,19 +316,23 @@ def _told_differences(
                 yield Difference("told last", where, status, "".join(last_told) or None)
 
 
+def _mistyped_orders(world: World) -> set[_OrderKey]:
+    return {(row.account, row.order_id) for row in rows(world) if row.is_mistyped}
+
+
 def _standing(world: World, at: datetime) -> Iterator[tuple[_ParcelKey, str]]:
     """Every parcel that stands still, and its stage."""
-    tracked = _tracked(world, at)
+    tracked = _tracked(world, at) - _mistyped_orders(world)
     shipped = {(order.account, order.order_id): order.shipped_at for order in world.orders()}
     for key, true in world.truth(at).items():
         if key not in tracked or is_signed(true, at):
             continue
         for parcel in true.parcels:
-            times = [event.occurred_at for event in parcel.events if event.occurred_at < FUTURE]
+            times = [event.occurred_at for event in parcel.evidence]
             stage = STAGES.get(parcel.status)
             since = shipped[key] if stage == "pickup" or not times else max(times)
             if stage and at - since >= timedelta(hours=STALLED_AFTER_HOURS.get(stage, 0)):
-                yield (*key, parcel.consignment_id), stage
+                yield (*key, part_of(parcel.consignment_id)), stage
 
 
 def _tracked(world: World, at: datetime) -> set[_OrderKey]:
@@ -268,13 +351,13 @@ def _may_be_signed(row: ErpRow, true: OrderTruth | None, at: datetime) -> bool:
     return closed_later or _signed_by_text(true, at)
 
 
-def _sign_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]:
+def _sign_differences(found: Row[Any], true: OrderTruth, zone: tzinfo) -> Iterator[Difference]:
     last = _last_sign(true)
     for what, expected, actual in (
         ("ERP status", "SIGNED", found.status),
         (
             "ERP sign time",
-            _expected(_local(last.signed_at), found.signed_at, last),
+            _expected(_local(last.signed_at, zone), found.signed_at, last),
             found.signed_at,
         ),
         ("ERP sign kind", last.sign_kind or None, found.sign_kind),
@@ -283,32 +366,46 @@ def _sign_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]
             yield Difference(what, found.order_no, expected, actual)
 
 
-def _trace_differences(found: Row[Any], true: OrderTruth) -> Iterator[Difference]:
-    times = [
-        event.occurred_at
-        for parcel in true.parcels
-        for event in parcel.events
-        if event.occurred_at < FUTURE
-    ]
+def _trace_differences(
+    found: Row[Any], true: OrderTruth, zone: tzinfo, *, is_signed: bool
+) -> Iterator[Difference]:
+    live = [parcel for parcel in true.parcels if parcel.status != "cancelled"] or true.parcels
+    events = [event for parcel in live for event in parcel.evidence]
+    newest = max((event.occurred_at for event in events if not event.is_afterthought), default=None)
+    status = min((parcel.status for parcel in live), key=LEADS_ORDER.index)
+    seen = {_local(event.occurred_at, zone) for event in events if event.is_afterthought}
     for what, expected, actual in (
         (
             "ERP trace time",
-            _expected(_local(max(times, default=None)), found.latest_trace_at, true.parcels[0]),
+            found.latest_trace_at
+            if found.latest_trace_at in seen
+            else _expected(_local(newest, zone), found.latest_trace_at, live[0]),
             found.latest_trace_at,
         ),
         (
             "ERP waybill numbers",
-            {parcel.waybill_no for parcel in true.parcels},
-            set((found.waybill_nos or "").split(",")),
+            {folded(parcel.waybill_no) for parcel in live},
+            {folded(number) for number in (found.waybill_nos or "").split(",")},
         ),
         (
             "ERP trace status",
-            min((parcel.status for parcel in true.parcels), key=LEADS_ORDER.index),
+            "out_for_delivery" if status == "signed" and not is_signed else status,
             found.logistics_status or "pending",  # of which nothing is known, nothing is shown
         ),
     ):
         if expected != actual:
             yield Difference(what, found.order_no, expected, actual)
+
+
+def part_of(consignment_id: str) -> str:
+    """What tells a parcel from the others of its order; a router may respell its carrier."""
+    named = consignment_id.partition("#")[0]
+    return named.partition(":")[2] or named
+
+
+def folded(number: str | None) -> str:
+    """A waybill number however it was typed."""
+    return "".join(unicodedata.normalize("NFKC", number or "").upper().split())
 
 
 def _expected(
@@ -319,8 +416,8 @@ def _expected(
     return found if is_seen_later else true
 
 
-def _local(at: datetime | None) -> datetime | None:
-    return at.astimezone(SHANGHAI).replace(tzinfo=None) if at else None
+def _local(at: datetime | None, zone: tzinfo) -> datetime | None:
+    return at.astimezone(zone).replace(tzinfo=None) if at else None
 
 
 def _last_sign(true: OrderTruth) -> ParcelTruth:
@@ -345,13 +442,21 @@ def _signed_by_text(true: OrderTruth, at: datetime) -> bool:
 
 
 def _order_differences(
-    found: Warehouse, key: _OrderKey, true: OrderTruth, at: datetime
+    found: Warehouse, key: _OrderKey, true: OrderTruth, at: datetime, unsigned: Mapping[str, ErpRow]
 ) -> Iterator[Difference]:
     where = "/".join(key)
     if key not in found.orders:
         yield Difference("order missing", where, "tracked", None)
         return
     for row in found.orders[key]:
+        if row.erp_key in unsigned and unsigned[row.erp_key].is_mistyped:
+            if true.parcels and row.last_error is None:
+                yield Difference("order's error", where, "no parcel has the row's number", None)
+            continue
+        if row.erp_key in unsigned:
+            if is_signed(true, at) and row.last_error is None:
+                yield Difference("order's error", where, "its signature is refused", None)
+            continue
         if is_signed(true, at):
             last = _last_sign(true)
             signed_at = _expected(last.signed_at, row.signed_at, last)
@@ -361,12 +466,15 @@ def _order_differences(
         if row.parcels != live:
             yield Difference("order's parcels", where, live, row.parcels)
     for parcel in true.parcels:
-        yield from _parcel_differences(found, (*key, parcel.consignment_id), parcel)
+        yield from _parcel_differences(
+            found, (*key, part_of(parcel.consignment_id)), parcel, asked=not is_signed(true, at)
+        )
 
 
 def _parcel_differences(
-    found: Warehouse, key: _ParcelKey, true: ParcelTruth
+    found: Warehouse, key: _ParcelKey, true: ParcelTruth, *, asked: bool
 ) -> Iterator[Difference]:
+    """:param asked: whether anybody still asks for the parcel."""
     where = "/".join(key)
     row = found.shipments.get(key)
     if row is None:
@@ -374,7 +482,7 @@ def _parcel_differences(
         return
     for what, expected, actual in (
         ("status", true.status, row.status),
-        ("waybill number", true.waybill_no or None, row.waybill_no),
+        ("waybill number", folded(true.waybill_no), folded(row.waybill_no)),
         ("carrier", re.split("[（(]", true.carrier_name)[0] or None, row.carrier_name),
         ("sign time", _expected(true.signed_at, row.signed_at, true), row.signed_at),
         ("sign kind", true.sign_kind or None, row.sign_kind),
@@ -384,12 +492,29 @@ def _parcel_differences(
     if true.dated_by_reader:
         yield from _telling_differences(true, found.texts.get(key, []), where)
         return
-    expected_scans = Counter(event.occurred_at for event in true.events)
-    actual_scans = found.scans.get(key, Counter())
-    for missing in (expected_scans - actual_scans).elements():
+    yield from _scan_differences(found, key, true, asked=asked and not true.is_proved)
+    if (rejected := len(set(true.rejected))) != found.rejected[key]:
+        yield Difference("rejected steps", where, rejected, found.rejected[key])
+
+
+def _scan_differences(
+    found: Warehouse, key: _ParcelKey, true: ParcelTruth, *, asked: bool
+) -> Iterator[Difference]:
+    """What is wrong with the scans: their times, and what is flagged."""
+    where = "/".join(key)
+    actual = found.scans.get(key, Counter())
+    needed = Counter(event.occurred_at for event in true.events if not event.may_be_missed)
+    for missing in (needed - actual).elements():
         yield Difference("event missing", where, missing, None)
-    for surplus in (actual_scans - expected_scans).elements():
+    for surplus in (actual - Counter(event.occurred_at for event in true.events)).elements():
         yield Difference("event too many", where, None, surplus)
+    earlier = Counter(event.occurred_at for event in true.events if event.is_earlier_life)
+    if (flagged := +found.earlier[key]) != earlier:
+        yield Difference("events of an earlier life", where, earlier, flagged)
+    shown = Counter(event.occurred_at for event in true.events if not event.is_withdrawn)
+    flagged = +found.withdrawn[key]
+    if asked and flagged != (withdrawn := actual - shown):
+        yield Difference("events withdrawn", where, withdrawn, flagged)
 
 
 def _telling_differences(true: ParcelTruth, found: list[str], where: str) -> Iterator[Difference]:

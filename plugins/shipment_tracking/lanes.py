@@ -12,11 +12,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+import psycopg
 from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from shipment_tracking import runs
 from shipment_tracking.errors import (
@@ -24,10 +26,11 @@ from shipment_tracking.errors import (
     PlatformBugError,
     PlatformError,
     QuotaError,
+    RejectedError,
     RetryableError,
 )
 from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import THREADS, PlatformClient
+from shipment_tracking.platforms.client import THREADS, PlatformClient, Waybills
 from shipment_tracking.polling import SPACING
 from shipment_tracking.sql import statement
 
@@ -37,6 +40,10 @@ LEASE = timedelta(minutes=3)
 CHUNK = 100
 RECORD_EVERY = 5.0  # seconds, and well within a lease
 FAILURES_IN_A_ROW = 3 * THREADS
+LONGEST_REASON = 300
+
+REFUSED = (DataError, IntegrityError, ProgrammingError, psycopg.DataError, UnicodeError)
+"""What recording raises for values that the warehouse cannot hold, and not for its own trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,10 @@ class Claim:
     """
     An order that is leased to us.
 
-    :param waybills: consignment ids of its known parcels by waybill number.
-    :param signatures: by consignment id of its parcels with a signature, whether that is confirmed.
+    :param waybills: what its platform calls its known parcels, by waybill number; parcels of one
+        box share a number.
+    :param signatures: by what its platform calls those of its parcels that are known to be signed,
+        whether that is confirmed.
     """
 
     order_id: int
@@ -53,7 +62,7 @@ class Claim:
     lease_token: int
     fingerprint: str | None
     all_signed: bool
-    waybills: Mapping[str, str] = field(default_factory=dict, hash=False)
+    waybills: Waybills = field(default_factory=dict, hash=False)
     signatures: Mapping[str, bool] = field(default_factory=dict, hash=False)
 
 
@@ -407,10 +416,45 @@ class _Work:
     def _save(self) -> None:
         ours = [answer for answer in self.answers if self.lane.is_newest(answer.claim)]
         if ours:
-            self.tally.lost -= self.record(ours)
+            self.tally.lost -= self._record(ours)
             for answer in ours:
                 del self.lane.held[answer.claim.order_id]
         self.tally.lost += len(self.answers)
         self.answers = []
         self.lane.renew()
         self.recorded_at = time.monotonic()
+
+    def _record(self, answers: list[Answer]) -> int:
+        """
+        Record the answers; how many of them were still ours.
+
+        If the warehouse refuses a chunk, each of its answers is tried on its own, and the one that
+        it cannot hold is recorded as an error of its order.
+        """
+        try:
+            return self.record(answers)
+        except REFUSED as error:
+            if len(answers) > 1:
+                return sum(self._record([answer]) for answer in answers)
+            (answer,) = answers
+            if isinstance(answer.error, _UnstorableError):
+                raise
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            log.warning(
+                "%s: the answer for order %s cannot be stored: %s",
+                self.lane.account,
+                answer.claim.platform_order_id,
+                reason,
+            )
+            self.tally.failed += answer.error is None
+            refusal = _UnstorableError(f"the warehouse cannot store the answer: {_plain(reason)}")
+            return self._record([replace(answer, found=None, error=refusal)])
+
+
+class _UnstorableError(RejectedError):
+    """An answer that the warehouse refused."""
+
+
+def _plain(reason: str) -> str:
+    """The reason in characters that any database can hold."""
+    return reason.encode("ascii", "replace").decode().replace("\x00", "")[:LONGEST_REASON]

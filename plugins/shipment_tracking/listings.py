@@ -80,10 +80,18 @@ def keep(
         for order_id, listing in listings
         for parcel in listing.parcels
     ]
-    parcels.keep(connection, rows)
+    ids = parcels.keep(connection, rows)
     if rows:
+        listed = [
+            {
+                "order_id": row["order_id"],
+                "shipment_id": ids[row["order_id"], row["consignment_id"]],
+                "seen_at": row["seen_at"],
+            }
+            for row in rows
+        ]
         connection.execute(
             statement("warehouse/fetch_waybills_supersede"),
-            {"parcels": json.dumps(rows, default=str)},
+            {"parcels": json.dumps(listed, default=str)},
         )
     return {row["order_id"] for row in rows}

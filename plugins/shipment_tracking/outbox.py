@@ -62,12 +62,14 @@ class Letter:
     One message and the notices it tells of.
 
     :param body: None when nobody may be told; ``suppressed`` then says why.
+    :param error: what somebody has to mend so that they can be told.
     """
 
     claims: Sequence[Claim]
     event_id: UUID
     body: Mapping[str, Any] | None
     suppressed: str = ""
+    error: str | None = None
 
 
 Compose = Callable[[Destination, Sequence[Claim]], Sequence[Letter]]
@@ -281,7 +283,9 @@ class Outbox:
     ) -> DeliveryError | None:
         """Send one letter and write down what came of it."""
         if letter.body is None:
-            self._on_claims(connection, "suppress", letter.claims, reason=letter.suppressed)
+            self._on_claims(
+                connection, "suppress", letter.claims, reason=letter.suppressed, error=letter.error
+            )
             served.counts["suppressed"] += len(letter.claims)
             return None
         try:

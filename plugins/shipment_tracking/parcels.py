@@ -1,34 +1,44 @@
 """Keeps the parcels that a parcel list or a trace names: their rows, orders and waybill numbers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from shipment_tracking import carriers
+from shipment_tracking.domain.waybills import fold
 from shipment_tracking.sql import statement
+
+SAME_BOX = timedelta(hours=48)
+"""Orders that list one waybill share its parcel if they were shipped this close together."""
 
 # Added in the order of their keys, then locked in the order of their ids: whoever keeps the same
 # parcels meanwhile waits, and never crosswise.
 _STEPS = ("parcels_update", "parcels_link", "parcels_waybills")
 
 
-def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], int]:
+def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str], int]:
     """
     Store parcels within the caller's transaction; storing them twice changes nothing.
 
-    A carrier is kept as the table of carriers calls it, whatever the platform calls it.
+    A carrier is kept as the table of carriers calls it, whatever the platform calls it. A parcel
+    that a router calls by carrier and waybill (``carrier:waybill``) is the one that the order has
+    already under that number, however either is spelled; else the one of another order that was
+    shipped within ``SAME_BOX``; else a new one, for carriers use numbers again.
 
     :param rows: ``order_id, account, consignment_id, waybill_no, seen_at`` (aware); from a parcel
         list also ``listed``, which is true, ``carrier_code`` and ``carrier_name``; from whatever
         tells the platform's status ``platform_code, platform_status, announce``.
-    :returns: the shipment id of each account and consignment id.
+    :returns: the shipment id of each order id and consignment id, as the rows name them.
     """
     if not rows:
         return {}
-    binds = {"parcels": json.dumps([_with_carrier(row) for row in rows], default=str)}
-    wanted = len({(row["account"], row["consignment_id"]) for row in rows})
+    named = _identified(connection, [_with_carrier(row) for row in rows])
+    binds = {"parcels": json.dumps(named, default=str)}
+    wanted = len({(row["account"], row["consignment_id"]) for row in named})
     locked: set[int] = set()
     # One that was there when the others were added may be pruned before it is locked.
     while len(locked) < wanted:
@@ -37,9 +47,120 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[s
     for step in _STEPS:
         connection.execute(statement(f"warehouse/{step}"), binds)
     found = connection.execute(statement("warehouse/parcels_ids"), binds)
-    return {(row.account, row.consignment_id): row.shipment_id for row in found}
+    ids = {(row.account, row.consignment_id): row.shipment_id for row in found}
+    return {
+        (given["order_id"], given["consignment_id"]): ids[row["account"], row["consignment_id"]]
+        for given, row in zip(rows, named, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Routed:
+    """A router's parcel as one of its orders knows it by one of its numbers (folded)."""
+
+    account: str
+    consignment_id: str
+    carrier: str | None
+    number: str | None
+    order_id: int | None
+    shipped_at: datetime | None
+    is_live: bool
 
 
 def _with_carrier(row: dict[str, Any]) -> dict[str, Any]:
     code, name = carriers.resolve(row.get("carrier_code"), row.get("carrier_name"))
-    return row | {"carrier_code": code, "carrier_name": name}
+    return row | {
+        "carrier_code": code,
+        "carrier_name": name,
+        "router_code": _router_code(row["consignment_id"], row.get("waybill_no")),
+    }
+
+
+def _router_code(consignment_id: str, waybill_no: str | None) -> str | None:
+    """The carrier within ``carrier:waybill``; none where the platform has ids of its own."""
+    is_routed = waybill_no and consignment_id.endswith(f":{waybill_no}")
+    return consignment_id.removesuffix(f":{waybill_no}") if is_routed else None
+
+
+def _identified(connection: Connection, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """The rows with the ids of the parcels they stand for."""
+    routed = [row for row in rows if row["router_code"] is not None]
+    if not routed:
+        return rows
+    orders = sorted({row["order_id"] for row in routed})
+    shipped = {
+        order.order_id: order
+        for order in connection.execute(statement("warehouse/parcels_orders"), {"orders": orders})
+    }
+    numbers = {row["waybill_no"] for row in routed}
+    stored = connection.execute(
+        statement("warehouse/parcels_routed"),
+        {
+            "orders": orders,
+            "numbers": sorted(numbers | {fold(number) or "" for number in numbers}),
+            "accounts": sorted({row["account"] for row in routed}),
+            "names": sorted({row["consignment_id"] for row in routed}),
+        },
+    )
+    known = [
+        _Routed(
+            row.account,
+            row.consignment_id,
+            _carrier(row.carrier_code, row.router_code),
+            fold(row.waybill_no),
+            row.order_id,
+            row.shipped_at,
+            row.is_live,
+        )
+        for row in sorted(stored, key=lambda row: row.shipment_id)
+    ]
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        if row["router_code"] is None:
+            found.append(row)
+            continue
+        order = shipped[row["order_id"]]
+        parcel = _Routed(
+            row["account"],
+            row["consignment_id"],
+            _carrier(row["carrier_code"], row["router_code"]),
+            fold(row["waybill_no"]),
+            order.order_id,
+            order.shipped_at,
+            is_live=True,
+        )
+        consignment_id = _identity(parcel, known) or _free_name(
+            parcel, known, order.platform_order_id
+        )
+        known.append(replace(parcel, consignment_id=consignment_id))
+        found.append(row | {"consignment_id": consignment_id})
+    return found
+
+
+def _identity(parcel: _Routed, known: Iterable[_Routed]) -> str | None:
+    """The id of the parcel that this one is; none if it is a new one."""
+    alike = [
+        each for each in known if (each.account, each.number) == (parcel.account, parcel.number)
+    ]
+    own = [each for each in alike if each.order_id == parcel.order_id]
+    if own:
+        return max(reversed(own), key=lambda each: each.is_live).consignment_id
+    gaps = {
+        abs(each.shipped_at - parcel.shipped_at): each.consignment_id
+        for each in alike
+        if each.carrier == parcel.carrier and each.shipped_at and parcel.shipped_at
+    }
+    nearest = min(gaps, default=None)
+    return gaps[nearest] if nearest is not None and nearest <= SAME_BOX else None
+
+
+def _free_name(parcel: _Routed, known: Iterable[_Routed], platform_order_id: str) -> str:
+    """What the router calls the parcel, and its order's number too where that is taken."""
+    name = parcel.consignment_id
+    taken = {each.consignment_id for each in known if each.account == parcel.account}
+    return f"{name}#{platform_order_id}" if name in taken else name
+
+
+def _carrier(code: str | None, router_code: str) -> str | None:
+    """One spelling for a carrier, whether the table of carriers knows it or not."""
+    return fold(code or carriers.resolve(router_code, None)[0])

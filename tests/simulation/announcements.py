@@ -42,8 +42,8 @@ def every_change_is_announced_once(life: "Simulation") -> Iterator[str]:
             or not (
                 (count(*) = 1 and min(notice.channel) = '' and min(notice.state) = 'suppressed')
                 or array_agg(notice.channel order by notice.channel) = case shipment.account
-                    when 'platform_tmall' then array['backup', 'ops', 'shop']
-                    else array['backup', 'ops']
+                    when 'platform_tmall' then array['backup', 'buyers', 'ops', 'shop']
+                    else array['backup', 'buyers', 'ops']
                 end
             )
     """
@@ -64,13 +64,14 @@ def nothing_waits_to_be_told(life: "Simulation") -> Iterator[str]:
 def only_what_was_overtaken_was_left_out(life: "Simulation") -> Iterator[str]:
     """A notice that had a channel was sent, or a newer one of the same parcel was, or it closed."""
     lost = """
-        select older.event_id, older.channel, older.reason
+        select older.event_id, older.channel, older.reason, order_shipment.order_id
         from simulation.every_notification as older
+        left join tracking.order_shipment on older.shipment_id = order_shipment.shipment_id
         where
             older.channel <> ''
             and not older.digest
             and older.state = 'suppressed'
-            and older.reason <> 'closed'
+            and older.reason not in ('closed', 'no order')
             and not exists (
                 select 1
                 from simulation.every_notification as newer
@@ -79,11 +80,45 @@ def only_what_was_overtaken_was_left_out(life: "Simulation") -> Iterator[str]:
                     and newer.channel = older.channel
                     and not newer.digest
                     and newer.notification_id > older.notification_id
-                    and (newer.state = 'sent' or newer.reason = 'closed')
+                    and (newer.state = 'sent' or newer.reason in ('closed', 'no order'))
             )
     """
+    reachable = {row.order_id for row in rows(life, TRACKED) if row.erp_key in life.reachable()}
     for row in rows(life, lost):
+        if row.channel == "buyers" and row.order_id not in reachable:
+            continue
         yield f"{row.event_id} to {row.channel}: {row.reason}"
+
+
+TRACKED = "select erp_key, order_id from tracking.erp_row"
+
+
+def nobody_is_told_who_does_not_want_to_be(life: "Simulation") -> Iterator[str]:
+    """Neither is who never said whether he does; and each buyer is told of his own orders."""
+    reachable = life.reachable()
+    for delivery in life.receiver.deliveries("buyers"):
+        told = {order["erp_key"] for order in delivery.body["orders"]}
+        if not told or not told <= reachable:
+            yield f"{delivery.event_id}: {sorted(told - reachable)}"
+
+
+def no_notice_leaves_a_signature_that_was_not_announced(life: "Simulation") -> Iterator[str]:
+    """But for one that was true, and too old to be announced when it was first seen."""
+    true = {
+        parcel.consignment_id
+        for order in life.world.orders()
+        if order.story == "sign_withdrawn"
+        for parcel in order.parcels
+    }
+    last: dict[str, str] = {}
+    for delivery in life.receiver.deliveries("backup"):
+        body = delivery.body
+        if "items" in body or body["consignment_id"] in true:
+            continue
+        parcel = f"{body['account']}/{body['consignment_id']}"
+        if body["from_status"] == "signed" and last.get(parcel) != "signed":
+            yield f"{delivery.event_id}: {parcel} went from signed after {last.get(parcel)}"
+        last[parcel] = body["to_status"]
 
 
 def what_is_sent_has_arrived_once(life: "Simulation") -> Iterator[str]:
@@ -131,12 +166,12 @@ def a_message_says_what_changed(life: "Simulation") -> Iterator[str]:
     """
     changes = defaultdict(set)
     for row in rows(life, every):
-        changes[str(row.event_id)].add((row.from_status, row.to_status, row.consignment_id))
+        changes[str(row.event_id)].add((row.to_status, row.consignment_id))
     for delivery in life.receiver.deliveries():
         body = delivery.body
         if "items" in body:
             continue
-        found = (body["from_status"], body["to_status"], body["consignment_id"])
+        found = (body["to_status"], body["consignment_id"])
         if found not in changes[delivery.event_id]:
             yield f"{delivery.event_id}: {found} for {changes[delivery.event_id]}"
 
@@ -178,6 +213,8 @@ AT_THE_END: tuple[Invariant, ...] = (
     what_arrives_is_in_order,
     a_message_says_what_changed,
     no_person_is_named_in_a_message,
+    nobody_is_told_who_does_not_want_to_be,
+    no_notice_leaves_a_signature_that_was_not_announced,
     stalls_are_as_the_parcels_are,
 )
 

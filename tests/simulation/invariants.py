@@ -147,14 +147,14 @@ def the_warehouse_equals_the_truth(life: "Simulation") -> Iterator[str]:
 
 def the_erp_equals_the_truth(life: "Simulation") -> Iterator[str]:
     excused = _excused_rows(life)
-    for difference in witness.erp_differences(life.erp.engine, life.world, life.at):
+    for difference in witness.erp_differences(life.erp.engine, life.world, life.at, life.erp.zone):
         if difference.where not in excused:
             yield str(difference)
 
 
 def no_order_is_wrongly_signed_at_the_erp(life: "Simulation") -> Iterator[str]:
     excused = _excused_rows(life)
-    for difference in witness.erp_differences(life.erp.engine, life.world, life.at):
+    for difference in witness.erp_differences(life.erp.engine, life.world, life.at, life.erp.zone):
         signed = (difference.what, difference.found) == ("ERP status", "SIGNED")
         if signed and difference.where not in excused:
             yield str(difference)

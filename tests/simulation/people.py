@@ -1,13 +1,12 @@
 """People at the ERP, who edit its rows whenever they like."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import Engine, select, update
 
 from sandbox.erp import erp_order
-from sandbox.parcels import SHANGHAI
 
 
 class People:
@@ -18,8 +17,9 @@ class People:
     :param took_back: numbers of orders whose sign, written by the pipeline, they took back.
     """
 
-    def __init__(self, erp: Engine) -> None:
+    def __init__(self, erp: Engine, zone: tzinfo) -> None:
         self.erp = erp
+        self.zone = zone
         self.signed: dict[str, datetime] = {}
         self.took_back: set[str] = set()
 
@@ -31,7 +31,8 @@ class People:
     def edit(self, times: int, at: datetime, dice: random.Random) -> None:
         """Edit some rows, each after a moment (world time, aware)."""
         for _ in range(times):
-            stamp = _local(at + timedelta(seconds=dice.randint(1, 1500)))
+            moment = at + timedelta(seconds=dice.randint(1, 1500))
+            stamp = moment.astimezone(self.zone).replace(tzinfo=None, microsecond=0)
             edit = dice.choice((self._touch, self._touch, self._sign, self._take_back))
             edit(stamp, dice)
 
@@ -65,7 +66,3 @@ class People:
                 .values(**values)
             )
         return order_no if changed.rowcount else None
-
-
-def _local(at: datetime) -> datetime:
-    return at.astimezone(SHANGHAI).replace(tzinfo=None, microsecond=0)

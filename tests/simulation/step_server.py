@@ -71,7 +71,7 @@ def run_step(order: dict[str, Any]) -> Any:
         _die_at_commit(order["dies_at_commit"])
     if "erp" in order:
         erp = ErpDatabase(
-            create_engine(order["erp"], poolclass=NullPool), ZoneInfo("Asia/Shanghai")
+            create_engine(order["erp"], poolclass=NullPool), ZoneInfo(order["erp_zone"])
         )
     if step == "extract_orders":
         accounts = order["accounts"]
@@ -112,7 +112,7 @@ def _channels(order: dict[str, Any], accounts: Sequence[str]) -> Channels:
             channel["audience"], channel["name"], Webhook(channel["url"], channel["secret"])
         )
         for channel in order["channels"]
-        if channel["audience"] in ("ops", *accounts)
+        if channel["audience"] in ("ops", "customers", *accounts)
     ]
     return Channels(found, {})
 

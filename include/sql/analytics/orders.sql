@@ -14,7 +14,11 @@ select
     tracked_order.last_polled_at,
     tracked_order.next_poll_at,
     coalesce(
-        erp_row.last_error, erp_row.sign_error, tracked_order.last_error, tracked_order.load_error
+        erp_row.last_error,
+        erp_row.sign_error,
+        tracked_order.last_error,
+        tracked_order.load_error,
+        'the ERP does not show its trace: ' || erp_row.trace_error
     ) as last_error,
     erp_row.closed_at,
     erp_row.close_reason

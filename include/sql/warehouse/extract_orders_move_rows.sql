@@ -1,6 +1,6 @@
 -- Rows that stand for another order or parcel than before begin anew: what was known of the former
--- one says nothing of theirs. Those in the list are open again. A sign that was settled is not
--- settled again for the same order.
+-- one says nothing of theirs. A waybill number that is only written otherwise is the same. Those
+-- in the list are open again. A sign that was settled is not settled again for the same order.
 update tracking.erp_row as known
 set
     status = 'pending',
@@ -30,3 +30,5 @@ where
     and known.order_id is not null
     and (known.order_id, known.waybill_no)
     is distinct from (tracked_order.order_id, incoming.waybill_no)
+    and (known.order_id, tracking.fold_waybill(known.waybill_no))
+    is distinct from (tracked_order.order_id, tracking.fold_waybill(incoming.waybill_no))

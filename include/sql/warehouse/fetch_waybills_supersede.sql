@@ -5,19 +5,14 @@ from (
     select
         parcel.order_id,
         max(parcel.seen_at) as asked_at,
-        array_agg(shipment.shipment_id) as listed
+        array_agg(parcel.shipment_id) as listed
     from
         jsonb_to_recordset(cast(:parcels as jsonb))
             as parcel (
                 order_id bigint,
-                account text,
-                consignment_id text,
+                shipment_id bigint,
                 seen_at timestamptz
             )
-    inner join tracking.shipment
-        on
-            parcel.account = shipment.account
-            and parcel.consignment_id = shipment.consignment_id
     group by parcel.order_id
 ) as listing
 where

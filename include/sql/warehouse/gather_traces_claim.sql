@@ -1,6 +1,7 @@
 -- A batch of the most urgent due orders of the account is leased to the owner: high priority first,
--- then out for delivery, then overdue by longest. Each knows its parcels by waybill; a superseded
--- one only if its id is another than the waybill: else nobody but us would ever name it again.
+-- then out for delivery, then overdue by longest. Each knows its parcels by waybill, live
+-- ones before others; several that share a number have its trace. A router's parcel goes by what
+-- the router calls it, and superseded by nothing: nobody but us would ever name it again.
 with due as (
     select tracked_order.order_id
     from tracking.tracked_order
@@ -49,34 +50,53 @@ select
     claimed.fingerprint,
     claimed.all_signed,
     (
-        select
-            coalesce(
-                jsonb_object_agg(
+        select coalesce(jsonb_object_agg(known.waybill_no, known.names), '{}')
+        from (
+            select
+                named.waybill_no,
+                jsonb_agg(named.parcel order by named.shipment_id) as names
+            from (
+                select
                     shipment_waybill.waybill_no,
-                    shipment.consignment_id
-                    order by
-                        order_shipment.superseded_at is null,
-                        shipment.status <> 'cancelled',
-                        shipment.shipment_id
-                ),
-                '{}'
-            )
-        from tracking.order_shipment
-        inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
-        inner join tracking.shipment_waybill
-            on order_shipment.shipment_id = shipment_waybill.shipment_id
-        where
-            order_shipment.order_id = claimed.order_id
-            and (
-                order_shipment.superseded_at is null
-                or shipment.consignment_id not like '%:' || shipment_waybill.waybill_no
-            )
+                    shipment.shipment_id,
+                    coalesce(
+                        shipment.router_code || ':' || shipment.waybill_no,
+                        shipment.consignment_id
+                    ) as parcel,
+                    rank() over (
+                        partition by shipment_waybill.waybill_no
+                        order by
+                            (order_shipment.superseded_at is null) desc,
+                            (shipment.status <> 'cancelled') desc
+                    ) as place
+                from tracking.order_shipment
+                inner join tracking.shipment
+                    on order_shipment.shipment_id = shipment.shipment_id
+                inner join tracking.shipment_waybill
+                    on order_shipment.shipment_id = shipment_waybill.shipment_id
+                where
+                    order_shipment.order_id = claimed.order_id
+                    and (
+                        shipment.router_code is null
+                        or (
+                            order_shipment.superseded_at is null
+                            and shipment.waybill_no = shipment_waybill.waybill_no
+                        )
+                    )
+            ) as named
+            where named.place = 1
+            group by named.waybill_no
+        ) as known
     ) as waybills,
     (
         select
             coalesce(
                 jsonb_object_agg(
-                    shipment.consignment_id, shipment.sign_confirmed_at is not null
+                    coalesce(
+                        shipment.router_code || ':' || shipment.waybill_no,
+                        shipment.consignment_id
+                    ),
+                    shipment.sign_confirmed_at is not null or shipment.platform_status = 'signed'
                 ),
                 '{}'
             )
@@ -84,7 +104,7 @@ select
         inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
         where
             order_shipment.order_id = claimed.order_id
-            and shipment.sign_seen_at is not null
+            and (shipment.sign_seen_at is not null or shipment.platform_status = 'signed')
     ) as signatures
 from claimed
 order by

@@ -1,5 +1,5 @@
 -- Orders of the account that a backfill of the interval still has to poll are leased to the owner;
--- each knows its parcels by waybill, superseded ones only if their id is another than the waybill.
+-- each knows its parcels by waybill, as in a run that polls what is due.
 with due as (
     select tracked_order.order_id
     from tracking.tracked_order
@@ -42,34 +42,53 @@ returning
     tracked_order.fingerprint,
     tracked_order.all_signed,
     (
-        select
-            coalesce(
-                jsonb_object_agg(
+        select coalesce(jsonb_object_agg(known.waybill_no, known.names), '{}')
+        from (
+            select
+                named.waybill_no,
+                jsonb_agg(named.parcel order by named.shipment_id) as names
+            from (
+                select
                     shipment_waybill.waybill_no,
-                    shipment.consignment_id
-                    order by
-                        order_shipment.superseded_at is null,
-                        shipment.status <> 'cancelled',
-                        shipment.shipment_id
-                ),
-                '{}'
-            )
-        from tracking.order_shipment
-        inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
-        inner join tracking.shipment_waybill
-            on order_shipment.shipment_id = shipment_waybill.shipment_id
-        where
-            order_shipment.order_id = tracked_order.order_id
-            and (
-                order_shipment.superseded_at is null
-                or shipment.consignment_id not like '%:' || shipment_waybill.waybill_no
-            )
+                    shipment.shipment_id,
+                    coalesce(
+                        shipment.router_code || ':' || shipment.waybill_no,
+                        shipment.consignment_id
+                    ) as parcel,
+                    rank() over (
+                        partition by shipment_waybill.waybill_no
+                        order by
+                            (order_shipment.superseded_at is null) desc,
+                            (shipment.status <> 'cancelled') desc
+                    ) as place
+                from tracking.order_shipment
+                inner join tracking.shipment
+                    on order_shipment.shipment_id = shipment.shipment_id
+                inner join tracking.shipment_waybill
+                    on order_shipment.shipment_id = shipment_waybill.shipment_id
+                where
+                    order_shipment.order_id = tracked_order.order_id
+                    and (
+                        shipment.router_code is null
+                        or (
+                            order_shipment.superseded_at is null
+                            and shipment.waybill_no = shipment_waybill.waybill_no
+                        )
+                    )
+            ) as named
+            where named.place = 1
+            group by named.waybill_no
+        ) as known
     ) as waybills,
     (
         select
             coalesce(
                 jsonb_object_agg(
-                    shipment.consignment_id, shipment.sign_confirmed_at is not null
+                    coalesce(
+                        shipment.router_code || ':' || shipment.waybill_no,
+                        shipment.consignment_id
+                    ),
+                    shipment.sign_confirmed_at is not null or shipment.platform_status = 'signed'
                 ),
                 '{}'
             )
@@ -77,5 +96,5 @@ returning
         inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
         where
             order_shipment.order_id = tracked_order.order_id
-            and shipment.sign_seen_at is not null
+            and (shipment.sign_seen_at is not null or shipment.platform_status = 'signed')
     ) as signatures

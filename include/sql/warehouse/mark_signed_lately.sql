@@ -1,6 +1,7 @@
--- How many rows came to an outcome at the ERP since a time.
+-- How many rows were signed at the ERP by other runs since a time.
 select count(*)
 from tracking.erp_writeback
 where
-    outcome <> 'failed'
-    and coalesce(written_at, created_at) >= :since
+    written_at >= :since
+    and run_id <> :run_id
+    and (cast(:only_account as text) is null or account = :only_account)

@@ -58,7 +58,11 @@ left join lateral (
                     from tracking.shipment_waybill
                     where
                         shipment_waybill.shipment_id = shipment.shipment_id
-                        and shipment_waybill.waybill_no = erp_row.waybill_no
+                        and (
+                            shipment_waybill.waybill_no = erp_row.waybill_no
+                            or tracking.fold_waybill(shipment_waybill.waybill_no)
+                            = tracking.fold_waybill(erp_row.waybill_no)
+                        )
                 )
             )
     ) as known

@@ -1,8 +1,9 @@
--- The notices are not sent, for a reason.
+-- The notices are not sent, for a reason; and if somebody has to mend something, it is said.
 update tracking.notification
 set
     state = 'suppressed',
     reason = :reason,
+    last_error = coalesce(:error, notification.last_error),
     lease_owner = null,
     lease_until = null
 from

@@ -12,6 +12,7 @@ with named as (
                 waybill_no text,
                 carrier_code text,
                 carrier_name text,
+                router_code text,
                 platform_code text,
                 platform_status text,
                 listed boolean,
@@ -47,6 +48,10 @@ set
     waybill_no = coalesce(news.waybill_no, shipment.waybill_no),
     carrier_code = coalesce(news.carrier_code, shipment.carrier_code),
     carrier_name = coalesce(news.carrier_name, shipment.carrier_name),
+    router_code = case
+        when news.is_listed then coalesce(news.router_code, shipment.router_code)
+        else coalesce(shipment.router_code, news.router_code)
+    end,
     platform_code = case
         when news.has_status then news.platform_code
         else shipment.platform_code
@@ -75,5 +80,6 @@ where
     and (
         news.is_listed
         or news.has_status
+        or (news.router_code is not null and shipment.router_code is null)
         or (news.waybill_no is not null and news.waybill_no is distinct from shipment.waybill_no)
     )

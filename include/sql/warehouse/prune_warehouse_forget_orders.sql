@@ -1,4 +1,4 @@
--- The orders have neither parcels nor replies, and would begin anew if they came back.
+-- The orders have no parcels, replies and rejected steps, and would begin anew if they came back.
 with replies as (
     delete from tracking.trace_reply
     where
@@ -9,6 +9,11 @@ with replies as (
 links as (
     delete from tracking.order_shipment
     where order_shipment.order_id = any(:orders)
+),
+
+rejected as (
+    delete from tracking.rejected_event
+    where rejected_event.order_id = any(:orders)
 ),
 
 forgotten as (

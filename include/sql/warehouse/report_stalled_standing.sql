@@ -56,7 +56,11 @@ awaited as (
                     from tracking.shipment_waybill
                     where
                         shipment_waybill.shipment_id = watched.shipment_id
-                        and shipment_waybill.waybill_no = erp_row.waybill_no
+                        and (
+                            shipment_waybill.waybill_no = erp_row.waybill_no
+                            or tracking.fold_waybill(shipment_waybill.waybill_no)
+                            = tracking.fold_waybill(erp_row.waybill_no)
+                        )
                 )
             )
         order by order_shipment.order_id

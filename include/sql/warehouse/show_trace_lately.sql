@@ -1,4 +1,6 @@
--- How many rows were shown, or found to be no longer ours, since a time.
+-- How many rows the ERP took the trace of since a time.
 select count(*)
 from tracking.erp_row
-where trace_shown_at >= :since
+where
+    shown_at >= :since
+    and (cast(:only_account as text) is null or account = :only_account)

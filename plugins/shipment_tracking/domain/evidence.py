@@ -164,16 +164,19 @@ def _take_newest(trail: dict[tuple[datetime, int], Scan], reply: Reply) -> None:
         if scan.key not in holds or not holds[scan.key].action:
             holds[scan.key] = scan
     since = min(scan.occurred_at for scan in reply.scans)
+    edited: set[tuple[datetime, str]] = set()
     for key, scan in trail.items():
         lacks = key not in holds and scan.event_hash not in reply.rejected
         if lacks and scan.withdrawn_at is None and scan.occurred_at >= since:
             trail[key] = replace(scan, withdrawn_at=reply.fetched_at)
+            edited.add((scan.occurred_at, scan.status))
     for key, scan in holds.items():
         before = trail.get(key)
         trail[key] = (
             replace(scan, is_new=before.is_new, future_dated=before.future_dated)
             if before
-            else scan
+            # The same step in other words is no news.
+            else replace(scan, is_new=(scan.occurred_at, scan.status) not in edited)
         )
 
 

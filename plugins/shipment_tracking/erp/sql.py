@@ -1,14 +1,14 @@
 """Writes to an ERP through its owner's statements under ``include/sql/erp``."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, NestedTransaction, TextClause
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy import Connection, TextClause
+from sqlalchemy.exc import DBAPIError
 
-from shipment_tracking.erp.characters import ENCODINGS, is_unstorable, storable_text
 from shipment_tracking.erp.database import ErpDatabase, is_set
 from shipment_tracking.errors import StatementError
 from shipment_tracking.sql import statement, statement_path
@@ -20,6 +20,9 @@ SHOWN_TEXTS = ("latest_trace", "waybill_nos")
 
 STATE_COLUMNS = ("status", "signed_at", "erp_stamp")
 
+IDENTIFYING = {"erp_key", "waybill_no", "erp_stamp"}
+"""Texts that came from the ERP; they find the row, so they are never changed."""
+
 LOCK_WAIT = 5  # seconds
 SET_LOCK_WAIT = {
     "postgresql": "set local lock_timeout = '{seconds}s'",
@@ -27,6 +30,14 @@ SET_LOCK_WAIT = {
     "mariadb": "set innodb_lock_wait_timeout = {seconds}",
     "mssql": "set lock_timeout {seconds}000",
 }
+
+UNSTORABLE = {"22P05", "22021", 1267, 1270, 1271, 1300, 1366, 3854, 3988}
+"""Codes of PostgreSQL and MySQL for a text that holds a character which the ERP cannot."""
+
+CHARSETS = ("utf8mb3", "gbk", "gb2312", "latin-1", "ascii")
+"""What an ERP may be able to hold, from much to little."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ class OrderState:
     @property
     def is_signed(self) -> bool:
         """Whether somebody signed it."""
-        return self.signed_at is not None
+        return is_set(self.signed_at)
 
 
 class SqlWriter:
@@ -94,7 +105,7 @@ class SqlWriter:
         order_state = statement("erp/order_state", binds={"erp_key"})
         states: dict[str, OrderState | str] = {}
         several: list[str] = []
-        with self.erp.engine.connect() as connection:
+        with self.erp.connect() as connection:
             for erp_key in erp_keys:
                 try:
                     result = connection.execute(order_state, {"erp_key": erp_key})
@@ -185,66 +196,90 @@ class SqlWriter:
         write = statement(f"erp/{name}", binds=binds)
         written: dict[str, bool | str] = {}
         several: list[str] = []
-        with self.erp.engine.begin() as connection:
+        with self.erp.begin() as connection:
             if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
                 connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
             for row in rows:
-                savepoint, count = _execute(connection, write, row)
-                if isinstance(count, str):
-                    written[row["erp_key"]] = count
-                    continue
-                if count > 1:
-                    savepoint.rollback()
+                count = _write_row(connection, write, row)
+                if isinstance(count, int) and count > 1:
                     several.append(
                         f"{statement_path(f'erp/{name}')} would write {count} rows for erp_key "
                         f"{row['erp_key']}; it must write one at most, so nothing was written"
                     )
                     written[row["erp_key"]] = several[-1]
-                    continue
-                savepoint.commit()
-                written[row["erp_key"]] = count == 1
+                else:
+                    written[row["erp_key"]] = count if isinstance(count, str) else count == 1
             _raise_if_of_no_row(several, len(written))
         return written
 
 
-def _execute(
-    connection: Connection, write: TextClause, row: Mapping[str, Any]
-) -> tuple[NestedTransaction, int | str]:
+def _write_row(connection: Connection, write: TextClause, row: Mapping[str, Any]) -> int | str:
     """
-    Write a row in a savepoint, with characters replaced that the ERP cannot hold.
+    Write one row, and if the ERP cannot hold a character of it, with a question mark in its place.
 
-    :returns: the savepoint, and how many rows were written or why it could not be.
+    :returns: how many rows were written (what would be several is undone), or why none could be.
     """
     reason = ""
-    for storable in _spellings(row):
+    for storable in _ever_plainer(row):
         savepoint = connection.begin_nested()
         try:
-            return savepoint, connection.execute(write, storable).rowcount
+            count = connection.execute(write, storable).rowcount
         except (DBAPIError, UnicodeEncodeError) as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise
             # Where this fails (MySQL drops savepoints after a deadlock), all is undone.
             savepoint.rollback()
-            reason = _reason(error)
-            if not is_unstorable(error):
-                break
-    return savepoint, reason
+            reason = reason or _reason(error)
+            if not _is_unstorable(error):
+                return reason
+            continue
+        if count > 1:
+            savepoint.rollback()
+            return count
+        savepoint.commit()
+        if reason:
+            log.info("order %s is written with ? for what the ERP cannot hold", row["erp_key"])
+        return count
+    return reason
 
 
-def _spellings(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The row as it is, then with ever fewer characters in the texts that it only shows."""
-    tried = dict(row)
-    yield tried
-    for encoding in ENCODINGS:
-        texts = {name: storable_text(row[name], encoding) for name in SHOWN_TEXTS if row.get(name)}
-        if {**row, **texts} != tried:
-            tried = {**row, **texts}
-            yield tried
+def _ever_plainer(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The row as it is, then with ever fewer kinds of characters, each different from the last."""
+    yield row
+    last = row
+    for charset in CHARSETS:
+        plainer = {
+            name: _held_by(charset, value)
+            if isinstance(value, str) and name not in IDENTIFYING
+            else value
+            for name, value in row.items()
+        }
+        if plainer != last:
+            yield plainer
+        last = plainer
 
 
-def _reason(error: DBAPIError | UnicodeEncodeError) -> str:
-    text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    return text.splitlines()[0]
+def _held_by(charset: str, text: str) -> str:
+    if charset == "utf8mb3":
+        return "".join(char if char < "\U00010000" else "?" for char in text)
+    # The one character of GB2312 that PostgreSQL writes otherwise.
+    plain = text.replace("\u30fb", "\u00b7") if charset == "gb2312" else text
+    return plain.encode(charset, "replace").decode(charset)
+
+
+def _is_unstorable(error: Exception) -> bool:
+    if not isinstance(error, DBAPIError):
+        return True
+    code = getattr(error.orig, "sqlstate", None) or next(iter(error.orig.args), None)  # type: ignore[union-attr]
+    return isinstance(error.orig, UnicodeEncodeError) or code in UNSTORABLE
+
+
+def _reason(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, UnicodeEncodeError):
+        # Its own text would hold all of the statement's.
+        return f"the connection's charset {cause.encoding} cannot hold what is to be written"
+    return str(cause).splitlines()[0]
 
 
 def _raise_if_of_no_row(several: Sequence[str], keys: int) -> None:

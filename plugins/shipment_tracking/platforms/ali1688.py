@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from shipment_tracking.domain.masking import normalise
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.texts import classify
 from shipment_tracking.errors import (
@@ -26,7 +25,7 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.models import Parcel, ParcelTrace, TraceEvent
+from shipment_tracking.models import Parcel, ParcelTrace
 from shipment_tracking.platforms.client import (
     Account,
     Changes,
@@ -35,10 +34,25 @@ from shipment_tracking.platforms.client import (
     Gateway,
     Json,
     Request,
+    Unknown,
+    Waybills,
+    nothing,
 )
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
-from shipment_tracking.platforms.scans import Step, events_of
+from shipment_tracking.platforms.replies import (
+    LONGEST_ID,
+    epoch,
+    id_of,
+    masked_text,
+    printed_time,
+    reading,
+    text_of,
+    unless_unusable,
+    without_id,
+    word_of,
+)
+from shipment_tracking.platforms.scans import Scans, Step, scans_of
 from shipment_tracking.platforms.tokens import OAuth, TokenPair
 
 DIALECT = "param2"
@@ -126,31 +140,37 @@ class Ali1688Client(DialectClient):
             # Without "fields" the platform sends names, phones and addresses.
             {"orderId": order_id, "webSite": "1688", "fields": "company.name"},
             empty_codes={NOT_SHIPPED},
+            unknown=_unknown_statuses,
         )
-        try:
-            return [_parcel(row) for row in body.get("result") or []]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise RejectedError(f"not a parcel list of 1688: {error!r}") from error
+        with reading("a parcel list of 1688", RejectedError):
+            rows = _parts(body, "result")
+            if not any(id_of(row.get("logisticsId")) for row in rows) and body.get("result"):
+                raise RejectedError("not a parcel list of 1688: no row has a logisticsId")
+            return [_parcel(row, order_id) for row in rows]
 
-    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
+    def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """All parcels' traces in one call, masked, with nothing but what ``read_traces`` reads."""
         body = self._call(
             TRACES,
             {"orderId": order_id, "webSite": "1688"},
             empty_codes={NOT_SHIPPED, NO_TRACE},
+            unknown=_parts_without_id,
         )
-        answered_for = {
-            str(part["orderId"])
-            for part in (
+        with reading("a trace of 1688", RejectedError):
+            parts = [
                 *_parts(body, "logisticsTrace"),
                 *_parts(body, "crossPackageFulfillmentDTO"),
-            )
-            if part.get("orderId")
-        }
-        strangers = {other for other in answered_for if not _is_same_order(other, order_id)}
-        if strangers:
-            raise RetryableError(f"order {order_id} was answered with traces of {strangers.pop()}")
-        return _masked(body)
+            ]
+            answered_for = {found for part in parts if (found := text_of(part.get("orderId")))}
+            strangers = {other for other in answered_for if not _is_same_order(other, order_id)}
+            if strangers:
+                raise RetryableError(
+                    f"order {order_id} was answered with traces of {strangers.pop()}"
+                )
+            masked = _masked(body)
+            if any(map(_steps, parts)) and not any(masked.values()):
+                raise RejectedError("the trace names none of its parcels")
+            return masked
 
     def has_unshipped_lines(self, order_id: str) -> bool:
         """
@@ -167,9 +187,9 @@ class Ali1688Client(DialectClient):
         if not lines:
             raise RetryableError("the order's detail came without its lines")
         return any(
-            str(line.get("logisticsStatus", "")) in UNSHIPPED_LINE
+            word_of(line.get("logisticsStatus")) in UNSHIPPED_LINE
             for line in lines
-            if line.get("status") not in ENDED_LINE
+            if word_of(line.get("status")) not in ENDED_LINE
         )
 
     def _call(
@@ -178,6 +198,7 @@ class Ali1688Client(DialectClient):
         params: Mapping[str, str],
         *,
         empty_codes: frozenset[str] | set[str] = frozenset(),
+        unknown: Unknown = nothing,
     ) -> Json:
         if not re.fullmatch(r"[0-9]+", params["orderId"]):
             # Asked all the same, the gateway would call our request malformed.
@@ -189,7 +210,9 @@ class Ali1688Client(DialectClient):
             raise_for_gateway(body)
             return raise_for_business(http_status, body, empty_codes)
 
-        return self._gateway.call(_name(api), _signed(self.account, api, params), read)
+        return self._gateway.call(
+            _name(api), _signed(self.account, api, params), read, unknown=unknown
+        )
 
 
 class OrderFeed:
@@ -374,31 +397,32 @@ def read_traces(body: Json) -> list[ParcelTrace]:
     """
     The parcels and events of an answer that ``fetch_traces`` returned.
 
+    A part without its id costs only itself.
+
     :raises ReplyError: it is not what the platform documents.
     """
-    try:
-        return [*_domestic(body), *_cross_border(body)]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ReplyError(f"not a trace of 1688: {type(error).__name__} {error}") from error
+    with reading("a trace of 1688", ReplyError):
+        found = [*_domestic(body), *_cross_border(body)]
+    return unless_unusable(found, body)
 
 
 def read_time(value: Any) -> datetime:
     """
     A platform time in UTC, from any of its four spellings.
 
-    ``20260918104333000+0800``, the same without offset, ``2026-09-18 10:43:33``, and epoch
-    milliseconds; without an offset it is Beijing time.
+    ``20260918104333000+0800``, the same without offset, ``2026-09-18 10:43:33``, and what counts
+    seconds or milliseconds from 1970; without an offset it is Beijing time.
 
     :raises ReplyError: none of these.
     """
-    text = str(value).strip()
+    text = text_of(value).strip()
     compact = _COMPACT_TIME.match(text)
     try:
         if compact:
             day, clock, offset = compact.groups(default="")
             text = f"{day}T{clock}{offset}"
-        elif text.isdecimal():
-            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        elif counted := epoch(text):
+            return counted
         read = datetime.fromisoformat(text.replace("/", "-"))
         aware = read if read.tzinfo else read.replace(tzinfo=SHANGHAI)
         return aware.astimezone(UTC)
@@ -493,84 +517,122 @@ def _is_same_order(printed: str, order_id: str) -> bool:
         return False
 
 
-def _parcel(row: Json) -> Parcel:
-    code = str(row.get("status") or "")
-    name = row.get("logisticsCompanyName")
+def _parcel(row: Json, order_id: str) -> Parcel:
+    """A row without its id stands for a parcel all the same: its order is not signed without it."""
+    consignment_id = id_of(row.get("logisticsId"))
+    if not consignment_id:
+        return without_id(order_id)
+    code = word_of(row.get("status"))
+    name = text_of(row.get("logisticsCompanyName")).strip()
     return Parcel(
-        consignment_id=str(row["logisticsId"]),
-        waybill_no=str(row.get("logisticsBillNo") or "") or None,
-        carrier_code=str(row.get("logisticsCompanyNo") or "") or None,
-        carrier_name=_COMPANY_CODE.sub("", str(name)) if name else None,
+        consignment_id=consignment_id,
+        waybill_no=id_of(row.get("logisticsBillNo")) or None,
+        carrier_code=id_of(row.get("logisticsCompanyNo")) or None,
+        carrier_name=_COMPANY_CODE.sub("", name)[:LONGEST_ID] or None,
         platform_code=code,
         platform_status=PARCEL_STATUSES.get(code, Status.UNKNOWN),
     )
 
 
+def _unknown_statuses(body: Json) -> Iterator[str]:
+    for row in _parts(body, "result"):
+        code = word_of(row.get("status"))
+        if code not in PARCEL_STATUSES:
+            yield f"parcel status {code or 'left out'}"
+        if not id_of(row.get("logisticsId")):
+            yield "parcel without an id"
+
+
 def _parts(body: Json, key: str) -> list[Json]:
     """A list field, which the platform leaves out, sends as null or prints as ``{}`` when empty."""
     found = body.get(key)
-    return [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
+    return (
+        [part for part in found if isinstance(part, dict) and part]
+        if isinstance(found, list)
+        else []
+    )
+
+
+def _parts_without_id(body: Json) -> Iterator[str]:
+    for name, id_name in (
+        ("logisticsTrace", "logisticsId"),
+        ("crossPackageFulfillmentDTO", "crossMailNo"),
+    ):
+        for part in _parts(body, name):
+            if _steps(part) and not id_of(part.get(id_name)):
+                yield f"trace without a {id_name}"
+
+
+def _steps(part: Json) -> list[Json]:
+    return [*_parts(part, "logisticsSteps"), *_parts(part, "crossPackageTraceDTOList")]
 
 
 def _masked(body: Json) -> Json:
     domestic = [
         {
-            "logisticsId": str(part["logisticsId"]),
-            "logisticsBillNo": str(part.get("logisticsBillNo") or ""),
+            "logisticsId": consignment_id,
+            "logisticsBillNo": id_of(part.get("logisticsBillNo")),
             "logisticsSteps": [
                 {
-                    "acceptTime": step.get("acceptTime"),
-                    "remark": normalise(str(step.get("remark") or "")),
+                    "acceptTime": printed_time(step.get("acceptTime")),
+                    "remark": masked_text(step.get("remark")),
                 }
                 for step in _parts(part, "logisticsSteps")
             ],
         }
         for part in _parts(body, "logisticsTrace")
-        if part.get("logisticsId")
+        if (consignment_id := id_of(part.get("logisticsId")))
     ]
     cross_border = [
         {
-            "crossMailNo": str(part["crossMailNo"]),
+            "crossMailNo": number,
             "crossPackageTraceDTOList": [
                 {
-                    "nodeActionTime": step.get("nodeActionTime"),
-                    "nodeDetail": normalise(str(step.get("nodeDetail") or "")),
-                    "outTraceNodeCode": step.get("outTraceNodeCode"),
+                    "nodeActionTime": printed_time(step.get("nodeActionTime")),
+                    "nodeDetail": masked_text(step.get("nodeDetail")),
+                    "outTraceNodeCode": word_of(step.get("outTraceNodeCode")) or None,
                 }
                 for step in _parts(part, "crossPackageTraceDTOList")
             ],
         }
         for part in _parts(body, "crossPackageFulfillmentDTO")
-        if part.get("crossMailNo")
+        if (number := id_of(part.get("crossMailNo")))
     ]
     return {"logisticsTrace": domestic, "crossPackageFulfillmentDTO": cross_border}
 
 
 def _domestic(body: Json) -> Iterator[ParcelTrace]:
     for part in _parts(body, "logisticsTrace"):
-        yield ParcelTrace(
-            str(part["logisticsId"]),
-            str(part.get("logisticsBillNo") or "") or None,
-            _events(
-                (step["acceptTime"], step["remark"], None)
-                for step in _parts(part, "logisticsSteps")
-            ),
-        )
+        consignment_id = id_of(part.get("logisticsId"))
+        if consignment_id:
+            yield _trace(
+                consignment_id,
+                id_of(part.get("logisticsBillNo")) or None,
+                (
+                    Step(step.get("acceptTime"), text_of(step.get("remark")).strip())
+                    for step in _parts(part, "logisticsSteps")
+                ),
+            )
 
 
 def _cross_border(body: Json) -> Iterator[ParcelTrace]:
     for part in _parts(body, "crossPackageFulfillmentDTO"):
-        number = str(part["crossMailNo"])
-        yield ParcelTrace(
-            number,
-            number,
-            _events(
-                (step["nodeActionTime"], step["nodeDetail"], step["outTraceNodeCode"])
-                for step in _parts(part, "crossPackageTraceDTOList")
-            ),
-        )
+        number = id_of(part.get("crossMailNo"))
+        if number:
+            yield _trace(
+                number,
+                number,
+                (
+                    Step(
+                        step.get("nodeActionTime"),
+                        text_of(step.get("nodeDetail")).strip(),
+                        word_of(step.get("outTraceNodeCode")) or None,
+                    )
+                    for step in _parts(part, "crossPackageTraceDTOList")
+                ),
+            )
 
 
-def _events(steps: Iterable[tuple[Any, str, str | None]]) -> tuple[TraceEvent, ...]:
-    timed = (Step(read_time(time), description, action) for time, description, action in steps)
-    return events_of(timed, lambda description, _: classify(description))
+def _trace(consignment_id: str, waybill_no: str | None, steps: Iterable[Step]) -> ParcelTrace:
+    scans: Scans = scans_of(steps, read_time, lambda description, _: classify(description))
+    return ParcelTrace(consignment_id, waybill_no, scans.events, rejected=scans.rejected)

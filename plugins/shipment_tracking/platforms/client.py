@@ -1,11 +1,10 @@
 """What every dialect shares: the account, the port, the session, retry, metering and redaction."""
 
-import json
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
@@ -21,11 +20,19 @@ from shipment_tracking.errors import (
     AuthError,
     PlatformError,
     QuotaError,
+    RejectedError,
     RetryableError,
     TokenError,
     UnmappedError,
 )
 from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
+from shipment_tracking.platforms.replies import (
+    LONGEST_WORD,
+    NotANumberError,
+    decode,
+    parse,
+    reading,
+)
 from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens
 
 THREADS = 16
@@ -39,6 +46,9 @@ T = TypeVar("T")
 Json = dict[str, Any]
 Request = Callable[[str], tuple[str, Mapping[str, str]]]
 """Path and params of a call, signed, from the access token it is made with."""
+
+Waybills = Mapping[str, Sequence[str]]
+"""Consignment ids by waybill number; parcels of one box share a number."""
 
 Verb = Literal["GET", "POST"]
 """Whether the params of a call travel in its address or in a form."""
@@ -139,7 +149,7 @@ class PlatformClient(Protocol):
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
         """The order's parcels with their platform status; none when it is not shipped yet."""
 
-    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
+    def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """The order's traces as the platform prints them, masked and without what we do not need.
 
         An order without any trace yet gives an empty answer, not an error.
@@ -165,6 +175,15 @@ class TraceReader(Protocol):
 
     def __call__(self, body: Json) -> list[ParcelTrace]:
         """:raises ReplyError: the reply is not what the dialect promises."""
+
+
+Unknown = Callable[[Json], Iterable[str]]
+"""The words of an answer that no table knows."""
+
+
+def nothing(answer: object) -> Iterable[str]:
+    """Where no table of words is kept, no word is unknown."""
+    return ()
 
 
 class _Wait(wait_base):
@@ -203,6 +222,7 @@ class Gateway:
         self._usage: dict[tuple[str, str], list[float]] = {}
         self._usage_lock = threading.Lock()
         self._unmapped: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
         self._session = requests.Session()
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=THREADS, max_retries=0)
         self._session.mount(account.gateway, adapter)
@@ -225,6 +245,7 @@ class Gateway:
         read: Callable[[int, Json], Json],
         *,
         verb: Verb = "POST",
+        unknown: Unknown = nothing,
     ) -> Json:
         """
         Send one request and return its answer.
@@ -232,10 +253,11 @@ class Gateway:
         :param api: name for the meter and for messages.
         :param request: freshly signed for each try.
         :param read: turns status and body into the answer, or raises a ``PlatformError``.
+        :param unknown: the words of an answer that no table knows; they are counted and warned of.
         :raises PlatformError: with the connection's name in front.
         """
         try:
-            return self._call(api, request, read, verb)
+            return self._call(api, request, read, verb, unknown)
         except PlatformError as error:
             error.args = (f"{self.account.conn_id}: {api}: {error.args[0]}",)
             raise
@@ -256,21 +278,33 @@ class Gateway:
             "knows; the calls were repeated"
             for code, calls in sorted(self._unmapped.items())
         ]
-        return [*self._tokens.warnings(), *unmapped]
+        unknown = [
+            f"{self.account.conn_id} answered {times} times with the {word}, which no table knows; "
+            "it was read without that word"
+            for word, times in sorted(self._unknown.items())
+        ]
+        return [*self._tokens.warnings(), *unmapped, *unknown]
 
     def close(self) -> None:
         """Give connections back."""
         self._session.close()
         self._quota.close()
 
-    def _call(self, api: str, request: Request, read: Callable[[int, Json], T], verb: Verb) -> T:
+    def _call(
+        self,
+        api: str,
+        request: Request,
+        read: Callable[[int, Json], Json],
+        verb: Verb,
+        unknown: Unknown,
+    ) -> Json:
         """Ask, and once more with the next access token if this one is refused."""
         token = self._tokens.access_token(self._renew)
         try:
-            return self._retrying(self._try, api, lambda: request(token), read, verb)
+            return self._retrying(self._try, api, lambda: request(token), read, verb, unknown)
         except TokenError as refusal:
             fresh = self._tokens.after_refusal(token, refusal, self._renew)
-        return self._retrying(self._try, api, lambda: request(fresh), read, verb)
+        return self._retrying(self._try, api, lambda: request(fresh), read, verb, unknown)
 
     def _renew(self, oauth: OAuth, refresh_token: str) -> TokenPair:
         """Ask for the pair that follows a refresh token."""
@@ -287,6 +321,7 @@ class Gateway:
         request: Callable[[], tuple[str, Mapping[str, str]]],
         read: Callable[[int, Json], T],
         verb: Verb = "POST",
+        unknown: Callable[[T], Iterable[str]] = nothing,
     ) -> T:
         self._quota.acquire()
         # Signed now: a platform takes no call whose time is minutes old.
@@ -294,15 +329,21 @@ class Gateway:
         started = time.monotonic()
         outcome = "ok"
         try:
-            return self._answer(self._send(verb, path, params), read, params)
+            answer = self._answer(self._send(verb, path, params), read, params)
+            words = list(unknown(answer))
+            if words:
+                outcome = f"unmapped {words[0]}"
+                with self._usage_lock:
+                    self._unknown.update(words)
+            return answer
         except QuotaError as error:
             outcome = "quota"
             self._quota.block(error.retry_after)
             raise
         except UnmappedError as error:
-            outcome = f"unmapped {error.code}"
+            outcome = f"unmapped {error.code[:LONGEST_WORD]}"
             with self._usage_lock:
-                self._unmapped[error.code] += 1
+                self._unmapped[error.code[:LONGEST_WORD]] += 1
             raise
         except RetryableError:
             outcome = "retryable"
@@ -321,7 +362,8 @@ class Gateway:
     ) -> T:
         """What the reply says; an error waits as long as its head asks, and tells no secret."""
         try:
-            return read(*self._read(reply))
+            with reading("an answer that can be read", RejectedError):
+                return read(*self._read(reply))
         except PlatformError as error:
             error.args = (self._told(error.args[0], params),)
             if isinstance(error, RetryableError):
@@ -357,11 +399,17 @@ class Gateway:
     def _read(reply: requests.Response) -> tuple[int, Json]:
         if reply.status_code == requests.codes.too_many_requests:
             raise QuotaError("HTTP 429", code="429", retry_after=_seconds(reply, default=2))
-        body = _json(reply.content)
+        kind = reply.headers.get("Content-Type", "nothing known")
+        try:
+            body = parse(decode(reply.content, kind))
+        except (UnicodeDecodeError, NotANumberError) as error:
+            if reply.status_code >= 400 or not reply.content.rstrip().endswith(b"}"):
+                body = None  # cut off, or a page of some gateway in between
+            else:
+                raise RejectedError(_unusable(error)) from None
         if not isinstance(body, dict):
-            kind = reply.headers.get("Content-Type", "nothing known").partition(";")[0]
             raise RetryableError(
-                f"HTTP {reply.status_code} with {kind} instead of a JSON object",
+                f"HTTP {reply.status_code} with {kind.partition(';')[0]} instead of a JSON object",
                 code=str(reply.status_code),
             )
         return reply.status_code, body
@@ -408,16 +456,14 @@ def _may_pass_soon(error: BaseException) -> bool:
     return isinstance(error, RetryableError) and not has_end
 
 
-def _json(content: bytes) -> Any:
-    """The parsed body, without what no database text can hold; ``None`` if it is not JSON."""
-    text = content.decode("utf-8", "replace").replace("\\u0000", "")
-    try:
-        body = json.loads(text)
-        if "\\ud" in text.lower():  # perhaps half of a surrogate pair
-            body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-    return body
+def _unusable(error: UnicodeDecodeError | NotANumberError) -> str:
+    """Why a whole reply costs its order, without a byte of it."""
+    if isinstance(error, UnicodeDecodeError):
+        return (
+            f"the answer cannot be decoded as {error.encoding} (byte {error.start}): the platform "
+            "must name its charset, or correct the order's text"
+        )
+    return f"the answer holds {error}, which is not a number: the platform must correct it"
 
 
 def _obstacle(error: requests.RequestException) -> str:

@@ -16,7 +16,7 @@ from hashlib import md5
 from typing import Any
 from urllib.parse import quote_plus
 
-from shipment_tracking.domain.masking import event_hash, normalise
+from shipment_tracking.domain.masking import event_hash
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.texts import classify
 from shipment_tracking.errors import (
@@ -31,10 +31,28 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.models import Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.ali1688 import read_time
-from shipment_tracking.platforms.client import DialectClient, Gateway, Json, PlatformClient
+from shipment_tracking.platforms.client import (
+    DialectClient,
+    Gateway,
+    Json,
+    PlatformClient,
+    Unknown,
+    Waybills,
+    nothing,
+)
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
-from shipment_tracking.platforms.scans import Step, events_of
+from shipment_tracking.platforms.replies import (
+    LONGEST_ID,
+    id_of,
+    masked_text,
+    printed_time,
+    reading,
+    text_of,
+    unless_unusable,
+    word_of,
+)
+from shipment_tracking.platforms.scans import Scans, Step, scans_of
 
 DIALECT = "router"
 PATH_1688 = "/openapi/http/2/1"
@@ -122,46 +140,56 @@ class Router1688Client(_RouterClient):
         """
         _refuse_unless_number(order_id)
         orders = self._call(WAYBILLS, {"orderId": order_id}).get("logisticsOrders")
-        return [_parcel(row) for row in _rows(orders)]
+        with reading("a waybill list of a router", RejectedError):
+            return [_parcel(row, order_id) for row in _rows(orders)]
 
-    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
+    def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """
         The traces waybill by waybill, masked, with nothing but what ``read_traces`` reads.
 
-        :param waybills: consignment ids by waybill number; they are asked for where none is known.
+        :param waybills: what the router calls the parcels (``carrier:waybill``) by waybill number;
+            they are asked for where none is known.
         """
         _refuse_unless_number(order_id)
         known = waybills or {
-            parcel.waybill_no: parcel.consignment_id
+            parcel.waybill_no: (parcel.consignment_id,)
             for parcel in self.fetch_parcels(order_id)
             if parcel.waybill_no
         }
         parts = [
             self._trace(waybill_no, consignment_id)
-            for waybill_no, consignment_id in sorted(known.items())
+            for waybill_no, ids in sorted(known.items())
+            for consignment_id in ids
+            # Without its carrier a waybill cannot be asked for.
+            if not consignment_id.startswith(":")
         ]
         # What has no scan says nothing, unless it is signed all the same.
         return {"traces": [part for part in parts if part["traceList"] or _is_sign(part)]}
 
     def _trace(self, waybill_no: str, consignment_id: str) -> Json:
         company_code = consignment_id.removesuffix(f":{waybill_no}")
-        result = self._call(TRACE, {"companyCode": company_code, "billNo": waybill_no})
-        return {
-            "consignment_id": consignment_id,
-            "billNo": waybill_no,
-            "signStatus": result.get("signStatus"),
-            "signTime": result.get("signTime"),
-            "traceList": [
-                {
-                    "time": node.get("time"),
-                    "desc": normalise(str(node.get("desc") or "")),
-                    "city": normalise(str(node.get("city") or "")) or None,
-                }
-                for node in _rows(result.get("traceList"))
-            ],
-        }
+        result = self._call(
+            TRACE,
+            {"companyCode": company_code, "billNo": waybill_no},
+            unknown=_unknown_sign_status,
+        )
+        with reading("a trace of a router", RejectedError):
+            return {
+                "consignment_id": consignment_id,
+                "billNo": waybill_no,
+                "signStatus": word_of(result.get("signStatus")) or None,
+                "signTime": printed_time(result.get("signTime")),
+                "traceList": [
+                    {
+                        "time": printed_time(node.get("time")),
+                        "desc": masked_text(node.get("desc")),
+                        "city": masked_text(node.get("city")) or None,
+                    }
+                    for node in _rows(result.get("traceList"))
+                ],
+            }
 
-    def _call(self, api: str, business: Mapping[str, str]) -> Json:
+    def _call(self, api: str, business: Mapping[str, str], unknown: Unknown = nothing) -> Json:
         def request(access_token: str) -> tuple[str, Mapping[str, str]]:
             params = {
                 "session": access_token,
@@ -172,7 +200,7 @@ class Router1688Client(_RouterClient):
             }
             return PATH_1688, self._signed(api, params)
 
-        return self._gateway.call(api, request, read_result, verb="GET")
+        return self._gateway.call(api, request, read_result, verb="GET", unknown=unknown)
 
 
 class RouterTaobaoClient(_RouterClient):
@@ -183,7 +211,7 @@ class RouterTaobaoClient(_RouterClient):
         _refuse_unless_number(order_id)
         return [Parcel(order_id, None, None, None, None, None)]
 
-    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
+    def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """The order's status code, as ``read_traces`` reads it."""
         _refuse_unless_number(order_id)
 
@@ -214,7 +242,7 @@ def probes(gateway: Gateway, now: Callable[[], datetime]) -> Iterator[Probe]:
         return
     buyer = Router1688Client(gateway)
     yield Probe(f"{base}, session", partial(_ask, buyer.fetch_parcels, NO_ORDER), True)
-    waybill = {NO_ORDER: f"{NO_ORDER}:{NO_ORDER}"}
+    waybill = {NO_ORDER: (f"{NO_ORDER}:{NO_ORDER}",)}
     traces = partial(buyer.fetch_traces, waybills=waybill)
     yield Probe(f"permission for {TRACE}", partial(_ask, traces, NO_ORDER))
 
@@ -257,7 +285,7 @@ def read_order_status(http_status: int, body: Json) -> Json:
     :raises PlatformError: of the kind that says what to do.
     """
     _raise_for_refusal(http_status, body)
-    code = str(body.get("status") or NO_ORDER_STATUS)
+    code = word_of(body.get("status")) or NO_ORDER_STATUS
     if code == NO_ORDER_STATUS:
         raise RejectedError("the gateway has no logistics status of the order")
     if code not in ORDER_STATUSES:
@@ -269,15 +297,16 @@ def read_traces(body: Json) -> list[ParcelTrace]:
     """
     The parcels and events of an answer that ``fetch_traces`` of either form returned.
 
-    :raises ReplyError: it is not what ``fetch_traces`` writes, or holds no times.
+    A part without its ids, or with a status that nobody knows, costs only itself.
+
+    :raises ReplyError: it is not what ``fetch_traces`` writes.
     """
-    try:
-        return [
-            *(_parcel_trace(part) for part in body.get("traces", ())),
-            *(_order_trace(part) for part in body.get("orders", ())),
+    with reading("a trace of a router", ReplyError):
+        found = [
+            *(_parcel_trace(part) for part in _rows(body.get("traces")) if _has_ids(part)),
+            *(_order_trace(part) for part in _rows(body.get("orders")) if _has_status(part)),
         ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ReplyError(f"not a trace of a router: {type(error).__name__} {error}") from error
+    return unless_unusable(found, body)
 
 
 def _ask(question: Callable[[str], object], order_id: str) -> str:
@@ -305,51 +334,83 @@ def _raise_for_refusal(http_status: int, body: Json) -> None:
 
 
 def _rows(value: Any) -> list[Json]:
-    """A list of objects, or none where it is left out or null."""
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    """A list of objects that say something, or none where it is left out or null."""
+    if not isinstance(value, list):
+        return []
+    return [row for row in value if isinstance(row, dict) and row]
 
 
-def _parcel(row: Json) -> Parcel:
-    company_code = str(row.get("logisticsCode") or "")
-    waybill_no = str(row.get("billNo") or row.get("mailNo") or "").strip()
-    if waybill_no and not company_code:
-        raise RejectedError("not a waybill list of a router: a waybill has no logisticsCode")
+def _parcel(row: Json, order_id: str) -> Parcel:
+    """
+    A row without a number stands for a parcel all the same: its order is not signed without it.
+
+    So does one without a carrier, whose trace cannot be asked for.
+    """
+    company_code = id_of(row.get("logisticsCode"))
+    waybill_no = id_of(row.get("billNo")) or id_of(row.get("mailNo"))
     return Parcel(
-        consignment_id=f"{company_code}:{waybill_no}",
+        # Without a number it is this order's alone.
+        consignment_id=f"{company_code}:{waybill_no or order_id + ' has no number'}",
         waybill_no=waybill_no or None,
         carrier_code=company_code or None,
-        carrier_name=str(row.get("logisticsCompanyName") or "").strip() or None,
+        carrier_name=text_of(row.get("logisticsCompanyName")).strip()[:LONGEST_ID] or None,
         platform_code=None,
         platform_status=None,
     )
 
 
 def _is_sign(part: Json) -> bool:
-    return SIGN_STATUSES.get(str(part["signStatus"])) is Status.SIGNED
+    return SIGN_STATUSES.get(word_of(part.get("signStatus"))) is Status.SIGNED
+
+
+def _unknown_sign_status(result: Json) -> Iterator[str]:
+    code = word_of(result.get("signStatus"))
+    if code and code not in SIGN_STATUSES:
+        yield f"signStatus {code}"
+
+
+def _has_ids(part: Json) -> bool:
+    return bool(id_of(part.get("consignment_id")) and id_of(part.get("billNo")))
+
+
+def _has_status(part: Json) -> bool:
+    return bool(id_of(part.get("order_id")) and word_of(part.get("status")) in ORDER_STATUSES)
 
 
 def _parcel_trace(part: Json) -> ParcelTrace:
     steps = [
-        Step(read_time(node["time"]), node["desc"], city=node["city"]) for node in part["traceList"]
+        Step(
+            node.get("time"),
+            text_of(node.get("desc")).strip(),
+            city=text_of(node.get("city")) or None,
+        )
+        for node in _rows(part.get("traceList"))
     ]
-    told = {classify(step.description)[0] for step in steps}
-    if _is_sign(part) and part["signTime"] and not told & {Status.SIGNED, Status.RETURNED}:
+    scans = _scans(steps)
+    told = {event.status for event in scans.events}
+    sign_time = part.get("signTime")
+    if _is_sign(part) and text_of(sign_time) and not told & {Status.SIGNED, Status.RETURNED}:
         # No scan tells of the sign: its time is all there is.
-        newest_first = bool(steps) and steps[0].occurred_at > steps[-1].occurred_at
-        signed = Step(read_time(part["signTime"]), SIGN_TEXT)
-        steps.insert(0 if newest_first else len(steps), signed)
-    code = str(part["signStatus"] or "") or None
+        steps.insert(0 if scans.newest_first else len(steps), Step(sign_time, SIGN_TEXT))
+        scans = _scans(steps)
+    code = word_of(part.get("signStatus")) or None
     return ParcelTrace(
-        part["consignment_id"],
-        part["billNo"],
-        events_of(steps, lambda description, _: classify(description)),
+        id_of(part["consignment_id"]),
+        id_of(part["billNo"]),
+        scans.events,
         platform_code=code,
         platform_status=SIGN_STATUSES.get(code, Status.UNKNOWN) if code else None,
+        rejected=scans.rejected,
     )
+
+
+def _scans(steps: list[Step]) -> Scans:
+    return scans_of(steps, read_time, lambda description, _: classify(description))
 
 
 def _order_trace(part: Json) -> ParcelTrace:
     """A status code is one event, dated by the first fetching that saw it."""
-    status, description = ORDER_STATUSES[part["status"]]
+    code = word_of(part["status"])
+    status, description = ORDER_STATUSES[code]
     event = TraceEvent(None, 0, description, event_hash(description), status)
-    return ParcelTrace(part["order_id"], None, (event,), part["status"], status)
+    return ParcelTrace(id_of(part["order_id"]), None, (event,), code, status)

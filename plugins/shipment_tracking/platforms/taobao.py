@@ -20,9 +20,9 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
-from shipment_tracking.domain.masking import normalise
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.texts import Reading, classify, sign_kind
+from shipment_tracking.domain.waybills import fold
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -34,10 +34,33 @@ from shipment_tracking.errors import (
     TokenError,
 )
 from shipment_tracking.models import Parcel, ParcelTrace
-from shipment_tracking.platforms.client import Account, Changes, DialectClient, Feeds, Gateway, Json
+from shipment_tracking.platforms.client import (
+    Account,
+    Changes,
+    DialectClient,
+    Feeds,
+    Gateway,
+    Json,
+    Unknown,
+    Waybills,
+    nothing,
+)
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
-from shipment_tracking.platforms.scans import Step, events_of
+from shipment_tracking.platforms.replies import (
+    LONGEST_ID,
+    LONGEST_NUMBER,
+    epoch,
+    id_of,
+    masked_text,
+    printed_time,
+    reading,
+    text_of,
+    unless_unusable,
+    without_id,
+    word_of,
+)
+from shipment_tracking.platforms.scans import Step, scans_of
 from shipment_tracking.platforms.tokens import OAuth, TokenPair
 
 DIALECT = "top"
@@ -166,37 +189,47 @@ class TaobaoClient(DialectClient):
 
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
         """The order's parcels; none when the order is not shipped yet."""
-        return [_parcel(row) for row in self._shippings(order_id)]
+        with reading("a parcel list of TOP", RejectedError):
+            rows = self._shippings(order_id)
+            if rows and not any(id_of(row.get("order_code")) for row in rows):
+                raise RejectedError("not a parcel list of TOP: no parcel has an order_code")
+            return [_parcel(row, order_id) for row in rows]
 
-    def fetch_traces(self, order_id: str, waybills: Mapping[str, str] | None = None) -> Json:
+    def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """
         All parcels' traces, masked, with nothing but what ``read_traces`` reads.
 
         :param waybills: consignment ids by waybill number: a trace tells its number alone. The
-            parcel of a number that is not among them is asked for.
+            parcels of a number that is not among them are asked for; all parcels of a number have
+            its trace.
         """
-        consignments = dict(waybills or {})
-        parts = [
-            part
-            for part in self._traces(order_id, consignments)
-            if _rows(part.get("trace_list"), "transit_step_info")
-        ]
-        strangers = {str(part["tid"]) for part in parts if part.get("tid")} - {order_id}
+        with reading("a trace of TOP", RejectedError):
+            return self._fetch_traces(order_id, _by_number(waybills or {}))
+
+    def _fetch_traces(self, order_id: str, consignments: dict[str, list[str]]) -> Json:
+        parts = [part for part in self._traces(order_id, consignments) if _steps(part)]
+        strangers = {tid for part in parts if (tid := text_of(part.get("tid")))} - {order_id}
         if strangers:
             raise RetryableError(f"order {order_id} was answered with traces of {strangers.pop()}")
-        if any(_waybill(part) not in consignments and "order_code" not in part for part in parts):
+        if any(
+            (fold(_waybill(part)) or "") not in consignments and not part.get("order_code")
+            for part in parts
+        ):
             consignments |= _consignments(self._shippings(order_id))
-        return {"transit_step_result": [_masked(part, consignments) for part in parts]}
+        found = [part for each in parts for part in _masked(each, consignments)]
+        # Each of two parcels in one box may bring the trace of both.
+        return {"transit_step_result": list({json.dumps(part): part for part in found}.values())}
 
     def has_unshipped_lines(self, order_id: str) -> bool:
         """Whether a line still waits for its shipping, as the trade's status tells."""
         body = self._call(TRADE, order_id, {"fields": "tid,status"})
         (trade, *_) = _rows(body.get("trade"), "trade") or ({},)
-        if str(trade.get("tid") or order_id) != order_id:
-            raise RetryableError(f"order {order_id} was answered with trade {trade['tid']}")
-        if not trade.get("status"):
+        tid, status = text_of(trade.get("tid")) or order_id, word_of(trade.get("status"))
+        if tid != order_id:
+            raise RetryableError(f"order {order_id} was answered with trade {tid}")
+        if not status:
             raise RetryableError("the trade came without its status")
-        return trade["status"] in UNSHIPPED_TRADES
+        return status in UNSHIPPED_TRADES
 
     def _shippings(self, order_id: str) -> list[Json]:
         """The order's rows of the parcel list, each parcel once."""
@@ -207,13 +240,11 @@ class TaobaoClient(DialectClient):
                 PARCELS,
                 order_id,
                 {"fields": PARCEL_FIELDS, "page_no": str(page), "page_size": str(PAGE_SIZE)},
+                unknown=_unknown_statuses,
             )
-            rows = _rows(body.get("shippings"), "shipping")
-            if not all(row.get("order_code") for row in rows):
-                raise RejectedError("not a parcel list of TOP: a parcel has no order_code")
             known = len(seen)
-            for row in rows:
-                code, tid = str(row["order_code"]), str(row.get("tid") or order_id)
+            for row in _rows(body.get("shippings"), "shipping"):
+                code, tid = id_of(row.get("order_code")), text_of(row.get("tid")) or order_id
                 seen[code + tid] = tid
                 if tid == order_id:
                     found[code] = row
@@ -223,7 +254,7 @@ class TaobaoClient(DialectClient):
             raise RetryableError(f"order {order_id} was answered with parcels of {tid}")
         return list(found.values())
 
-    def _traces(self, order_id: str, consignments: Mapping[str, str]) -> list[Json]:
+    def _traces(self, order_id: str, consignments: Waybills) -> list[Json]:
         # The first to ask learns which API the app has; the others wait for that, but not long:
         # the platform may be slow.
         if self._must_search is None and self._learning.acquire(timeout=LEARN_SECONDS):
@@ -234,45 +265,44 @@ class TaobaoClient(DialectClient):
                 self._learning.release()
         return self._get_or_search(order_id, consignments)
 
-    def _get_or_search(self, order_id: str, consignments: Mapping[str, str]) -> list[Json]:
+    def _get_or_search(self, order_id: str, consignments: Waybills) -> list[Json]:
         if not self._must_search:
             try:
-                body = self._call(TRACE_GET, order_id, {})
+                body = self._call(TRACE_GET, order_id, {}, unknown=_unknown_actions)
             except (AuthError, PlatformBugError) as error:
                 if not _lacks_api(error):
                     raise
                 self._must_search = True
             else:
                 self._must_search = False
-                result = body.get("result")
-                return _rows(
-                    (result if isinstance(result, dict) else body).get("transit_step_result"),
-                    "transit_step_result",
-                )
+                return _parts(body)
         return self._search(order_id, consignments)
 
-    def _search(self, order_id: str, consignments: Mapping[str, str]) -> list[Json]:
+    def _search(self, order_id: str, consignments: Waybills) -> list[Json]:
         """One question for a plain order; one a parcel, with its lines, for a split one."""
-        if len(set(consignments.values())) < 2:
+        if len({each for ids in consignments.values() for each in ids}) < 2:
             try:
-                return [self._call(TRACE_SEARCH, order_id, {})]
+                return [self._call(TRACE_SEARCH, order_id, {}, unknown=_unknown_actions)]
             except RejectedError as error:
                 if SPLIT_ORDER not in str(error):
                     raise
         return [
-            {"order_code": row["order_code"]} | self._call(TRACE_SEARCH, order_id, _split(row))
+            {"order_code": row["order_code"]}
+            | self._call(TRACE_SEARCH, order_id, _split(row), unknown=_unknown_actions)
             for row in self._shippings(order_id)
-            if _status(row) is not Status.CANCELLED
+            if _status(row) is not Status.CANCELLED and id_of(row.get("order_code"))
         ]
 
-    def _call(self, api: str, order_id: str, params: Mapping[str, str]) -> Json:
+    def _call(
+        self, api: str, order_id: str, params: Mapping[str, str], unknown: Unknown = nothing
+    ) -> Json:
         if not re.fullmatch(r"[0-9]{1,19}", order_id) or int(order_id) > LARGEST_ID:
             # Asked all the same, the gateway would call our request malformed.
             raise RejectedError(
                 "the order's platform_order_id is not a number of Taobao; correct it in the ERP"
             )
 
-        return _call(self._gateway, api, {**params, "tid": order_id}, read_answer)
+        return _call(self._gateway, api, {**params, "tid": order_id}, read_answer, unknown)
 
 
 class TradeFeed:
@@ -510,38 +540,30 @@ def read_traces(body: Json) -> list[ParcelTrace]:
     """
     The parcels and events of an answer that ``fetch_traces`` returned.
 
-    :raises ReplyError: it is not what ``fetch_traces`` writes, or holds no times.
+    A part without its id costs only itself.
+
+    :raises ReplyError: it is not what ``fetch_traces`` writes.
     """
-    try:
-        return [
-            ParcelTrace(
-                str(part["order_code"]),
-                part["out_sid"] or None,
-                events_of(
-                    (
-                        Step(read_time(step["status_time"]), step["status_desc"], step["action"])
-                        for step in part["trace_list"]
-                    ),
-                    _meaning,
-                ),
-            )
-            for part in body["transit_step_result"]
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ReplyError(f"not a trace of TOP: {type(error).__name__} {error}") from error
+    with reading("a trace of TOP", ReplyError):
+        parts = [part for part in body["transit_step_result"] if isinstance(part, dict)]
+        found = [_trace(part) for part in parts if id_of(part.get("order_code"))]
+    return unless_unusable(found, body)
 
 
 def read_time(value: Any) -> datetime:
     """
-    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8.
+    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8, or counted from 1970.
 
-    :raises ReplyError: it is not.
+    :raises ReplyError: neither.
     """
+    text = text_of(value).strip()
     try:
-        naive = datetime.fromisoformat(str(value).strip().replace("/", "-"))
+        if counted := epoch(text):
+            return counted
+        naive = datetime.fromisoformat(text.replace("/", "-"))
         return naive.replace(tzinfo=naive.tzinfo or SHANGHAI).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ReplyError(f"not a time of TOP: {value!r}") from error
+        raise ReplyError(f"not a time of TOP: {text!r}") from error
 
 
 def read_message(row: Json) -> tuple[str, datetime]:
@@ -552,11 +574,9 @@ def read_message(row: Json) -> tuple[str, datetime]:
 
     :raises ReplyError: it is not what the platform documents.
     """
-    try:
+    with reading("a message of TOP", ReplyError):
         content = json.loads(row["content"])
         return str(int(content["tid"])), read_time(row.get("pub_time") or content["time"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ReplyError(f"not a message of TOP: {error!r}") from error
 
 
 def print_time(at: datetime) -> str:
@@ -565,12 +585,16 @@ def print_time(at: datetime) -> str:
 
 
 def _call(
-    gateway: Gateway, api: str, params: Mapping[str, str], read: Callable[[int, Json], Json]
+    gateway: Gateway,
+    api: str,
+    params: Mapping[str, str],
+    read: Callable[[int, Json], Json],
+    unknown: Unknown = nothing,
 ) -> Json:
     def request(access_token: str) -> tuple[str, Mapping[str, str]]:
         return signed(gateway.account, api, {**params, "session": access_token})
 
-    return gateway.call(api, request, read)
+    return gateway.call(api, request, read, unknown=unknown)
 
 
 def _read_trades(number: int, http_status: int, body: Json) -> Json:
@@ -690,7 +714,7 @@ def _rows(value: Any, name: str) -> list[Json]:
     if isinstance(value, dict) and (name in value or not value):
         value = value.get(name)
     found = value if isinstance(value, list) else [value]
-    return [each for each in found if isinstance(each, dict)]
+    return [each for each in found if isinstance(each, dict) and each]
 
 
 def _split(row: Json) -> dict[str, str]:
@@ -713,51 +737,118 @@ def _after(now: datetime, seconds: Any) -> datetime | None:
 
 
 def _whole(value: Any) -> int:
-    return int(value) if str(value).isdecimal() else 0
+    digits = text_of(value)
+    return int(digits) if digits.isdecimal() and len(digits) <= LONGEST_NUMBER else 0
+
+
+def _parts(body: Json) -> list[Json]:
+    """The parcels' parts of an answer to ``TRACE_GET``, or the one that ``TRACE_SEARCH`` is."""
+    result = body.get("result")
+    found = (result if isinstance(result, dict) else body).get("transit_step_result")
+    return _rows(found, "transit_step_result")
+
+
+def _steps(part: Json) -> list[Json]:
+    return _rows(part.get("trace_list"), "transit_step_info")
+
+
+def _unknown_statuses(body: Json) -> Iterator[str]:
+    for row in _rows(body.get("shippings"), "shipping"):
+        if _status(row) is Status.UNKNOWN:
+            yield f"parcel status {word_of(row.get('status')) or 'left out'}"
+        if not id_of(row.get("order_code")):
+            yield "parcel without an id"
+
+
+def _unknown_actions(body: Json) -> Iterator[str]:
+    for part in (body, *_parts(body)):
+        for step in _steps(part):
+            action = word_of(step.get("action"))
+            if action and action not in ACTIONS and not _is_hop_or_return(action):
+                yield f"action {action}"
+
+
+def _is_hop_or_return(action: str) -> bool:
+    return action == ANY_HOP or action.startswith(RETURN_ACTIONS)
 
 
 def _waybill(part: Json) -> str:
-    return str(part.get("out_sid") or "").strip()
+    return id_of(part.get("out_sid"))
 
 
 def _status(row: Json) -> Status:
-    return PARCEL_STATUSES.get(str(row.get("status") or ""), Status.UNKNOWN)
+    return PARCEL_STATUSES.get(word_of(row.get("status")), Status.UNKNOWN)
 
 
-def _parcel(row: Json) -> Parcel:
+def _parcel(row: Json, order_id: str) -> Parcel:
+    """A row without its id stands for a parcel all the same: its order is not signed without it."""
+    consignment_id = id_of(row.get("order_code"))
+    if not consignment_id:
+        return without_id(order_id)
     return Parcel(
-        consignment_id=str(row["order_code"]),
+        consignment_id=consignment_id,
         waybill_no=_waybill(row) or None,
         carrier_code=None,
-        carrier_name=str(row.get("company_name") or "").strip() or None,
-        platform_code=str(row.get("status") or ""),
+        carrier_name=text_of(row.get("company_name")).strip()[:LONGEST_ID] or None,
+        platform_code=word_of(row.get("status")),
         platform_status=_status(row),
     )
 
 
-def _consignments(rows: Iterable[Json]) -> dict[str, str]:
+def _by_number(waybills: Waybills) -> dict[str, list[str]]:
+    """The same ids by folded number, each once."""
+    found: dict[str, list[str]] = {}
+    for waybill_no, ids in waybills.items():
+        known = found.setdefault(fold(waybill_no) or "", [])
+        known += [each for each in ids if each not in known]
+    return found
+
+
+def _consignments(rows: Iterable[Json]) -> dict[str, list[str]]:
     """Consignment ids by waybill number; a cancelled parcel gives its number up to a new one."""
-    live_last = sorted(rows, key=lambda row: _status(row) is not Status.CANCELLED)
-    return {_waybill(row): str(row["order_code"]) for row in live_last if _waybill(row)}
+    live: dict[str, list[str]] = {}
+    cancelled: dict[str, list[str]] = {}
+    for row in rows:
+        found = cancelled if _status(row) is Status.CANCELLED else live
+        if _waybill(row) and id_of(row.get("order_code")):
+            found.setdefault(_waybill(row), []).append(id_of(row["order_code"]))
+    return _by_number(cancelled) | _by_number(live)
 
 
-def _masked(part: Json, consignments: Mapping[str, str]) -> Json:
-    waybill_no = _waybill(part)
-    order_code = consignments.get(waybill_no) or part.get("order_code")
-    known = set(consignments.values())
-    if not order_code and not waybill_no and len(known) == 1:
-        order_code = known.pop()
-    if not order_code:
+def _masked(part: Json, consignments: Waybills) -> list[Json]:
+    """The part once for each of its parcels."""
+    waybill_no, named = _waybill(part), id_of(part.get("order_code"))
+    ids = list(consignments.get(fold(waybill_no) or "", ()))
+    known = {each for listed in consignments.values() for each in listed}
+    if named and (named in ids or not ids):
+        ids = [named]
+    elif not waybill_no and len(known) == 1:
+        ids = list(known)
+    if not ids:
         raise RetryableError("a waybill of the order's trace is in none of its parcels")
-    return {
-        "order_code": str(order_code),
-        "out_sid": waybill_no,
-        "trace_list": [
-            {
-                "status_time": step.get("status_time"),
-                "status_desc": normalise(str(step.get("status_desc") or "")),
-                "action": str(step.get("action") or "") or None,
-            }
-            for step in _rows(part.get("trace_list"), "transit_step_info")
-        ],
-    }
+    steps = [
+        {
+            "status_time": printed_time(step.get("status_time")),
+            "status_desc": masked_text(step.get("status_desc")),
+            "action": word_of(step.get("action")) or None,
+        }
+        for step in _steps(part)
+    ]
+    return [{"order_code": each, "out_sid": waybill_no, "trace_list": steps} for each in ids]
+
+
+def _trace(part: Json) -> ParcelTrace:
+    scans = scans_of(
+        (
+            Step(
+                step.get("status_time"),
+                text_of(step.get("status_desc")).strip(),
+                word_of(step.get("action")) or None,
+            )
+            for step in _steps(part)
+        ),
+        read_time,
+        _meaning,
+    )
+    waybill_no = id_of(part.get("out_sid")) or None
+    return ParcelTrace(id_of(part["order_code"]), waybill_no, scans.events, rejected=scans.rejected)

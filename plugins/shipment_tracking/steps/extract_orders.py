@@ -1,7 +1,9 @@
 """Takes over what the ERP wants tracked and tells which accounts have work."""
 
 import logging
+import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -38,10 +40,10 @@ MOST_CLOSED_UNASKED = 50
 LARGEST_SHARE_CLOSED_UNASKED = 0.2
 EXAMPLES = 10
 
-_AROUND = re.compile(
-    r"^[\s\x01-\x1f\x7f\u200b-\u200f\u2060\ufeff]+|"
-    r"[\s\x01-\x1f\x7f\u200b-\u200f\u2060\ufeff]+$"
-)
+LARGEST_EXACT = 2**53
+"""Whole numbers beyond it are rounded in a float."""
+
+_ROUNDED = re.compile(r"\d(?:[.]\d+)?[eE][+]?\d+")
 
 
 def run(
@@ -78,7 +80,7 @@ def run(
         connection.execute(statement("warehouse/extract_orders_one_at_a_time"))
         connection.execute(statement("warehouse/extract_orders_stage"))
         with closing(_fetch(erp, name, this_run)) as found:
-            _copy(connection, _wanted(reader.rows(found), only))
+            _copy(connection, _wanted(reader.rows(found), this_run))
         reader.raise_if_useless()
         refusal = _take_over(connection, this_run, now)
     reader.report()
@@ -103,10 +105,10 @@ def run(
 def _fetch(erp: ErpDatabase, name: str, this_run: Run) -> Generator[RowMapping]:
     """The statement's rows, streamed."""
     binds = {}
-    if this_run.interval:
-        bounds = erp.bind_interval(*this_run.interval)
-        binds = dict(zip(("shipped_from", "shipped_to"), bounds, strict=True))
-    with erp.engine.connect() as connection:
+    if this_run.shipped_from and this_run.shipped_to:
+        start, end = erp.bind_interval(this_run.shipped_from, this_run.shipped_to)
+        binds = {"shipped_from": start, "shipped_to": end}
+    with erp.connect() as connection:
         result = connection.execution_options(yield_per=PAGE).execute(
             statement(f"erp/{name}", binds=set(binds)), binds
         )
@@ -184,9 +186,9 @@ class _RowReader:
             )
 
     def _read(self, row: RowMapping) -> tuple[tuple[Any, ...], str | None]:
-        platform, account, order_id = (
-            _stripped(row[name]) for name in ("platform", "account", "platform_order_id")
-        )
+        # A CHAR column fills its values up with blanks; no id has any.
+        platform, account = _stripped(row["platform"]), _stripped(row["account"])
+        order_id = _order_id(row["platform_order_id"])
         reason = self._refusal(platform, account, order_id)
         try:
             shipped_at = self.erp.read_time(row["shipped_at"], self.interval)
@@ -199,7 +201,7 @@ class _RowReader:
         try:
             waybill_no = _waybill_no(row["waybill_no"])
         except ValueError as error:
-            waybill_no, reason = None, reason or f"waybill_no {error}; cast it in {self.file_name}"
+            waybill_no, reason = None, reason or f"{error}; correct it or {self.file_name}"
         stamp = row["erp_stamp"]
         if isinstance(stamp, bytes | bytearray | memoryview):
             stamp = None
@@ -217,8 +219,13 @@ class _RowReader:
     def _refusal(self, platform: object, account: object, order_id: object) -> str | None:
         if platform not in PLATFORMS:
             return f"platform is {platform!r}, not one of {', '.join(map(repr, PLATFORMS))} as text"
-        if not _is_text(order_id):
+        if not isinstance(order_id, str) or not _is_text(order_id):
             return f"platform_order_id is {order_id!r}, not text; cast it in {self.file_name}"
+        if not re.fullmatch(r"[0-9]+", order_id):
+            return (
+                f"platform_order_id is {order_id!r}, which is no order's number; correct it, or "
+                f"let {self.file_name} return one row for each order"
+            )
         if not isinstance(account, str) or not _is_text(account):
             return f"account is {account!r}, not the id of an Airflow connection"
         if account not in self.accounts:
@@ -266,8 +273,44 @@ def _plain(value: object) -> str:
     return str(value).replace("\0", "")
 
 
-def _wanted(rows: Iterator[tuple[Any, ...]], only_account: str | None) -> Iterator[tuple[Any, ...]]:
-    return (row for row in rows if only_account is None or row[2] == only_account)
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _order_id(value: Any) -> Any:
+    """Text as the platform writes it, however it was typed: no blanks, no full-width digits."""
+    if not _is_text(value):
+        return value
+    return re.sub(r"[\s\u200b-\u200f\u2060\ufeff]", "", unicodedata.normalize("NFKC", value))
+
+
+def _waybill_no(value: object) -> str | None:
+    """
+    The waybill number as the ERP has it, and a whole number by its digits; none where it is blank.
+
+    :raises ValueError: it is binary, or its digits are lost.
+    """
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise ValueError("waybill_no is binary, not text")
+    if isinstance(value, float) and abs(value) >= LARGEST_EXACT:
+        raise ValueError(f"waybill_no is {value!r}: a float has rounded its digits")
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
+        return str(int(value))
+    text = None if value is None else _plain(value)
+    folded = fold(text)
+    if folded is not None and _ROUNDED.fullmatch(folded):
+        raise ValueError(f"waybill_no is {text!r}: a spreadsheet has rounded its digits")
+    return text if folded else None
+
+
+def _wanted(rows: Iterator[tuple[Any, ...]], this_run: Run) -> Iterator[tuple[Any, ...]]:
+    """The rows of the run's account and interval; where clocks change it was read too wide."""
+    start, end, only = this_run.shipped_from, this_run.shipped_to, this_run.only_account
+    for row in rows:
+        shipped_at = row[5]
+        is_outside = start and end and shipped_at and not start <= shipped_at < end
+        if not is_outside and (only is None or row[2] == only):
+            yield row
 
 
 def _copy(connection: Connection, rows: Iterator[tuple[Any, ...]]) -> None:

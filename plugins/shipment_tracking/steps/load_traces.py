@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from shipment_tracking import evaluation, parcels, runs
+from shipment_tracking import evaluation, parcels, rejections, runs
 from shipment_tracking.domain.evidence import FUTURE_TOLERANCE, Reply, Scan
 from shipment_tracking.domain.masking import HASH_VERSION, event_hash
 from shipment_tracking.errors import ReplyError
@@ -45,7 +45,7 @@ def run(
     set aside after three tries and stops nobody; its order's ``last_error`` tells.
 
     :param readers: by dialect, what reads a stored reply.
-    :returns: ``events_new, events_duplicate, changes, signed, unreadable``.
+    :returns: ``events_new, events_duplicate, changes, signed, unreadable, rejected``.
     """
     total: Counter[str] = Counter()
     after = 0
@@ -59,7 +59,7 @@ def run(
     }
     with warehouse.begin() as connection:
         runs.add(connection, this_run, now=now, **numbers)
-    return {**numbers, "unreadable": total["unreadable"]}
+    return {**numbers, "unreadable": total["unreadable"], "rejected": total["rejected"]}
 
 
 def _load_next(
@@ -107,13 +107,14 @@ def _load(
         {"orders": sorted({reply.order_id for reply in replies})},
     )
     ids = parcels.keep(connection, [_parcel_row(reply, trace) for reply, trace in traces])
+    rejected = rejections.keep(connection, traces, ids)
     listed: dict[int, list[Reply]] = defaultdict(list)
     incoming: dict[_EventKey, tuple[TraceEvent, datetime]] = {}
     announced: dict[_EventKey, bool] = {}
     speaks: dict[int, bool] = {}
     read = 0
     for reply, trace in traces:
-        shipment_id = ids[reply.account, trace.consignment_id]
+        shipment_id = ids[reply.order_id, trace.consignment_id]
         listed[shipment_id].append(_as_evidence(reply, trace))
         speaks[shipment_id] = speaks.get(shipment_id, False) or reply.announce
         for event in trace.events:
@@ -145,7 +146,8 @@ def _load(
         statement("warehouse/load_traces_done"),
         {"replies": [reply.reply_id for reply in replies], "now": now},
     )
-    return numbers + Counter(events_new=len(new), events_duplicate=read - len(new))
+    events = Counter(events_new=len(new), events_duplicate=read - len(new), rejected=rejected)
+    return numbers + events
 
 
 def _read(readers: Mapping[str, TraceReader], reply: Row[Any]) -> list[ParcelTrace]:

@@ -24,6 +24,8 @@ FEWEST_FAILED = 3
 """Fewer rows that fail are a matter of these rows, not of the ERP."""
 LATELY = timedelta(days=1)
 EXAMPLES = 20
+LATELY = timedelta(days=1)
+"""Failures are judged beside what was signed in this time, not beside a quiet run's few rows."""
 
 _Settled = dict[str, tuple[str, str | None]]
 
@@ -41,8 +43,7 @@ def run(
     :param now: aware; a sign more than 5 minutes later than this is left for a later run.
     :returns: how many rows came to each outcome; in a dry run, how many would be written.
     :raises StatementError: a statement of the ERP's owner breaks its contract.
-    :raises WritebackError: three rows or more could not be written, and as many as could within the
-        last day.
+    :raises WritebackError: half of the rows of a day or more could not be written.
     """
     total: Counter[str] = Counter()
     reasons: list[str] = []
@@ -63,13 +64,12 @@ def run(
     if this_run.dry_run:
         log.info("dry run: %d orders would be signed at the ERP", total["would_sign"])
         return {"would_sign": total["would_sign"]}
-    if total["failed"] >= FEWEST_FAILED:
-        lately = _settled_lately(warehouse, now)
-        if total["failed"] >= lately:
+    if total["failed"]:
+        tried = total.total() + _signed_lately(warehouse, this_run, now)
+        if total["failed"] * 2 >= tried:
             raise WritebackError(
-                f"{total['failed']} of {total['failed'] + lately} signed orders of the last day "
-                "could not be written to the ERP (they are tried again in the next run); the "
-                f"first: {reasons[0]}"
+                f"{total['failed']} of {tried} signed orders of a day could not be written to the "
+                f"ERP (they are tried again in the next run); the first: {reasons[0]}"
             )
     return {outcome: total[outcome] for outcome in OUTCOMES}
 
@@ -94,6 +94,22 @@ def _next(
                 "latest": now + AFTER_NOW,
             },
         ).all()
+
+
+def _signed_lately(warehouse: Engine, this_run: Run, now: datetime) -> int:
+    """How many rows other runs of the day signed."""
+    with warehouse.connect() as connection:
+        return (
+            connection.scalar(
+                statement("warehouse/mark_signed_lately"),
+                {
+                    "since": now - LATELY,
+                    "run_id": this_run.run_id,
+                    "only_account": this_run.only_account,
+                },
+            )
+            or 0
+        )
 
 
 def _settle(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,8 +21,21 @@ from shipment_tracking.sql import statement, statement_path
 log = logging.getLogger(__name__)
 
 CONTACT = ("phone", "name", "language", "opted_out")
-EXAMPLES = 20
-OPTED_OUT = "opted out"
+ENOUGH = 5
+"""If none of so many contacts can be used, it is the statement that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Contact:
+    """
+    What the ERP says of who waits for an order.
+
+    :param told: what a message holds of them; none: they are not told.
+    :param unusable: why they cannot be told although nobody said that they must not.
+    """
+
+    told: dict[str, Any] | None
+    unusable: str | None = None
 
 
 def run(
@@ -47,7 +61,8 @@ def run(
     :returns: how many notices were ``sent``, ``failed``, are ``dead`` or ``suppressed``.
     :raises ChannelDownError: a channel failed in this run; everything else was sent.
     :raises PersonNeededError: a connection, a text or the contacts' statement cannot be used;
-        everything else was sent.
+        everything else was sent. One contact that cannot be used is told in the log and in
+        ``analytics.notifications`` and costs itself only.
     """
     outbox = Outbox(warehouse, this_run, owner, now, lease=lease)
     with warehouse.begin() as connection:
@@ -64,7 +79,9 @@ def run(
     with warehouse.begin() as connection:
         addressed = outbox.address(connection, found, accounts)
     writer = _Writer(outbox, open_erp)
-    return counts(addressed + outbox.deliver(found, accounts, writer.write, budget=budget))
+    delivered = outbox.deliver(found, accounts, writer.write, budget=budget)
+    writer.raise_if_useless()
+    return counts(addressed + delivered)
 
 
 class _Writer:
@@ -73,7 +90,16 @@ class _Writer:
     def __init__(self, outbox: Outbox, open_erp: Callable[[], ErpDatabase]) -> None:
         self._outbox = outbox
         self._open_erp = open_erp
-        self._warned: set[str] = set()
+        self._looked_up: dict[str, _Contact] = {}
+
+    def raise_if_useless(self) -> None:
+        """:raises StatementError: not a single contact of several can be used."""
+        reasons = [contact.unusable for contact in self._looked_up.values()]
+        if len(reasons) >= ENOUGH and all(reasons):
+            raise StatementError(
+                f"{statement_path('erp/find_contact')}: none of {len(reasons)} contacts can be "
+                f"used, so no customer was notified: {reasons[0]}"
+            )
 
     def write(self, destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
         """:raises PersonNeededError: a text or the contacts' statement cannot be used."""
@@ -83,42 +109,26 @@ class _Writer:
         if destination.audience != CUSTOMERS:
             return [_letter(messages, claim, facts) for claim, facts in told]
         awaited = {claim for claim in claims if rows[claim.notification_id].is_awaited}
-        unreachable = self._add_contacts([facts for claim, facts in told if claim in awaited])
+        contacts = self._contacts([facts for claim, facts in told if claim in awaited])
         return [
-            _letter(messages, claim, facts)
-            if facts.get("contacts")
-            else _no_letter(claim, unreachable.get(str(claim.event_id)) or "no order")
+            _customers_letter(messages, claim, facts, contacts)
+            if claim in awaited
+            else _no_letter(claim, "no order")
             for claim, facts in told
         ]
 
-    def _add_contacts(self, told: Sequence[dict[str, Any]]) -> dict[str, str]:
-        """
-        Add the customers who wait for each parcel and leave out orders whose customer is not told.
-
-        :returns: why nobody is told of an event, by its id.
-        """
+    def _contacts(self, told: Sequence[dict[str, Any]]) -> dict[str, _Contact]:
+        """Who waits for the orders, by key; those who cannot be told are named in the log."""
         keys = sorted({order["erp_key"] for facts in told for order in facts["orders"]})
-        with self._open_erp().engine.connect() as connection:
-            found = {key: _contact(connection, key) for key in keys}
-        contacts = {key: contact for key, contact in found.items() if not isinstance(contact, str)}
-        reasons = {key: reason for key, reason in found.items() if isinstance(reason, str)}
-        self._warn(reasons)
-        unreachable: dict[str, str] = {}
-        for facts in told:
-            named = [order["erp_key"] for order in facts["orders"]]
-            unreachable[facts["event_id"]] = "; ".join(
-                dict.fromkeys(reasons[key] for key in named if key in reasons)
-            )
-            facts["orders"] = [order for order in facts["orders"] if order["erp_key"] in contacts]
-            facts["contacts"] = [contacts[order["erp_key"]] for order in facts["orders"]]
-        return unreachable
-
-    def _warn(self, reasons: Mapping[str, str]) -> None:
-        """Log each customer who cannot be told once a run, up to a screen of them."""
-        for reason in reasons.values():
-            if reason not in {OPTED_OUT, *self._warned} and len(self._warned) < EXAMPLES:
-                self._warned.add(reason)
-                log.warning("%s", reason)
+        if not keys:
+            return {}
+        with self._open_erp().connect() as connection:
+            contacts = {key: _contact(connection, key) for key in keys}
+        for contact in contacts.values():
+            if contact.unusable:
+                log.warning("%s; that customer is not notified", contact.unusable)
+        self._looked_up |= contacts
+        return contacts
 
 
 def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:
@@ -145,77 +155,83 @@ def _letter(messages: Messages, claim: Claim, facts: Mapping[str, Any]) -> Lette
     return Letter([claim], claim.event_id, {**facts, "text": text})
 
 
-def _no_letter(claim: Claim, reason: str) -> Letter:
-    return Letter([claim], claim.event_id, None, reason)
+def _customers_letter(
+    messages: Messages, claim: Claim, facts: dict[str, Any], contacts: Mapping[str, _Contact]
+) -> Letter:
+    """A letter to those who may be told; orders of others are left out."""
+    found = [(order, contacts[order["erp_key"]]) for order in facts["orders"]]
+    willing = [(order, contact.told) for order, contact in found if contact.told]
+    if willing:
+        facts["orders"] = [order for order, _ in willing]
+        facts["contacts"] = [told for _, told in willing]
+        return _letter(messages, claim, facts)
+    unusable = [contact.unusable for _, contact in found if contact.unusable]
+    if unusable:
+        return _no_letter(claim, "no contact", "; ".join(unusable))
+    return _no_letter(claim, "opted out")
 
 
-def _contact(connection: Connection, erp_key: str) -> dict[str, Any] | str:
+def _no_letter(claim: Claim, reason: str, error: str | None = None) -> Letter:
+    return Letter([claim], claim.event_id, None, reason, error)
+
+
+def _contact(connection: Connection, erp_key: str) -> _Contact:
     """
-    Who is told of an order, or why nobody is.
+    Who is told of an order. No value of theirs is in a reason: the statement may mix them up.
 
-    A value is never part of the reason: of a statement that mixes its columns up it may be a phone.
-
-    :raises StatementError: the statement lacks a column.
+    :raises StatementError: ``find_contact.sql`` lacks a column.
     """
-    find = statement("erp/find_contact", binds={"erp_key"})
-    try:
-        result = connection.execute(find, {"erp_key": erp_key})
-        rows = result.mappings().all()
-    except (DataError, UnicodeDecodeError):
-        connection.rollback()
-        return _unusable(erp_key, "the ERP cannot read a value of this customer")
+    path = statement_path("erp/find_contact")
+    result = connection.execute(
+        statement("erp/find_contact", binds={"erp_key"}), {"erp_key": erp_key}
+    )
     missing = [column for column in CONTACT if column not in result.keys()]  # noqa: SIM118
     if missing:
         raise StatementError(
-            f"{statement_path('erp/find_contact')} does not return {', '.join(missing)}; it "
-            f"returns {', '.join(result.keys())}"
+            f"{path} does not return {', '.join(missing)}; it returns {', '.join(result.keys())}"
         )
+    rows = list(dict.fromkeys(tuple(row[name] for name in CONTACT) for row in result.mappings()))
     if not rows:
-        return _unusable(erp_key, "no row is found")
+        return _Contact(None, f"order {erp_key} has no contact: {path.name} finds no row of it")
+    if len(rows) > 1:
+        return _Contact(
+            None,
+            f"order {erp_key} has {len(rows)} different contacts; {path.name} must find one",
+        )
+    phone, name, language, said = rows[0]
     try:
-        found = [_read(erp_key, row) for row in rows]
-    except ValueError as error:
-        return _unusable(erp_key, str(error))
-    if any(contact != found[0] for contact in found):
-        return _unusable(erp_key, f"{len(found)} different rows are found")
-    return found[0]
-
-
-def _read(erp_key: str, row: RowMapping) -> dict[str, Any] | str:
-    """
-    A contact as messages have it.
-
-    :raises ValueError: a value cannot be used; the text names its column.
-    """
-    try:
-        if read_flag(row["opted_out"]):
-            return OPTED_OUT
+        opted_out = read_flag(said)
     except ValueError:
-        is_null = row["opted_out"] is None
-        raise ValueError(f"opted_out is {'null' if is_null else 'neither 0 nor 1'}") from None
-    contact = {name: _text(name, row[name]) for name in ("phone", "name", "language")}
-    if contact["phone"] is None:
-        raise ValueError("phone is empty")
-    return {"erp_key": erp_key, **contact}
-
-
-def _unusable(erp_key: str, problem: str) -> str:
-    return (
-        f"the customer of order {erp_key} is not notified: {problem}; correct the contact in the "
-        f"ERP or {statement_path('erp/find_contact').name}"
+        return _Contact(
+            None,
+            f"opted_out of order {erp_key} is {'null' if said is None else 'neither 0 nor 1'}; "
+            f"correct it at the ERP, or let {path.name} return 0 or 1",
+        )
+    if opted_out:
+        return _Contact(None)
+    number = _number(phone)
+    if number is None:
+        return _Contact(
+            None,
+            f"order {erp_key} has {'no' if _text(phone) is None else 'an unreadable'} phone; "
+            f"correct it at the ERP, or let {path.name} return it as text",
+        )
+    return _Contact(
+        {"erp_key": erp_key, "phone": number, "name": _text(name), "language": _text(language)}
     )
 
 
-def _text(name: str, value: object) -> str | None:
-    """
-    A text of a contact; a whole number is one too.
+def _number(value: object) -> str | None:
+    """A phone number as text; none where it is none or a float has rounded it."""
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return f"{value:.0f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(value) if isinstance(value, str) else None
 
-    :raises ValueError: it is something else.
-    """
-    if value is None:
+
+def _text(value: object) -> str | None:
+    """Text without blanks around it; none where nothing is left, or where it is binary."""
+    if value is None or isinstance(value, bytes | bytearray | memoryview):
         return None
-    if isinstance(value, Decimal) and value.is_finite() and value == int(value):
-        value = int(value)
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        raise ValueError(f"{name} is not text")
-    return str(value).replace("\0", "").strip() or None
+    return str(value).strip() or None

@@ -1,5 +1,6 @@
 """What several replies say of one parcel together: the newest one holds all that is evidence."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -61,6 +62,17 @@ def test_step_replaced_in_place_is_replaced():
     scans, _ = merge([], [reply(4, OUT, SIGNED), reply(5, OUT, edited)], None)
 
     assert live(scans) == [(1, "out_for_delivery"), (2, "delivery_failed")]
+
+
+def test_step_in_other_words_is_no_news():
+    first, held = merge([], [reply(4, OUT, SIGNED)], None)
+    known = [replace(each, is_new=False) for each in first]
+    edited = scan(2, "signed", number=1)
+
+    scans, _ = merge(known, [reply(5, OUT, edited)], held)
+
+    assert live(scans) == [(1, "out_for_delivery"), (2, "signed")]
+    assert judge(leading(scans, None), None, "signed", 2).transitions == ()
 
 
 def test_empty_reply_withdraws_nothing():

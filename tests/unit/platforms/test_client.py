@@ -255,10 +255,19 @@ def test_characters_that_no_database_text_can_hold_do_not_lose_the_answer(
         assert connection.scalar(text("select cast(:text as text)"), {"text": stored}) == stored
 
 
-def test_bytes_that_are_no_utf8_do_not_lose_the_answer(call, talker):
+def test_bytes_that_cannot_be_decoded_are_this_orders_trouble(call, talker):
     talker.says('{"text": "前后"}'.encode().replace(b"\xe5\x89\x8d", b"\xff"))
 
-    assert call() == {"text": "\ufffd后"}
+    with pytest.raises(RejectedError, match=r"cannot be decoded as utf-8 \(byte 10\)"):
+        call()
+
+
+@pytest.mark.parametrize("cut", [12, 11, 5])
+def test_an_answer_that_is_cut_off_is_passing_trouble(cut, call, talker):
+    talker.says('{"text": "前后"}'.encode()[:cut])
+
+    with pytest.raises(RetryableError, match="instead of a JSON object"):
+        call()
 
 
 @pytest.mark.parametrize(

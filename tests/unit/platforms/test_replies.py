@@ -165,7 +165,7 @@ def read_trace(client: Any, body: Any) -> Found:
     order = str(answer.get("tid") or answer.get("orderId") or ORDER)
     waybill_no = answer.get("out_sid") or "-"
     read = ali1688.read_traces if isinstance(client, Ali1688Client) else taobao.read_traces
-    found = scans_of(read(client.fetch_traces(order, {waybill_no: "LP1"})))
+    found = scans_of(read(client.fetch_traces(order, {waybill_no: ["LP1"]})))
     remarks = [step.get("remark") for step in answer.get("logisticsSteps") or []]
     return found | {"truncate_or_store_text": found["said"] == remarks}
 

@@ -260,7 +260,7 @@ def test_an_order_that_is_not_shipped_yet_has_no_parcels(client, talker):
 def test_a_parcel_without_an_id_is_this_orders_trouble(client, talker):
     talker.says(shippings({"order_code": None}))
 
-    with pytest.raises(RejectedError, match="no order_code"):
+    with pytest.raises(RejectedError, match="has an order_code"):
         client.fetch_parcels(ORDER)
 
 
@@ -300,7 +300,7 @@ def test_a_sign_by_the_parcel_status_alone_is_no_proof(client, talker):
 def test_a_trace_with_the_signs_code_is_a_proof(searching, talker):
     talker.says(recorded(TRACE)["body"])
 
-    body = searching.fetch_traces(ORDER, {"888700000000001": "LP1"})
+    body = searching.fetch_traces(ORDER, {"888700000000001": ["LP1"]})
 
     (parcel,) = read_traces(body)
     assert (parcel.consignment_id, parcel.waybill_no) == ("LP1", "888700000000001")
@@ -375,7 +375,7 @@ def test_an_order_that_is_known_to_be_split_is_not_first_asked_for_as_a_whole(
     talker.says(shippings({"sub_tids": {"number": [11]}}))
     talker.says({"logistics_trace_search_response": part()})
 
-    searching.fetch_traces(ORDER, {"YT1": "LP1", "YT2": "LP2"})
+    searching.fetch_traces(ORDER, {"YT1": ["LP1"], "YT2": ["LP2"]})
 
     assert asked() == [PARCELS, TRACE_SEARCH]
 
@@ -425,7 +425,7 @@ def test_a_session_that_ended_says_nothing_about_the_apps_apis(client, talker, a
 def test_a_waybill_that_is_known_costs_no_further_call(client, talker, asked):
     talker.says(traces(part((NOON, "已揽收", "GOT"))))
 
-    (parcel,) = read_traces(client.fetch_traces(ORDER, {WAYBILL: "LP7"}))
+    (parcel,) = read_traces(client.fetch_traces(ORDER, {WAYBILL: ["LP7"]}))
 
     assert parcel.consignment_id == "LP7"
     assert asked() == [TRACE_GET]
@@ -435,7 +435,7 @@ def test_the_parcel_of_an_unknown_waybill_is_asked_for(client, talker, asked):
     talker.says(traces(part((NOON, "已揽收", "GOT"))))
     talker.says(shippings({"order_code": "LP2"}, {"order_code": "LP1", "status": "CANCELLED"}))
 
-    (parcel,) = read_traces(client.fetch_traces(ORDER, {"YT2": "LP9"}))
+    (parcel,) = read_traces(client.fetch_traces(ORDER, {"YT2": ["LP9"]}))
 
     # A cancelled parcel gave its number up to a new one.
     assert (parcel.consignment_id, parcel.waybill_no) == ("LP2", WAYBILL)
@@ -463,7 +463,7 @@ def test_an_answer_about_another_order_is_not_taken(client, talker):
     talker.says(traces(part((NOON, "已揽收", "GOT"), tid=int(ORDER) + 1)))
 
     with pytest.raises(RetryableError, match="answered with traces of 43895470821219994"):
-        client.fetch_traces(ORDER, {WAYBILL: "LP1"})
+        client.fetch_traces(ORDER, {WAYBILL: ["LP1"]})
 
 
 @pytest.mark.parametrize("order_id", ["SO-1001", "4389547 0821", "１２３", "", "9" * 19, "1" * 20])
@@ -520,7 +520,7 @@ STEP = {"status_time": NOON, "status_desc": "已揽收", "action": "GOT"}
 def test_a_trace_is_understood_in_every_form(body, client, talker):
     talker.says(body)
 
-    (parcel,) = read_traces(client.fetch_traces(ORDER, {WAYBILL: "LP1"}))
+    (parcel,) = read_traces(client.fetch_traces(ORDER, {WAYBILL: ["LP1"]}))
 
     assert [(event.status, event.action) for event in parcel.events] == [("picked_up", "GOT")]
 
@@ -558,7 +558,7 @@ def test_what_is_kept_of_a_trace_is_masked_and_nothing_but_what_is_read(client, 
     step = (NOON, "派件员：张三；电话：13900000000", "SENT_SCAN")
     talker.says(traces(part(step, receiver_name="李四", company_name="圆通速递")))
 
-    assert client.fetch_traces(ORDER, {WAYBILL: "LP1"}) == {
+    assert client.fetch_traces(ORDER, {WAYBILL: ["LP1"]}) == {
         "transit_step_result": [
             {
                 "order_code": "LP1",
@@ -650,7 +650,7 @@ def test_what_is_no_time_is_a_reply_that_cannot_be_read(printed):
     [
         {},
         {"transit_step_result": [{"out_sid": "YT1", "trace_list": []}]},
-        {"transit_step_result": [{"order_code": "LP1", "out_sid": "YT1", "trace_list": [{}]}]},
+        {"transit_step_result": {"order_code": "LP1"}},
         {"transit_step_result": ["LP1"]},
     ],
 )

@@ -14,7 +14,7 @@ from sandbox.stories import STORIES
 from sandbox.world import Order, World
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
-ACCOUNTS = {"platform_1688": 45, "platform_1688_east": 20, "platform_1688_south": 20}
+ACCOUNTS = {"platform_1688": 70, "platform_1688_east": 20, "platform_1688_south": 20}
 
 
 @pytest.fixture

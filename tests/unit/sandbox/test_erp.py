@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, create_engine, select, update
@@ -95,7 +96,7 @@ def test_there_are_decoys_closures_urgent_orders_and_doubles(synced, world):
         "CLOSED",
     }
     assert {row["priority"] for row in synced.values()} == {0, 1}
-    assert {row["buyer_opted_out"] for row in synced.values()} == {0, 1}
+    assert {row["buyer_opted_out"] for row in synced.values()} == {0, 1, None}
     assert max(of_one_order.values()) == 2
     assert {row["shop"] for row in synced.values()} == set(world.accounts)
 
@@ -125,3 +126,21 @@ def test_the_table_can_be_dropped(world, tmp_path):
     erp.drop()
     with pytest.raises(OperationalError):
         erp.sync(world, START)
+
+
+def test_a_zone_with_daylight_saving_has_an_hour_twice(tmp_path):
+    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
+    change = datetime(2026, 11, 1, 6, tzinfo=UTC)
+    night = World(2, change - timedelta(hours=30), {"platform_1688": 150})
+    erp = DemoErp(own, ZoneInfo("America/New_York"))
+    erp.create()
+    erp.sync(night, change + timedelta(days=5))
+
+    local = {order.order_id: order.shipped_at.astimezone(erp.zone) for order in night.orders()}
+    found = {
+        row["platform_order_id"]: row["shipped_at"]
+        for order_no, row in stored(own).items()
+        if not order_no.endswith("-2")
+    }
+    assert all(found[key] == at.replace(tzinfo=None) for key, at in local.items() if key in found)
+    assert {at.fold for at in local.values() if at.replace(tzinfo=None).hour == 1} == {0, 1}

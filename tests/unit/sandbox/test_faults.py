@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from sandbox.faults import KINDS, Faults, Latency
-from sandbox.platform_1688 import DETAIL, INFOS, TRACES
+from sandbox.platform_1688 import DETAIL, INFOS, TRACES, Answer
+from sandbox.server import Sandbox
 
 
 @pytest.fixture
@@ -166,3 +167,89 @@ def test_cleared_faults_strike_no_more(sandbox, call, order_id):
 def test_an_unknown_fault_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=min(KINDS)):
         Faults().add("earthquake")
+
+
+@pytest.fixture
+def form_of(sandbox, call, order_id):
+    """An answer's honest content, and the same answer under a fault."""
+
+    def strike(kind: str) -> tuple[bytes, requests.Response]:
+        honest = call(TRACES, order_id).content
+        sandbox.faults.add(kind, times=1)
+        return honest, call(TRACES, order_id)
+
+    return strike
+
+
+def test_a_byte_order_mark_comes_in_front(form_of):
+    honest, reply = form_of("bom")
+
+    assert reply.content == b"\xef\xbb\xbf" + honest
+
+
+def test_control_characters_come_raw_within_the_texts(form_of):
+    honest, reply = form_of("raw_control")
+
+    assert b"\x07" in reply.content
+    assert b"\n" in reply.content
+    with pytest.raises(ValueError, match="control character"):
+        json.loads(reply.content)
+    assert reply.content.replace(b"\x07", b"").replace(b"\n", b"") == honest
+
+
+def test_an_answer_in_gbk_names_its_charset(form_of):
+    honest, reply = form_of("gbk")
+
+    assert reply.headers["Content-Type"].endswith("charset=GBK")
+    assert reply.content != honest
+    assert reply.content.decode("gbk") == honest.decode()
+
+
+def test_bytes_that_are_no_text_cannot_be_decoded(form_of):
+    _, reply = form_of("bad_bytes")
+
+    with pytest.raises(UnicodeDecodeError):
+        reply.content.decode()
+
+
+def test_nan_comes_as_a_further_step(form_of):
+    honest, reply = form_of("nan")
+
+    assert b"NaN" in reply.content
+    assert len(steps(reply)) == len(json.loads(honest)["logisticsTrace"][0]["logisticsSteps"]) + 1
+
+
+def test_litter_lies_between_the_steps(form_of):
+    honest, reply = form_of("garbage")
+
+    (trace,) = reply.json()["logisticsTrace"]
+    known = [step for step in trace["logisticsSteps"] if isinstance(step, dict) and step]
+    assert None in trace["logisticsSteps"]
+    assert [(step["acceptTime"], step["remark"]) for step in known] == [
+        (step["acceptTime"], step["remark"])
+        for step in json.loads(honest)["logisticsTrace"][0]["logisticsSteps"]
+    ]
+
+
+def test_an_order_whose_replies_hold_nan_always_gets_it(call, story, clock):
+    order = story("nan_reply")
+    clock.set(order.shipped_at + timedelta(days=20))
+
+    for _ in range(2):
+        assert b"NaN" in call(TRACES, order.order_id).content
+
+
+def test_some_orders_always_answer_in_an_odd_form(world, clock):
+    sandbox = Sandbox(world, clock, token_hours=None, odd_forms=True)
+    orders = {order.quirk // 7 % 20: order for order in world.orders()}
+
+    def body(number: int) -> bytes:
+        order = orders[number]
+        text = {"logisticsSteps": [{"remark": "已签收"}]}
+        answer = Answer(200, text, "ok", account=order.account, order_id=order.order_id)
+        return sandbox._in_its_form(answer).body
+
+    honest = body(5)
+    assert body(0) == b"\xef\xbb\xbf" + honest
+    assert body(1).replace(b"\x07", b"").replace(b"\n", b"") == honest != body(1)
+    assert body(2) == honest.decode().encode("gbk")

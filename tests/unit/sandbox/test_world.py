@@ -47,7 +47,7 @@ def test_the_same_seed_tells_the_same_stories():
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_story_of_the_usual_mix_occurs_and_most_are_ordinary(seed):
-    world = World(seed, START, {"a": 220})
+    world = World(seed, START, {"a": 275})
     told = Counter(order.story for order in world.orders())
 
     assert set(told) == {name for name, story in STORIES.items() if story.weight}
@@ -86,7 +86,7 @@ def test_known_events_only_grow_and_a_signed_order_stays_signed(seed):
         signed = {key for key, order in truth.items() if order.signed}
         for order in truth.values():
             for parcel in order.parcels:
-                events = set(parcel.events)
+                events = {(event.occurred_at, event.text) for event in parcel.events}
                 assert known.setdefault(parcel.consignment_id, set()) <= events
                 assert len(events) == len(parcel.events)
                 known[parcel.consignment_id] = events
@@ -94,7 +94,7 @@ def test_known_events_only_grow_and_a_signed_order_stays_signed(seed):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_step_is_known_only_after_it_happened_unless_it_lies_in_2050(seed):
-    world = World(seed, START, {"a": 220})
+    world = World(seed, START, {"a": 275})
     steps = [step for order in world.orders() for parcel in order.parcels for step in parcel.steps]
 
     assert all(

@@ -31,7 +31,12 @@ VIEWS = {
     ),
     "trace_events": (
         "shipment_id, platform, account, platform_order_id, consignment_id, waybill_no,"
-        " occurred_at, description, city, action, status, fetched_at"
+        " occurred_at, description, city, action, status, fetched_at, decided_by, future_dated,"
+        " earlier_life, withdrawn_at"
+    ),
+    "rejected_events": (
+        "account, platform_order_id, consignment_id, waybill_no, occurred_at_text, description,"
+        " reason, fetched_at"
     ),
     "status_changes": (
         "platform, account, platform_order_id, consignment_id, waybill_no, from_status,"

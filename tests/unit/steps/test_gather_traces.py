@@ -13,6 +13,7 @@ from sandbox.clock import Clock
 from sandbox.defaults import apps_for
 from sandbox.server import Sandbox
 from sandbox.world import World
+from shipment_tracking import parcels
 from shipment_tracking.errors import (
     AuthError,
     LaneStoppedError,
@@ -49,11 +50,11 @@ class Platform:
     def __init__(self, answers: dict[str, Any] | None = None) -> None:
         self.answers = answers or {}
         self.asked: list[str] = []
-        self.waybills: Mapping[str, str] = {}
+        self.waybills: Mapping[str, list[str]] = {}
         self.before_answering: Callable[[str], None] = lambda order_id: None
         self._lock = threading.Lock()
 
-    def fetch_traces(self, order_id: str, waybills: Mapping[str, str]) -> dict[str, Any]:
+    def fetch_traces(self, order_id: str, waybills: Mapping[str, list[str]]) -> dict[str, Any]:
         self.waybills = waybills
         with self._lock:
             self.asked.append(order_id)
@@ -524,15 +525,21 @@ def test_the_platform_is_told_which_parcel_each_known_waybill_belongs_to(
         first_seen_at=now,
         listed=True,
     )
-    for consignment_id, status, superseded_at, waybills in (
-        ("LP2", "in_transit", None, ("YT1", "YT2")),
-        ("LP3", "cancelled", None, ("YT2", "YT3")),
-        ("LP4", "in_transit", now, ("YT4",)),
-        ("YTO:YT5", "in_transit", now, ("YT5",)),
-        ("YTO:YT6", "in_transit", None, ("YT6",)),
+    for consignment_id, router_code, status, superseded_at, waybills in (
+        ("LP2", None, "in_transit", None, ("YT1", "YT2")),
+        ("LP3", None, "cancelled", None, ("YT2", "YT3")),
+        ("LP4", None, "in_transit", now, ("YT4",)),
+        ("LP5", None, "in_transit", None, ("YT1",)),
+        ("YTO:YT5", "YTO", "in_transit", now, ("YT5",)),
+        ("YTO:YT6", "yuantong", "in_transit", None, ("YT6",)),
     ):
         shipment = insert(
-            "shipment", account="platform_1688", consignment_id=consignment_id, status=status
+            "shipment",
+            account="platform_1688",
+            consignment_id=consignment_id,
+            router_code=router_code,
+            waybill_no=waybills[0],
+            status=status,
         )
         insert(
             "order_shipment",
@@ -550,14 +557,14 @@ def test_the_platform_is_told_which_parcel_each_known_waybill_belongs_to(
 
     gather(platform, run=new_run(**interval))
 
-    # A cancelled parcel gave its number up to a live one. Of superseded parcels those stay that a
-    # trace may still name; whose number is all there is, nobody asks for any more.
+    # A cancelled parcel gave its number up to a live one; two live ones share theirs. Of superseded
+    # parcels those stay that a trace may still name; a router's nobody asks for any more.
     assert platform.waybills == {
-        "YT1": "LP2",
-        "YT2": "LP2",
-        "YT3": "LP3",
-        "YT4": "LP4",
-        "YT6": "YTO:YT6",
+        "YT1": ["LP2", "LP5"],
+        "YT2": ["LP2"],
+        "YT3": ["LP3"],
+        "YT4": ["LP4"],
+        "YT6": ["yuantong:YT6"],
     }
 
 
@@ -635,6 +642,25 @@ def test_confirmation_that_fails_leaves_the_reply_recorded(
 
     assert select("count(*) from tracking.trace_reply") == [(1,)]
     assert select("last_error from tracking.tracked_order") == [(None,)]
+
+
+def test_signature_that_the_platform_listed_before_asks_for_nothing(
+    track: Any, gather: Any, warehouse: Engine, select: Select, now: datetime
+) -> None:
+    track("1")
+    ((order_id,),) = select("order_id from tracking.tracked_order")
+    listed = {"order_id": order_id, "account": "platform_1688", "consignment_id": "LP1"}
+    status = {"platform_code": "SIGN", "platform_status": "signed", "announce": True}
+    with warehouse.begin() as connection:
+        parcels.keep(
+            connection,
+            [listed | status | {"waybill_no": "YT1", "listed": True, "seen_at": now - MINUTE}],
+        )
+    platform = Confirming({"1": SIGNED})
+
+    gather(platform)
+
+    assert platform.questions == []
 
 
 @pytest.mark.parametrize("text", ["派件中", "请准备签收", "快件已揽收"])

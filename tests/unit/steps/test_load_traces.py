@@ -230,6 +230,7 @@ def test_loading_the_same_again_adds_nothing(track, reply, load, notices, select
         "changes": 0,
         "signed": 0,
         "unreadable": 0,
+        "rejected": 0,
     }
     assert len(notices()) == 2
 
@@ -995,10 +996,8 @@ def test_what_is_new_of_a_shared_parcel_is_told_to_both_orders(track, lists, rep
 
 
 def broken(consignment_id: str) -> dict[str, Any]:
-    """A part whose scan has no readable time."""
-    part = parcel(consignment_id, (-1, OUT))
-    part["logisticsSteps"][0]["acceptTime"] = "soon"
-    return part
+    """A part that names no parcel."""
+    return parcel(consignment_id, (-1, OUT)) | {"logisticsId": None}
 
 
 def test_a_reply_that_cannot_be_read_stops_no_other(track, reply, load, erp_row, select):
@@ -1009,7 +1008,7 @@ def test_a_reply_that_cannot_be_read_stops_no_other(track, reply, load, erp_row,
     counts = load()
 
     assert (counts["events_new"], counts["unreadable"]) == (4, 1)
-    assert "cannot be loaded: not a time of 1688: 'soon'" in erp_row("SO2").last_error
+    assert "cannot be loaded: none of the reply's parts names a parcel" in erp_row("SO2").last_error
     assert erp_row("SO3").last_error is None
     assert select("attempts, quarantined_at from tracking.trace_reply where loaded_at is null") == [
         (1, None)

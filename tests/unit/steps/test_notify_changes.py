@@ -210,15 +210,25 @@ def test_a_customers_message_holds_the_contact_that_the_erp_names_right_now(
     assert select("count(*) from tracking.notification as n where n::text like '%1990%'") == [(0,)]
 
 
-def test_who_opted_out_is_not_told(ship, change, notify, receiver, buyer, select):
-    buyer(buyer_opted_out=1)
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"buyer_opted_out": 1}, "opted out"),
+        ({"buyer_phone": None}, "no contact"),
+        ({"order_no": "SO9"}, "no contact"),
+    ],
+)
+def test_who_opted_out_or_has_no_phone_is_not_told(
+    changes, reason, ship, change, notify, receiver, buyer, select
+):
+    buyer(**changes)
     change(ship(), "signed")
 
     assert notify("customers", "ops") == NONE | {"sent": 1, "suppressed": 1}
 
     assert receiver.deliveries("customers") == []
     assert select("state, reason from analytics.notifications where audience = 'customers'") == [
-        ("suppressed", "opted out")
+        ("suppressed", reason)
     ]
 
 
@@ -352,6 +362,40 @@ def test_whether_a_buyer_opted_out_is_read_however_the_erp_keeps_it(
     notify("customers")
 
     assert len(receiver.deliveries("customers")) == told
+
+
+@pytest.mark.parametrize("opted_out", ["'N'", "null", "buyer_phone"])
+def test_of_whom_it_cannot_be_read_whether_he_opted_out_is_not_told(
+    opted_out, ship, change, notify, receiver, buyer, owner, select
+):
+    buyer()
+    owner("sql/erp/find_contact.sql", CONTACT.format(opted_out=opted_out))
+    change(ship(), "signed")
+
+    assert notify("customers", "ops") == NONE | {"sent": 1, "suppressed": 1}
+
+    assert receiver.deliveries("customers") == []
+    assert len(receiver.deliveries("ops")) == 1
+    ((error,),) = select("last_error from analytics.notifications where audience = 'customers'")
+    assert error.startswith("opted_out of order SO1 is ")
+    assert "1990" not in error
+
+
+def test_if_no_contact_of_several_can_be_read_the_statement_is_wrong(
+    ship, change, notify, receiver, buyer, owner
+):
+    owner("sql/erp/find_contact.sql", CONTACT.format(opted_out="buyer_phone"))
+    for number in range(1, 6):
+        buyer(number)
+        change(ship(number), "signed")
+
+    with pytest.raises(
+        StatementError,
+        match=r"find_contact\.sql: none of 5 contacts can be used.* of order SO1 is neither 0",
+    ) as caught:
+        notify("customers")
+
+    assert "1990" not in str(caught.value)
 
 
 # Texts

@@ -76,7 +76,13 @@ def signed(ship, change, insert, execute, answered, now) -> Callable[..., int]:
 
     def add(number: int = 1, days: float = 400) -> int:
         closed_at = now - timedelta(days=days)
-        shipment = ship(number, status="signed", event_count=1, unsettled=False)
+        shipment = ship(
+            number,
+            status="signed",
+            event_count=1,
+            unsettled=False,
+            shipped_at=closed_at - timedelta(days=1),
+        )
         sign = change(shipment, "signed", hours=-24 * days)
         told = "update tracking.notification set state = 'sent' where event_id = :sign"
         execute(told, sign=sign)

@@ -35,9 +35,38 @@ alter table tracking.notification add column from_status text;
 comment on column tracking.notification.from_status is
     'The status that was announced before; null: that of the status change.';
 
+alter table tracking.shipment add column router_code text;
+comment on column tracking.shipment.router_code is
+    'The carrier''s code as a router spells it, with which its traces are asked for; null where '
+    'the platform gives its parcels ids of their own.';
+update tracking.shipment
+set router_code = left(consignment_id, -(length(waybill_no) + 1))
+where right(consignment_id, length(waybill_no) + 1) = ':' || waybill_no;
+
 alter table tracking.erp_row add column sign_error text;
 comment on column tracking.erp_row.sign_error is
     'Why it cannot be signed although its parcels are, or which parcel it lacks.';
+alter table tracking.erp_row
+    add column shown_at timestamptz,
+    add column trace_error text;
+comment on column tracking.erp_row.shown_at is 'When the ERP last took its trace.';
+comment on column tracking.erp_row.trace_error is 'Why the ERP did not take its trace last time.';
+
+-- The same as domain.waybills.fold.
+create function tracking.fold_waybill(waybill_no text) returns text
+language sql immutable parallel safe
+return nullif(
+    upper(
+        regexp_replace(
+            normalize(waybill_no, nfkc),
+            '[[:space:]\u0001-\u0020\u007f\u0085\u00a0\u1680\u200b-\u200f\u2028\u2029\u2060\ufeff]+',
+            '',
+            'g'
+        )
+    ),
+    ''
+);
+comment on function tracking.fold_waybill is 'The form in which waybill numbers are compared.';
 
 alter table tracking.erp_row add column trace_shown_at timestamptz;
 comment on column tracking.erp_row.trace_shown_at is

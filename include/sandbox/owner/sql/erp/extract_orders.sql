@@ -4,7 +4,7 @@ select
     platform,
     shop as account,
     platform_order_id,
-    null as waybill_no,
+    waybill_no,
     shipped_at,
     priority,
     updated_at as erp_stamp
