@@ -31,13 +31,6 @@ class Run:
     stalled_after_hours: dict[str, float] | None = None
 
     @property
-    def interval(self) -> tuple[datetime, datetime] | None:
-        """The past interval of shipping that it re-reads, if it does."""
-        return (
-            (self.shipped_from, self.shipped_to) if self.shipped_from and self.shipped_to else None
-        )
-
-    @property
     def is_backfill(self) -> bool:
         """Whether this run re-reads a past interval instead of what is due now."""
         return self.shipped_from is not None

@@ -1,6 +1,5 @@
 -- Who waits for an order's parcel. Asked right before a customer is told; the answer is sent and
--- neither stored nor logged. One row, opted_out is 0 or 1. Nobody is told who opted out; a customer
--- without a phone, or with another value that cannot be used, is named and not told.
+-- neither stored nor logged. No row, no phone or opted_out (0 or 1): nobody is told.
 select
     buyer_phone as phone,
     buyer_name as name,

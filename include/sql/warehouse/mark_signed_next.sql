@@ -8,7 +8,8 @@ select
     sign_event,
     signed_at,
     sign_kind,
-    erp_stamp
+    erp_stamp,
+    shipped_at
 from tracking.erp_row
 where
     sign_event is not null

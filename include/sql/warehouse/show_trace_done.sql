@@ -3,7 +3,6 @@
 -- not take says why.
 update tracking.erp_row
 set
-    trace_shown_at = :now,
     trace_changed
     = shown.error is not null
     or (erp_row.status, erp_row.latest_trace, erp_row.latest_trace_at, erp_row.waybill_nos)

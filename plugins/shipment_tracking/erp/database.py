@@ -19,12 +19,6 @@ _ZERO = re.compile(r"[0\s.:T-]*")
 _DAY = timedelta(days=1)
 _UNKNOWN_ZONE = 1298  # of MySQL
 
-FIRST_YEAR, LAST_YEAR = 1971, 9998
-"""A time outside of these stands for none: 0000, 0001, 1900, 1970 and 9999 are fillers of ERPs."""
-
-CLOCK_CHANGE = timedelta(hours=2)
-"""The most that a clock is put forward or back for daylight saving."""
-
 
 @dataclass(frozen=True, slots=True)
 class ErpDatabase:
@@ -58,10 +52,7 @@ class ErpDatabase:
         Text in ISO 8601 is read too, since SQLite keeps times as text, and a day as its beginning.
         Of an hour that comes twice the first one is meant.
 
-        A local time that occurs twice, as clocks are put back, is the earlier one.
-
-        :param within: aware; of a local time that occurs twice the one in ``[from, to)`` is meant.
-        :raises ValueError: it is neither a time nor unset.
+        :raises ValueError: it is neither a time nor null.
         """
         if not is_set(value):
             return None

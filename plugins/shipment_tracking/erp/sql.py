@@ -15,9 +15,6 @@ from shipment_tracking.sql import statement, statement_path
 
 SIGN_BINDS = {"erp_key", "signed_at", "sign_kind", "waybill_no", "erp_stamp", "now"}
 TRACE_BINDS = {"erp_key", "status", "latest_trace", "latest_trace_at", "waybill_nos"}
-SHOWN_TEXTS = ("latest_trace", "waybill_nos")
-"""What ``show_trace.sql`` only shows: a character that the ERP cannot hold may be replaced."""
-
 STATE_COLUMNS = ("status", "signed_at", "erp_stamp")
 
 IDENTIFYING = {"erp_key", "waybill_no", "erp_stamp"}
@@ -70,7 +67,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """A row as the ERP has it now; ``signed_at`` as it is stored there, null if it is not set."""
+    """A row as the ERP has it now; ``signed_at`` as it is stored there."""
 
     status: str | None
     signed_at: datetime | date | str | None
@@ -107,14 +104,7 @@ class SqlWriter:
         several: list[str] = []
         with self.erp.connect() as connection:
             for erp_key in erp_keys:
-                try:
-                    result = connection.execute(order_state, {"erp_key": erp_key})
-                except (DBAPIError, UnicodeEncodeError) as error:
-                    if not isinstance(error, DataError) and not is_unstorable(error):
-                        raise
-                    connection.rollback()
-                    states[erp_key] = _reason(error)
-                    continue
+                result = connection.execute(order_state, {"erp_key": erp_key})
                 missing = [name for name in STATE_COLUMNS if name not in result.keys()]  # noqa: SIM118
                 if missing:
                     raise StatementError(
@@ -132,7 +122,7 @@ class SqlWriter:
                     status, stamp = row["status"], row["erp_stamp"]
                     states[erp_key] = OrderState(
                         None if status is None else str(status),
-                        row["signed_at"] if is_set(row["signed_at"]) else None,
+                        row["signed_at"],
                         None if stamp is None else str(stamp),
                     )
         _raise_if_of_no_row(several, len(erp_keys))
@@ -167,8 +157,6 @@ class SqlWriter:
     def show_trace(self, traces: Sequence[Trace]) -> dict[str, bool | str]:
         """
         Let rows show where their parcels are.
-
-        What the ERP's encoding cannot hold is written as ``?``.
 
         :returns: by key, whether a row was written, or why it could not be.
         :raises StatementError: ``show_trace.sql`` binds something else or writes several rows

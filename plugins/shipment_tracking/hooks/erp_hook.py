@@ -88,15 +88,8 @@ class ErpHook(BaseHook):
             host=connection.host,
             port=connection.port,
             database=connection.schema,
-            query=self._query(kind, extra),
+            query=self._mysql_query(extra) if kind == "mysql" else as_query(extra, POSTGRES_EXTRAS),
         )
-
-    def _query(self, kind: str, extra: dict[str, Any]) -> dict[str, str]:
-        if kind == "mysql":
-            return self._mysql_query(extra)
-        query = as_query(extra, POSTGRES_EXTRAS)
-        # Else a database in SQL_ASCII answers with bytes, which SQLAlchemy cannot even connect to.
-        return {"client_encoding": "utf8", **query} if kind.startswith("postgres") else query
 
     def _generic(self, url: Any) -> "URL":
         from sqlalchemy import make_url

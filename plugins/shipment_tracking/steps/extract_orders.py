@@ -32,9 +32,6 @@ COLUMNS = (
     "priority",
     "erp_stamp",
 )
-SHIPPED_AT = COLUMNS.index("shipped_at") - 1
-"""Its place among the values behind the key."""
-
 PAGE = 1000
 MOST_CLOSED_UNASKED = 50
 LARGEST_SHARE_CLOSED_UNASKED = 0.2
@@ -74,7 +71,7 @@ def run(
     if only and not knows_account(only):
         raise ParamError(f"only_account {only!r} is no connection of type ecommerce_platform")
     name = "backfill_orders" if this_run.is_backfill else "extract_orders"
-    reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account, this_run.interval)
+    reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account)
     polling.load()
     with warehouse.begin() as connection:
         connection.execute(statement("warehouse/extract_orders_one_at_a_time"))
@@ -122,23 +119,14 @@ def _fetch(erp: ErpDatabase, name: str, this_run: Run) -> Generator[RowMapping]:
 
 
 class _RowReader:
-    """
-    Reads the ERP's rows one by one and remembers what is wrong with them.
-
-    :param interval: aware; rows that were shipped outside of it are left out.
-    """
+    """Reads the ERP's rows one by one and remembers what is wrong with them."""
 
     def __init__(
-        self,
-        erp: ErpDatabase,
-        file_name: str,
-        knows_account: Callable[[str], bool],
-        interval: tuple[datetime, datetime] | None,
+        self, erp: ErpDatabase, file_name: str, knows_account: Callable[[str], bool]
     ) -> None:
         self.erp = erp
         self.file_name = file_name
         self.knows_account = knows_account
-        self.interval = interval
         self.accounts: dict[str, bool] = {}
         self.refused: Counter[str] = Counter()
         self.examples: list[str] = []
@@ -153,18 +141,9 @@ class _RowReader:
                 self._note(f"row {self.count}", f"erp_key is {key!r}, not text")
                 continue
             values, reason = self._read(row)
-            if self._is_outside(values[SHIPPED_AT]):
-                continue
             if reason:
                 self._note(f"row {key}", reason)
             yield (key, *values, reason)
-
-    def _is_outside(self, shipped_at: datetime | None) -> bool:
-        return (
-            self.interval is not None
-            and shipped_at is not None
-            and not self.interval[0] <= shipped_at < self.interval[1]
-        )
 
     def raise_if_useless(self) -> None:
         """:raises StatementError: not a single row can be used."""
@@ -191,7 +170,7 @@ class _RowReader:
         order_id = _order_id(row["platform_order_id"])
         reason = self._refusal(platform, account, order_id)
         try:
-            shipped_at = self.erp.read_time(row["shipped_at"], self.interval)
+            shipped_at = self.erp.read_time(row["shipped_at"])
         except ValueError as error:
             shipped_at, reason = None, reason or f"shipped_at: {error}"
         try:
@@ -246,27 +225,6 @@ class _RowReader:
 def _is_text(value: object) -> bool:
     """Whether a value can be an id; PostgreSQL keeps no NUL."""
     return isinstance(value, str) and value != "" and "\0" not in value
-
-
-def _stripped(value: object) -> object:
-    """A text without the blanks and invisible characters that people and CHAR columns add to it."""
-    return _AROUND.sub("", value) if isinstance(value, str) else value
-
-
-def _waybill_no(value: object) -> str | None:
-    """
-    A waybill number as it is typed; one of nothing but blanks is none.
-
-    :raises ValueError: it is neither text nor a whole number.
-    """
-    if value is None:
-        return None
-    if isinstance(value, Decimal) and value.is_finite() and value == int(value):
-        value = int(value)
-    if not isinstance(value, str | int):
-        raise ValueError(f"is {value!r}, not text")
-    typed = _plain(value)
-    return typed if fold(typed) else None
 
 
 def _plain(value: object) -> str:

@@ -17,12 +17,11 @@ from shipment_tracking.sql import statement
 log = logging.getLogger(__name__)
 
 CHUNK = 200
-OUTCOMES = ("signed", "already", "changed", "gone", "failed")
+OUTCOMES = ("signed", "already", "changed", "gone", "refused", "failed")
+BEFORE_SHIPPING = timedelta(hours=48)
+"""A sign this long before shipping is somebody else's parcel."""
 AFTER_NOW = timedelta(minutes=5)
 """A sign further ahead, by a courier's fast clock, waits until its time has come."""
-FEWEST_FAILED = 3
-"""Fewer rows that fail are a matter of these rows, not of the ERP."""
-LATELY = timedelta(days=1)
 EXAMPLES = 20
 LATELY = timedelta(days=1)
 """Failures are judged beside what was signed in this time, not beside a quiet run's few rows."""
@@ -39,6 +38,8 @@ def run(
     Each write is announced in ``erp_writeback`` first, so that after a crash the row's state at the
     ERP tells whether it arrived. A row is written only while it is as it was read: a sign that is
     set is never moved, and one that a person took back stays so.
+
+    A sign more than 48 hours before shipping is refused.
 
     :param now: aware; a sign more than 5 minutes later than this is left for a later run.
     :returns: how many rows came to each outcome; in a dry run, how many would be written.
@@ -58,7 +59,7 @@ def run(
         settled = _settle(warehouse, writer, this_run, rows, now)
         total.update(outcome for outcome, _ in settled.values())
         for erp_key, (outcome, detail) in settled.items():
-            if outcome == "failed":
+            if outcome in ("refused", "failed"):
                 log.warning("order %s was not signed at the ERP: %s", erp_key, detail)
                 reasons.append(f"order {erp_key}: {detail}")
     if this_run.dry_run:
@@ -72,13 +73,6 @@ def run(
                 f"ERP (they are tried again in the next run); the first: {reasons[0]}"
             )
     return {outcome: total[outcome] for outcome in OUTCOMES}
-
-
-def _settled_lately(warehouse: Engine, now: datetime) -> int:
-    with warehouse.begin() as connection:
-        return connection.execute(
-            statement("warehouse/mark_signed_lately"), {"since": now - LATELY}
-        ).scalar_one()
 
 
 def _next(
@@ -116,7 +110,12 @@ def _settle(
     warehouse: Engine, writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime
 ) -> _Settled:
     """Write what may be written; returns outcome and detail by key."""
-    before, settled = _states(writer, [row.erp_key for row in rows])
+    settled: _Settled = {}
+    for row in rows:
+        if reason := _refusal(row):
+            settled[row.erp_key] = "refused", reason
+    before, unknown = _states(writer, [row.erp_key for row in rows if row.erp_key not in settled])
+    settled |= unknown
     begun = _begin(warehouse, this_run, rows, before, now)
     unwritten: list[Row[Any]] = []
     for row in rows:
@@ -143,6 +142,15 @@ def _states(writer: SqlWriter, erp_keys: Sequence[str]) -> tuple[dict[str, Order
         {key: state for key, state in found.items() if isinstance(state, OrderState)},
         {key: ("failed", state) for key, state in found.items() if isinstance(state, str)},
     )
+
+
+def _refusal(row: Row[Any]) -> str | None:
+    if row.shipped_at and row.signed_at < row.shipped_at - BEFORE_SHIPPING:
+        return (
+            f"its sign of {row.signed_at.isoformat()} is more than 48 hours older than its "
+            f"shipping at {row.shipped_at.isoformat()}"
+        )
+    return None
 
 
 def _begin(

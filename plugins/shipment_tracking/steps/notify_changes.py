@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, RowMapping
-from sqlalchemy.exc import DataError
+from sqlalchemy import Connection, Engine, Row
 
 from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
 from shipment_tracking.erp.database import ErpDatabase, read_flag

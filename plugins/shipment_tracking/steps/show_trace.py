@@ -18,9 +18,6 @@ from shipment_tracking.sql import statement
 log = logging.getLogger(__name__)
 
 CHUNK = 200
-FEWEST_FAILED = 3
-"""Fewer rows that fail are a matter of these rows, not of the ERP."""
-LATELY = timedelta(days=1)
 EXAMPLES = 20
 LATELY = timedelta(days=1)
 """Failures are judged beside what the ERP took in this time, not beside a quiet run's few rows."""

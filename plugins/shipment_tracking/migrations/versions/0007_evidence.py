@@ -68,10 +68,6 @@ return nullif(
 );
 comment on function tracking.fold_waybill is 'The form in which waybill numbers are compared.';
 
-alter table tracking.erp_row add column trace_shown_at timestamptz;
-comment on column tracking.erp_row.trace_shown_at is
-    'When the run began that showed its trace at the ERP last.';
-
 create table tracking.rejected_event (
     order_id bigint not null references tracking.tracked_order,
     consignment_id text not null,
