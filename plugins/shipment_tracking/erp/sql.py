@@ -34,6 +34,9 @@ UNSTORABLE = {"22P05", "22021", 1267, 1270, 1271, 1300, 1366, 3854, 3988}
 CHARSETS = ("utf8mb3", "gbk", "gb2312", "latin-1", "ascii")
 """What an ERP may be able to hold, from much to little."""
 
+GB2312_TWINS = {0xB7: 0x30FB, 0x2014: 0x2015}
+"""The dot and the dash of Chinese texts, and what stands for them in GB2312."""
+
 log = logging.getLogger(__name__)
 
 
@@ -250,16 +253,15 @@ def _ever_plainer(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _held_by(charset: str, text: str) -> str:
     if charset == "utf8mb3":
         return "".join(char if char < "\U00010000" else "?" for char in text)
-    # The one character of GB2312 that PostgreSQL writes otherwise.
-    plain = text.replace("\u30fb", "\u00b7") if charset == "gb2312" else text
+    plain = text.translate(GB2312_TWINS) if charset == "gb2312" else text
     return plain.encode(charset, "replace").decode(charset)
 
 
 def _is_unstorable(error: Exception) -> bool:
-    if not isinstance(error, DBAPIError):
-        return True
-    code = getattr(error.orig, "sqlstate", None) or next(iter(error.orig.args), None)  # type: ignore[union-attr]
-    return isinstance(error.orig, UnicodeEncodeError) or code in UNSTORABLE
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if cause is None or isinstance(cause, UnicodeEncodeError):
+        return cause is not None
+    return not UNSTORABLE.isdisjoint({getattr(cause, "sqlstate", None), *cause.args[:1]})
 
 
 def _reason(error: Exception) -> str:

@@ -28,11 +28,12 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mssql": "mssql+pymssql",
 }
+ERP_POSTGRES_EXTRAS = (*POSTGRES_EXTRAS, "client_encoding")
 MYSQL_SSL = ("ca", "cert", "key", "check_hostname")
 MYSQL_EXTRAS = tuple(f"ssl_{name}" for name in MYSQL_SSL)
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "postgres": POSTGRES_EXTRAS,
-    "postgresql": POSTGRES_EXTRAS,
+    "postgres": ERP_POSTGRES_EXTRAS,
+    "postgresql": ERP_POSTGRES_EXTRAS,
     "mysql": (*MYSQL_EXTRAS, "ssl"),
     "sqlite": (),
     "mssql": (),
@@ -88,8 +89,16 @@ class ErpHook(BaseHook):
             host=connection.host,
             port=connection.port,
             database=connection.schema,
-            query=self._mysql_query(extra) if kind == "mysql" else as_query(extra, POSTGRES_EXTRAS),
+            query=self._query(kind, extra),
         )
+
+    def _query(self, kind: str, extra: dict[str, Any]) -> dict[str, str]:
+        if kind == "mysql":
+            return self._mysql_query(extra)
+        if kind == "mssql":
+            return {}
+        # Else psycopg takes the database's own encoding: of SQL_ASCII it gives bytes for text.
+        return {"client_encoding": "utf8", **as_query(extra, ERP_POSTGRES_EXTRAS)}
 
     def _generic(self, url: Any) -> "URL":
         from sqlalchemy import make_url

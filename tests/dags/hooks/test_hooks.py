@@ -184,7 +184,7 @@ def generic(url: str, message: str = "no address of a database") -> tuple[dict[s
         ),
         (
             {"conn_type": "postgres", "host": "h", "port": 5433, "login": "u", "schema": "erp"},
-            "postgresql+psycopg://u@h:5433/erp",
+            "postgresql+psycopg://u@h:5433/erp?client_encoding=utf8",
         ),
         (
             {"conn_type": "generic", "extra": {"sqlalchemy_url": "sqlite:////tmp/other.db"}},
@@ -196,7 +196,11 @@ def generic(url: str, message: str = "no address of a database") -> tuple[dict[s
                 "host": "h",
                 "extra": {"sslmode": "verify-full", "sslrootcert": "/ca", "sslcert": ""},
             },
-            "postgresql+psycopg://h?sslmode=verify-full&sslrootcert=%2Fca",
+            "postgresql+psycopg://h?client_encoding=utf8&sslmode=verify-full&sslrootcert=%2Fca",
+        ),
+        (
+            {"conn_type": "postgres", "host": "h", "extra": {"client_encoding": "gbk"}},
+            "postgresql+psycopg://h?client_encoding=gbk",
         ),
     ],
 )
