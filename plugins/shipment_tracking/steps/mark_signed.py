@@ -17,12 +17,12 @@ from shipment_tracking.sql import statement
 log = logging.getLogger(__name__)
 
 CHUNK = 200
-OUTCOMES = ("signed", "already", "changed", "gone", "refused", "failed")
-BEFORE_SHIPPING = timedelta(hours=48)
-"""A sign this long before shipping is somebody else's parcel."""
+OUTCOMES = ("signed", "already", "changed", "gone", "failed")
 AFTER_NOW = timedelta(minutes=5)
 """A sign further ahead, by a courier's fast clock, waits until its time has come."""
 EXAMPLES = 20
+FEWEST_FAILED = 3
+"""Fewer failures are the rows' own, however quiet the night."""
 LATELY = timedelta(days=1)
 """Failures are judged beside what was signed in this time, not beside a quiet run's few rows."""
 
@@ -39,12 +39,11 @@ def run(
     ERP tells whether it arrived. A row is written only while it is as it was read: a sign that is
     set is never moved, and one that a person took back stays so.
 
-    A sign more than 48 hours before shipping is refused.
-
     :param now: aware; a sign more than 5 minutes later than this is left for a later run.
     :returns: how many rows came to each outcome; in a dry run, how many would be written.
     :raises StatementError: a statement of the ERP's owner breaks its contract.
-    :raises WritebackError: half of the rows of a day or more could not be written.
+    :raises WritebackError: half of the rows of a day or more, and three at least, could not be
+        written.
     """
     total: Counter[str] = Counter()
     reasons: list[str] = []
@@ -59,13 +58,13 @@ def run(
         settled = _settle(warehouse, writer, this_run, rows, now)
         total.update(outcome for outcome, _ in settled.values())
         for erp_key, (outcome, detail) in settled.items():
-            if outcome in ("refused", "failed"):
+            if outcome == "failed":
                 log.warning("order %s was not signed at the ERP: %s", erp_key, detail)
                 reasons.append(f"order {erp_key}: {detail}")
     if this_run.dry_run:
         log.info("dry run: %d orders would be signed at the ERP", total["would_sign"])
         return {"would_sign": total["would_sign"]}
-    if total["failed"]:
+    if total["failed"] >= FEWEST_FAILED:
         tried = total.total() + _signed_lately(warehouse, this_run, now)
         if total["failed"] * 2 >= tried:
             raise WritebackError(
@@ -110,12 +109,7 @@ def _settle(
     warehouse: Engine, writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime
 ) -> _Settled:
     """Write what may be written; returns outcome and detail by key."""
-    settled: _Settled = {}
-    for row in rows:
-        if reason := _refusal(row):
-            settled[row.erp_key] = "refused", reason
-    before, unknown = _states(writer, [row.erp_key for row in rows if row.erp_key not in settled])
-    settled |= unknown
+    before, settled = _states(writer, [row.erp_key for row in rows])
     begun = _begin(warehouse, this_run, rows, before, now)
     unwritten: list[Row[Any]] = []
     for row in rows:
@@ -142,15 +136,6 @@ def _states(writer: SqlWriter, erp_keys: Sequence[str]) -> tuple[dict[str, Order
         {key: state for key, state in found.items() if isinstance(state, OrderState)},
         {key: ("failed", state) for key, state in found.items() if isinstance(state, str)},
     )
-
-
-def _refusal(row: Row[Any]) -> str | None:
-    if row.shipped_at and row.signed_at < row.shipped_at - BEFORE_SHIPPING:
-        return (
-            f"its sign of {row.signed_at.isoformat()} is more than 48 hours older than its "
-            f"shipping at {row.shipped_at.isoformat()}"
-        )
-    return None
 
 
 def _begin(
