@@ -19,7 +19,7 @@ LOST := $(shell test -x $(PYTHON) || echo lost)
 
 .PHONY: help
 help: ## list the commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(STAMP) ## run the real pipeline for several half hours against the sandbox
@@ -44,6 +44,10 @@ soak: $(STAMP) ## run the long simulation (SEEDS=20)
 .PHONY: bench
 bench: $(STAMP) ## measure, each figure beside its limit or rival (PARTS="quota cycle" JSON=file)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks $(PARTS) $(if $(JSON),--json $(JSON))
+
+.PHONY: train-texts
+train-texts: $(STAMP) ## train the reader of trace texts (domain/texts.npz)
+	@OMP_NUM_THREADS=1 PYTHONPATH=plugins $(PYTHON) training/train_texts.py
 
 .PHONY: lint
 lint: $(STAMP) ## check style, types and SQL

@@ -7,24 +7,27 @@ row in `analytics.orders` stays, and so does all that was ever written to the ER
 it is tracked anew, announces nothing of the past and is not signed a second time. Everything is
 deleted in small transactions beside the half-hourly run, which waits for none of them for long.
 
-**It is paused until its owner switches it on,** since what it deletes cannot be brought back.
-Before that, `airflow dags test prune_warehouse -c '{"dry_run": true}'` says what would be deleted;
-to trigger it would not do, since a paused DAG starts no run.
+**It deletes only once its owner has confirmed it,** since what it deletes cannot be brought back:
+with `"prune": "delete"` in the extra of the connection `warehouse_db`. Until then each run only
+counts and says so in its last log line and return value (`nothing_deleted`). It is paused at
+first, and a scheduled run that starts more than an hour late, as after unpausing, only counts. The
+param `dry_run` counts too, whatever is confirmed.
 
 **A red run.** The warehouse was away. Clear the task, or wait for the next night: it takes up the
 rest. A green run with `left_over` ran out of its twenty minutes; the next one goes on.
 """
 
 from airflow.sdk import dag, task
-from airflow.timetables.interval import CronDataIntervalTimetable
-from pendulum import datetime, duration
+from airflow.timetables.trigger import CronTriggerTimetable
+from pendulum import duration
 
 from shipment_tracking import hooks, steps
 
 
 @dag(
-    schedule=CronDataIntervalTimetable("15 3 * * *", timezone="Asia/Shanghai"),
-    start_date=datetime(2026, 1, 1, tz="Asia/Shanghai"),
+    # No start date: with one, the run of last night would start as soon as the DAG is unpaused.
+    schedule=CronTriggerTimetable("15 3 * * *", timezone="Asia/Shanghai", run_immediately=False),
+    start_date=None,
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=True,
@@ -33,6 +36,7 @@ from shipment_tracking import hooks, steps
         "owner": "data-platform",
         "retries": 2,
         "retry_delay": duration(seconds=30),
+        "retry_policy": hooks.RETRY_POLICY,
         "execution_timeout": duration(minutes=30),
     },
     params=hooks.PRUNE_PARAMS,
@@ -42,8 +46,8 @@ from shipment_tracking import hooks, steps
 )
 def prune_warehouse() -> None:
     @task(multiple_outputs=False)
-    def prune_warehouse() -> dict[str, int | list[str]]:
-        """What is older than it is kept is gone, or would be."""
+    def prune_warehouse() -> dict[str, int | str | list[str]]:
+        """What is older than it is kept is gone, or counted."""
         return steps.prune_warehouse.run(
             hooks.warehouse(), **hooks.retention(), now=hooks.now(), budget=duration(minutes=20)
         )

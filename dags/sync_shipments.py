@@ -8,21 +8,26 @@ people decide there stands. Every change of status is announced once to each cha
 and a parcel that stands still gives one alarm. Nothing is lost when a task dies: what is due is
 state in the warehouse, so the next run takes up the rest.
 
-**A red run.** The ERROR line in the red task's log says which connection, statement or order is
-meant and what to do. One dead lane stops no other. Clear the red task after mending, or wait for
-the next run: it catches up by itself.
+**Shadow mode.** Until the connection `erp_db` says `"write": "sql"` in its extra, everything is
+gathered and loaded, but nothing is written to the ERP and nothing is sent. The last log lines and
+return values of `mark_signed`, `show_trace`, `notify_changes` and `report_stalled` say what would
+have been. Once it says so, the ERP gets everything that is still true; notices that came due before
+are not sent.
+
+**A red run.** The log of a red task ends with which connection, statement or order is meant and
+what to do; the log of `watch` repeats it for every red task. One dead lane stops no other. Clear
+the red task after fixing the cause, or wait for the next run: it catches up by itself.
 
 **By hand.** The trigger form explains its params. `shipped_from` and `shipped_to` re-read what was
 shipped in that time, signed orders too, and announce nothing; a backfill does the same for its
-intervals. While the DAG is paused, `airflow dags test sync_shipments -c '{"dry_run": true}'` logs
-what a run would write and send; to trigger it would not do, since a paused DAG starts no run.
+intervals. `dry_run` executes the writes to the ERP and rolls them back, and logs what a run would
+write and send. The trigger dialog unpauses a paused DAG by default, and then a scheduled run starts
+beside yours: in shadow mode it is harmless; with `"write": "sql"` it writes and sends: untick it.
 """
 
 from typing import Any
 
 from airflow.sdk import Asset, Context, dag, get_current_context, task, task_group
-from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
-from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.interval import CronDataIntervalTimetable
 from pendulum import datetime, duration
 
@@ -42,16 +47,6 @@ four minutes. Orders that left the ERP's list are closed by `sync_shipments` alo
 
 **A red run.** As in `sync_shipments`.
 """
-
-FAIL_AT_ONCE = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(
-            exception="shipment_tracking.errors.PersonNeededError",
-            action=RetryAction.FAIL,
-            reason="trying again is useless until a person has acted",
-        )
-    ]
-)
 
 
 def warehouse_was_refused(context: Context) -> bool:
@@ -85,8 +80,8 @@ def pipeline() -> None:
 
     @task(trigger_rule="one_failed", retries=0)
     def watch() -> None:
-        """Red when any task is, so that a dead lane does not end in a green run."""
-        raise AirflowFailException("a task above is red; the ERROR line in its log says what to do")
+        """Red when any task is, so that a dead lane does not end in a green run; lists them."""
+        raise hooks.red_tasks()
 
     alarm = watch()
 
@@ -121,14 +116,14 @@ def pipeline() -> None:
     def mark_signed() -> dict[str, int]:
         """Every signed order is signed at the ERP, unless a person decided otherwise."""
         return steps.mark_signed.run(
-            hooks.warehouse(), hooks.erp_writer(), hooks.this_run(), now=hooks.now()
+            hooks.warehouse(), hooks.erp_writer(), hooks.acting_run(), now=hooks.now()
         )
 
     @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
     @task(trigger_rule="all_done", multiple_outputs=False)
     def show_trace() -> dict[str, int]:
         """The ERP shows where every open order is."""
-        return steps.show_trace.run(hooks.warehouse(), hooks.erp_writer(), hooks.this_run())
+        return steps.show_trace.run(hooks.warehouse(), hooks.erp_writer(), hooks.acting_run())
 
     @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
     @task(trigger_rule="all_done", multiple_outputs=False)
@@ -136,7 +131,7 @@ def pipeline() -> None:
         """Everybody who wants to know has heard what changed, once."""
         return steps.notify_changes.run(
             hooks.warehouse(),
-            hooks.this_run(),
+            hooks.acting_run(),
             open_erp=hooks.erp,
             channels=hooks.channels,
             owner=hooks.lease_owner(),
@@ -149,7 +144,7 @@ def pipeline() -> None:
         """Every parcel that stands still has given one alarm."""
         return steps.report_stalled.run(
             hooks.warehouse(),
-            hooks.this_run(),
+            hooks.acting_run(),
             channels=hooks.channels,
             owner=hooks.lease_owner(),
             now=hooks.now(),
@@ -174,7 +169,7 @@ SHARED: dict[str, Any] = {
         "owner": "data-platform",
         "retries": 2,
         "retry_delay": duration(seconds=30),
-        "retry_policy": FAIL_AT_ONCE,
+        "retry_policy": hooks.RETRY_POLICY,
         "execution_timeout": duration(minutes=30),
     },
     "tags": ["erp", "logistics", "shipments"],

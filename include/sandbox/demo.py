@@ -110,7 +110,8 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
         + ");\nthe platforms, the ERP, PostgreSQL and Airflow all run on this machine alone."
     )
     erp_file = folder / "erp.db"
-    erp = DemoErp(create_engine(f"sqlite:///{erp_file}", poolclass=NullPool))
+    engine = create_engine(f"sqlite:///{erp_file}", poolclass=NullPool)
+    erp = DemoErp(engine, has_zeros=True)
     erp.create()
     with (
         _databases(folder) as (metadata, warehouse),
@@ -122,7 +123,7 @@ def _stage(arguments: argparse.Namespace) -> Iterator[Stage]:
                 folder / "airflow",
                 metadata,
                 warehouse,
-                {"conn_type": "sqlite", "host": str(erp_file)},
+                {"conn_type": "sqlite", "host": str(erp_file), "extra": {"write": "sql"}},
                 {
                     **{account: sandbox.connection(account) for account in ACCOUNTS},
                     "notify_ops": receiver.connection("ops", language="en"),
@@ -247,7 +248,10 @@ def _report(stage: Stage) -> list[str]:
         " (select count(*) from analytics.erp_writebacks where outcome <> 'signed') as unwritten,"
         " (select count(*) from analytics.notifications where state = 'suppressed') as suppressed,"
         " (select count(*) from analytics.stalls) as stalls,"
-        " (select count(*) from analytics.stalls where cleared_at is not null) as cleared",
+        " (select count(*) from analytics.stalls where cleared_at is not null) as cleared,"
+        " (select count(*) from tracking.rejected_event) as rejected,"
+        " (select count(*) from tracking.trace_event where withdrawn_at is not null) as withdrawn,"
+        " (select count(*) from tracking.trace_event where earlier_life) as earlier",
     )
     with stage.warehouse.connect() as connection:
         statuses = connection.execute(
@@ -264,6 +268,11 @@ def _report(stage: Stage) -> list[str]:
         f"\nIn the warehouse: {totals.orders} ERP orders, {totals.parcels} parcels, "
         f"{totals.events} trace events, {totals.changes} status changes; "
         f"{totals.signed} orders signed."
+    )
+    print(
+        f"Not evidence: {totals.withdrawn} events that the platforms took back, {totals.earlier} "
+        "of earlier parcels with a reused number,\n"
+        f"{totals.rejected} steps without a time or a text."
     )
     print(
         f"At the ERP: {totals.written} of its rows signed by the pipeline, {totals.unwritten} left "
@@ -303,10 +312,12 @@ def _report(stage: Stage) -> list[str]:
     scans = sum(len(parcel.events) for order in truth.values() for parcel in order.parcels)
     proven = sum(order.signed for order in truth.values())
     signed = sum(is_signed(order, now) for order in truth.values())
+    unreadable = sum(order.has_nan for order in truth.values())
     print(
         f"\nThe world's own count: {len(truth)} shipped orders, {known} parcels, {scans} scans, "
         f"{signed} orders signed,\n{signed - proven} of them by a text alone that stood for a day. "
-        "Now and then an order has two rows at the ERP."
+        f"No reply about {unreadable} orders can be read.\n"
+        "Now and then an order has two rows at the ERP, or one with a mistyped waybill number."
     )
     if not found and not told:
         print(

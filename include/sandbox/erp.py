@@ -21,18 +21,34 @@ from sqlalchemy import (
     bindparam,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.engine import Dialect
 
 from sandbox.parcels import SHANGHAI
 from sandbox.stories import STORIES
 from sandbox.world import Order, World, knows_waybills, platform_of
 
+NOT_SET = "0000-00-00 00:00:00"
+"""What stands for "not set" in a column that was made in MySQL and must not be null."""
+
+
+class SqliteMoment(sqlite.DATETIME):
+    """Text in SQLite; zeros are no time."""
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        read = super().result_processor(dialect, coltype)
+        return lambda stored: None if stored == NOT_SET or read is None else read(stored)
+
+
 # SQLite keeps text without microseconds; MySQL's TIMESTAMP would change by itself.
 MOMENT = (
     DateTime()
-    .with_variant(sqlite.DATETIME(truncate_microseconds=True), "sqlite")
+    .with_variant(SqliteMoment(truncate_microseconds=True), "sqlite")
     .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 )
 
@@ -141,11 +157,13 @@ class DemoErp:
     The ERP on any SQLAlchemy engine.
 
     :param zone: in which it keeps its times; one with daylight saving has an hour twice a year.
+    :param has_zeros: some rows (in SQLite) came from MySQL, and have zeros for a sign not set.
     """
 
-    def __init__(self, engine: Engine, zone: tzinfo = SHANGHAI) -> None:
+    def __init__(self, engine: Engine, zone: tzinfo = SHANGHAI, *, has_zeros: bool = False) -> None:
         self.engine = engine
         self.zone = zone
+        self.has_zeros = has_zeros
 
     def create(self) -> None:
         """Create the table unless it is there."""
@@ -177,10 +195,18 @@ class DemoErp:
                         updates.append(_change(values, stored))
             if inserts:
                 connection.execute(insert(erp_order), inserts)
+                if self.has_zeros:
+                    connection.execute(ZEROS, {"not_set": NOT_SET})
             if updates:
                 connection.execute(CHANGE, updates)
         return len(inserts) + len(updates)
 
+
+ZEROS = text(
+    "update erp_order set signed_at = :not_set"
+    " where signed_at is null and status in ('PENDING', 'SHIPPED') and order_no like '%4'"
+)
+"""Some rows were brought over from MySQL."""
 
 CHANGE = (
     update(erp_order)

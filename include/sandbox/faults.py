@@ -194,8 +194,8 @@ def with_nan(steps: list[Any]) -> list[Any]:
 
 
 def nan_in(body: dict[str, Any]) -> dict[str, Any]:
-    """An answer with NaN in each of its lists of steps."""
-    return dict(_with_steps(body, with_nan))
+    """An answer with NaN in each of its lists of steps, and beside them."""
+    return {**_with_steps(body, with_nan), "weight": float("nan")}
 
 
 def spelled(kind: str, body: dict[str, Any]) -> tuple[bytes, str]:

@@ -58,7 +58,7 @@ from sandbox.platform_taobao import (
     PlatformTaobao,
     render_xml,
 )
-from sandbox.world import World, dialect_of
+from sandbox.world import Order, World, dialect_of
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 HTML_PAGE = "<!DOCTYPE html><html><body>系统繁忙，请稍后再试</body></html>".encode()
@@ -254,6 +254,9 @@ class Sandbox:
         if answer.outcome in OVER_QUOTA:
             answer.outcome = "refused_by_quota"
             return self._respond(answer, arrived)
+        order = self._order_of(answer)
+        if order is not None and order.has_nan and answer.api in TRACE_APIS:
+            answer.body = nan_in(answer.body)
         fault = self.faults.pick(
             answer.api, answer.order_id, answer.account, lambda kind: _can_strike(kind, answer)
         )
@@ -311,17 +314,17 @@ class Sandbox:
 
     def _in_its_form(self, answer: Answer) -> Response:
         """An answer as its order's answers always come."""
-        order = None
-        if answer.order_id and answer.account and answer.status == 200:
-            order = self.world.find(answer.account, answer.order_id)
-        if order is None or answer.as_xml:
-            return _rendered(answer)
-        if order.has_nan and answer.api in TRACE_APIS:
-            answer.body = nan_in(answer.body)
-        form = order.quirk // 7 % 20
-        if self._odd_forms and form < len(FORMS):
+        order = self._order_of(answer) if self._odd_forms and not answer.as_xml else None
+        form = order.quirk // 7 % 20 if order else len(FORMS)
+        if form < len(FORMS):
             return Response(answer.status, *spelled(FORMS[form], answer.body))
         return _rendered(answer)
+
+    def _order_of(self, answer: Answer) -> Order | None:
+        """The order that a good answer is about."""
+        if answer.order_id and answer.account and answer.status == 200:
+            return self.world.find(answer.account, answer.order_id)
+        return None
 
     def _log(self, answer: Answer, arrived: float) -> None:
         if len(self.calls) < MAX_LOGGED_CALLS:

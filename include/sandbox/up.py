@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     parser.add_argument(
+        "--shadow",
+        action="store_true",
+        help="the ERP may not be written to and the DAG stays paused, as when newly installed",
+    )
+    parser.add_argument(
         "--qps",
         type=float,
         default=QPS,
@@ -159,16 +164,25 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     connections = platform_connections(platform_url, arguments.qps)
     connections["notify_ops"] = receiver.connection(_start_receiver(programs), "ops")
     metadata, warehouse = _start_postgres(programs)
-    erp = {"conn_type": "sqlite", "host": str(folder / "erp.db")}
+    erp: dict[str, Any] = {"conn_type": "sqlite", "host": str(folder / "erp.db")}
+    if not arguments.shadow:
+        erp["extra"] = {"write": "sql"}
     home = folder / "airflow"
     programs.environment |= environment(
         home, metadata, warehouse, erp, connections, f"{platform_url}/clock"
     )
     programs.environment |= airflow_settings(folder, url)
-    run_id = _start_airflow(programs, AirflowApi(url, USER, PASSWORD), arguments.port)
+    api = AirflowApi(url, USER, PASSWORD)
+    _start_airflow(programs, api, arguments.port)
+    run_id = "" if arguments.shadow else _first_run(programs, api)
+    # The pipeline needs no triggerer; the UI would call its absence ill health.
+    programs.start("triggerer", python("airflow", "triggerer", "--skip-serve-logs"))
     print(f"Up after {time.monotonic() - began:.0f} s.\n")
     _say_where(folder, url, platform_url, arguments.speed)
-    print(f"\nThe first run, {run_id}, is under way:\n  {url}/dags/{DAG}/runs")
+    if run_id:
+        print(f"\nThe first run, {run_id}, is under way:\n  {url}/dags/{DAG}/runs")
+    else:
+        print("\nShadow mode: the DAG is paused, and nothing is written to the ERP or sent.")
 
 
 def platform_connections(platform_url: str, qps: float) -> dict[str, dict[str, Any]]:
@@ -207,8 +221,8 @@ def _start_postgres(programs: Programs) -> tuple[str, str]:
     return server.create_database("airflow"), server.create_database("warehouse")
 
 
-def _start_airflow(programs: Programs, api: AirflowApi, port: int) -> str:
-    """Airflow's processes; returns the id of the DAG's first run."""
+def _start_airflow(programs: Programs, api: AirflowApi, port: int) -> None:
+    """Airflow's processes, with the DAG known and paused."""
     programs.run("migrate", python("airflow", "db", "migrate"))
     where = ("--host", "127.0.0.1", "--port", str(port))
     programs.start("api-server", python("airflow", "api-server", "--workers", "1", *where))
@@ -223,11 +237,13 @@ def _start_airflow(programs: Programs, api: AirflowApi, port: int) -> str:
         "Airflow's health",
         lambda: {api.health().get(name) for name in COMPONENTS} == {"healthy"} or None,
     )
+
+
+def _first_run(programs: Programs, api: AirflowApi) -> str:
+    """Let the DAG run; returns the id of its first run."""
     api.unpause(DAG)
     # Unpaused, a DAG without catch-up gets a run of its latest interval at once.
     first = programs.wait_for("the first run", lambda: next(iter(api.runs(DAG)), None))
-    # The pipeline needs no triggerer; the UI would call its absence ill health.
-    programs.start("triggerer", python("airflow", "triggerer", "--skip-serve-logs"))
     return str(first["dag_run_id"])
 
 

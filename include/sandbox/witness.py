@@ -492,12 +492,13 @@ def _parcel_differences(
     if true.dated_by_reader:
         yield from _telling_differences(true, found.texts.get(key, []), where)
         return
-    yield from _scan_differences(found, key, true, asked=asked and not true.is_proved)
-    if (rejected := len(set(true.rejected))) != found.rejected[key]:
+    yield from scan_differences(found, key, true, asked=asked and not true.is_proved)
+    rejected = len({(printed.strip(), text) for printed, text in true.rejected})
+    if rejected != found.rejected[key]:
         yield Difference("rejected steps", where, rejected, found.rejected[key])
 
 
-def _scan_differences(
+def scan_differences(
     found: Warehouse, key: _ParcelKey, true: ParcelTruth, *, asked: bool
 ) -> Iterator[Difference]:
     """What is wrong with the scans: their times, and what is flagged."""

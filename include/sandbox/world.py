@@ -57,7 +57,8 @@ class EventTruth:
 
     :param is_earlier_life: it belongs to an earlier parcel with the same waybill number.
     :param is_withdrawn: the platform showed it once; who did not ask then never saw it.
-    :param is_afterthought: it came after a proved signature, when nobody need ask any more.
+    :param is_afterthought: nobody need ask for it: it came after a proved signature, or its parcel
+        is cancelled.
     """
 
     occurred_at: datetime
@@ -468,7 +469,8 @@ def parcel_truth(parcel: Parcel, at: datetime, dialect: str = "param2") -> Parce
                 step.label,
                 is_earlier_life=step.is_earlier_life,
                 is_withdrawn=not step.is_shown(at),
-                is_afterthought=is_proved and run[-1].occurred_at < step.occurred_at < FUTURE,
+                is_afterthought=status == "cancelled"
+                or (is_proved and run[-1].occurred_at < step.occurred_at < FUTURE),
             )
             for step in parcel.steps
             if step.is_event and step.published_at <= at

@@ -8,9 +8,11 @@ Errors, named by what to do about them.
     │   ├── MessageError            a notice's text cannot be written
     │   ├── CarrierTableError       the table of carriers, or a list for it, cannot be read
     │   ├── PollingTableError       the table of polling has a mistake
+    │   ├── OwnerTextsError         the owner's texts.csv has a mistake
     │   ├── ParamError              the params of a run contradict each other
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
+    │   ├── RedTasksError           tasks of the run are red; the text lists them
     │   ├── LaneStoppedError        most of an account's orders fail alike
     │   ├── AuthError               the platform does not let this account in
     │   │   └── TokenError          its access token, or the one to renew it with, is no good
@@ -55,6 +57,10 @@ class PollingTableError(PersonNeededError, ValueError):
     """The table of polling has a mistake; the text names file, line and remedy."""
 
 
+class OwnerTextsError(PersonNeededError, ValueError):
+    """The owner's texts.csv has a mistake; the text names file, line and remedy."""
+
+
 class ParamError(PersonNeededError, ValueError):
     """The params of a run contradict each other."""
 
@@ -69,6 +75,10 @@ class WarehouseRefusedError(PersonNeededError):
 
 class ClosureRefusedError(PersonNeededError):
     """More orders left the ERP's list than is believable; nothing was closed."""
+
+
+class RedTasksError(PersonNeededError):
+    """Tasks of this run are red; the text lists each with its message, a line each."""
 
 
 class LaneStoppedError(PersonNeededError):

@@ -15,7 +15,10 @@ class Run:
         was shipped in ``[shipped_from, shipped_to)`` and announces nothing.
     :param only_account: connection id; the run then leaves every other account alone.
     :param only_high_priority: the run polls no other orders, and closes none.
-    :param dry_run: nothing is written to the ERP or sent; it waits for the next real run.
+    :param dry_run: nothing is written to the ERP or sent; it waits for the next real run. The
+        statements are executed and rolled back, so that their mistakes show.
+    :param shadow: the owner has not allowed writing yet: nothing is written to the ERP, nor
+        executed there; notices that come due are counted and suppressed.
     :param stalled_after_hours: by stage, instead of the defaults; see ``stages``.
     """
 
@@ -28,12 +31,18 @@ class Run:
     only_high_priority: bool = False
     accept_closures: bool = False
     dry_run: bool = False
+    shadow: bool = False
     stalled_after_hours: dict[str, float] | None = None
 
     @property
     def is_backfill(self) -> bool:
         """Whether this run re-reads a past interval instead of what is due now."""
         return self.shipped_from is not None
+
+    @property
+    def rehearsal(self) -> str:
+        """Why this run neither writes to the ERP nor sends, for the log; empty if it does."""
+        return "dry run" if self.dry_run else "shadow mode" if self.shadow else ""
 
 
 @dataclass(frozen=True, slots=True)

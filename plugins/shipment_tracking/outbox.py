@@ -133,16 +133,27 @@ class Outbox:
         suppressed += len(self._execute(connection, "forget", **binds).all())
         return Counter(suppressed=suppressed)
 
-    def preview(self, connection: Connection, accounts: Sequence[str]) -> None:
-        """Log what a real run would send, masked and not more than a screen of it."""
+    def preview(self, connection: Connection, accounts: Sequence[str]) -> int:
+        """
+        Log what a run that sends would send, masked and not more than a screen of it.
+
+        :returns: how many notices that is.
+        """
+        rehearsal = self.this_run.rehearsal
         rows = self._execute(connection, "preview", accounts=list(accounts), most=MOST_SHOWN).all()
-        log.info("dry run: %d notices would be sent", rows[0].notices if rows else 0)
         for row in rows:
             line = (
                 f"{row.reason}: parcel {row.waybill_no or row.consignment_id} of {row.account} "
                 f"to {row.audience}/{row.channel}"
             )
-            log.info("dry run: %s", mask(line))
+            log.info("%s: %s", rehearsal, mask(line))
+        notices = rows[0].notices if rows else 0
+        log.info("%s: %d notices would be sent; nothing was sent", rehearsal, notices)
+        return notices
+
+    def suppress_shadow(self, connection: Connection, accounts: Sequence[str]) -> int:
+        """Give up what is due, so that nobody is flooded once sending is allowed."""
+        return len(self._execute(connection, "shadow", accounts=list(accounts)).all())
 
     def contents(self, claims: Sequence[Claim]) -> dict[int, Row[Any]]:
         """What may be said of each notice, by its id."""

@@ -87,11 +87,12 @@ def erp_engine(tmp_path: Path) -> Engine:
     return create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
 
 
-def erp_connection(url: URL) -> dict[str, Any]:
-    """The connection ``erp_db`` of a database."""
+def erp_connection(url: URL, **extra: Any) -> dict[str, Any]:
+    """The connection ``erp_db`` of a database, which may be written to."""
+    extra = {"write": "sql"} | extra
     kind = url.get_backend_name()
     if kind == "sqlite":
-        return {"conn_type": "sqlite", "host": url.database}
+        return {"conn_type": "sqlite", "host": url.database, "extra": extra}
     return {
         "conn_type": {"postgresql": "postgres"}.get(kind, kind),
         "host": url.host,
@@ -99,6 +100,7 @@ def erp_connection(url: URL) -> dict[str, Any]:
         "login": url.username,
         "password": url.password,
         "schema": url.database,
+        "extra": extra,
     }
 
 

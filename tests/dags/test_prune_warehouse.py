@@ -1,6 +1,10 @@
 """The DAG that deletes, on what the pipeline left behind."""
 
+import json
+import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.models.dagbag import DagBag
 
 Count = Callable[[str], int]
+LATE = "this run missed its time"
 LONG_AGO = (
     "update tracking.tracked_order set closed_at = '2024-01-01', last_polled_at = '2024-01-01',"
     " parcels_asked_at = '2024-01-01'",
@@ -26,8 +31,45 @@ def prune(dag_bag: "DagBag") -> Callable[..., str]:
     return lambda **params: str(dag_bag.dags["prune_warehouse"].test(run_conf=params or None).state)
 
 
-def test_it_deletes_only_once_its_owner_switches_it_on(dag_bag: "DagBag") -> None:
-    assert dag_bag.dags["prune_warehouse"].is_paused_upon_creation
+@pytest.fixture
+def confirm(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let the owner of ``warehouse_db`` say what is done with old rows."""
+
+    def say(prune: str) -> None:
+        connection = json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE_DB"])
+        connection["extra"] = {"prune": prune}
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DB", json.dumps(connection))
+
+    return say
+
+
+def test_n1_it_is_paused_at_first_and_does_not_run_when_it_is_unpaused(dag_bag: "DagBag") -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import TimeRestriction
+
+    dag = dag_bag.dags["prune_warehouse"]
+    stored = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+    first = stored.timetable.next_dagrun_info(
+        last_automated_data_interval=None,
+        restriction=TimeRestriction(earliest=stored.start_date, latest=None, catchup=dag.catchup),
+    )
+
+    assert dag.is_paused_upon_creation
+    assert first is not None
+    assert first.run_after > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(("late", "says"), [(timedelta(minutes=5), ""), (timedelta(hours=2), LATE)])
+def test_n1_a_scheduled_run_that_missed_its_time_deletes_nothing(
+    airflow_database: Any, confirm: Callable[[str], None], late: timedelta, says: str
+) -> None:
+    from shipment_tracking.hooks.run_hook import kept_because
+
+    confirm("delete")
+    run = SimpleNamespace(run_type="scheduled", run_after=datetime.now(UTC) - late)
+
+    assert kept_because(run, dry_run=False).startswith(says) is True
+    assert bool(kept_because(run, dry_run=False)) is bool(says)
 
 
 def test_every_param_is_explained_and_has_a_default(dag_bag: "DagBag") -> None:
@@ -39,7 +81,7 @@ def test_every_param_is_explained_and_has_a_default(dag_bag: "DagBag") -> None:
 
 
 def test_what_was_closed_long_ago_is_deleted_and_the_pipeline_goes_on(
-    pipeline: Any, prune: Callable[..., str], count: Count
+    pipeline: Any, prune: Callable[..., str], confirm: Callable[[str], None], count: Count
 ) -> None:
     assert pipeline.run()["run"] == "success"
     orders, events = count("analytics.orders"), count("tracking.trace_event")
@@ -50,6 +92,9 @@ def test_what_was_closed_long_ago_is_deleted_and_the_pipeline_goes_on(
     with pipeline.warehouse.begin() as connection:
         for command in LONG_AGO:
             connection.execute(text(command))
+    assert prune() == "success"
+    assert count("tracking.trace_event") == events
+    confirm("delete")
     assert prune(dry_run=True) == "success"
     assert count("tracking.trace_event") == events
 

@@ -1,6 +1,7 @@
 """The whole DAG on the sandbox platform, a demo ERP and a real PostgreSQL, against the truth."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -263,6 +264,46 @@ def test_a_dry_run_writes_and_sends_nothing_and_the_next_run_makes_up_for_it(
     assert signed_at_the_erp(pipeline) > signed
     assert len(pipeline.receiver.deliveries()) > told
     assert count("tracking.erp_row where sign_event is not null and settled_event is null") == 0
+
+
+def test_n1_shadow_mode_writes_and_sends_nothing_until_its_owner_allows_it(
+    pipeline: Any, count: Count, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erp = json.loads(os.environ["AIRFLOW_CONN_ERP_DB"])
+    monkeypatch.setenv("AIRFLOW_CONN_ERP_DB", json.dumps(erp | {"extra": {}}))
+    pipeline.run()
+    assert pipeline.run(after=timedelta(hours=24))["run"] == "success"
+    assert pipeline.run(after=timedelta(hours=12))["run"] == "success"
+
+    assert count("tracking.erp_row where sign_event is not null and settled_event is null") > 0
+    assert count("analytics.notifications where reason = 'shadow'") > 0
+    assert signed_at_the_erp(pipeline) == 0
+    assert count("analytics.erp_writebacks") == 0
+    assert pipeline.receiver.deliveries() == []
+    assert count("analytics.notifications where state = 'sent'") == 0
+
+    notices = count("analytics.notifications")
+    monkeypatch.setenv("AIRFLOW_CONN_ERP_DB", json.dumps(erp))
+    assert pipeline.run()["run"] == "success"
+    assert signed_at_the_erp(pipeline) > 0
+    assert count("tracking.erp_row where sign_event is not null and settled_event is null") == 0
+    sent = count("analytics.notifications where state = 'sent' and reason not like 'stalled%'")
+    assert sent <= count("analytics.notifications") - notices
+
+
+def test_n5_watch_names_each_red_task_and_lane_with_its_message(
+    pipeline: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline.run()
+    pipeline.sandbox.faults.add("token_expired", account="platform_1688_east", times=3)
+    caplog.clear()
+
+    pipeline.run(after=timedelta(hours=6))
+
+    said = [record.message for record in caplog.records if record.name.endswith("error_hook")]
+    assert "1 red:" in said
+    (line,) = [each for each in said if each.startswith("lane.gather_traces[platform_1688_east]: ")]
+    assert line.partition(": ")[2] == said[0]
 
 
 def test_a_receiver_that_is_down_is_red_and_hears_all_once_it_is_back(

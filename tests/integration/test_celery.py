@@ -236,7 +236,9 @@ def stack(programs: Programs, broker: tuple[str, str]) -> Iterator[Stack]:
             f"AIRFLOW_CONN_{account.upper()}": json.dumps(sandbox.connection(account, qps=QPS))
             for account in ACCOUNTS
         } | {
-            "AIRFLOW_CONN_ERP_DB": json.dumps({"conn_type": "sqlite", "host": str(erp_file)}),
+            "AIRFLOW_CONN_ERP_DB": json.dumps(
+                {"conn_type": "sqlite", "host": str(erp_file), "extra": {"write": "sql"}}
+            ),
             "SHIPMENT_TRACKING_INCLUDE": str(OWNER),
         }
         port = free_port()

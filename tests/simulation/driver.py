@@ -232,6 +232,7 @@ class Simulation:
         self.erp = DemoErp(
             create_engine(f"sqlite:///{self._erp_path}", poolclass=NullPool, connect_args=patient),
             ZoneInfo(zone),
+            has_zeros=True,
         )
         self.receiver = Receiver(*CHANNELS)
         self.people = People(self.erp.engine, self.erp.zone)

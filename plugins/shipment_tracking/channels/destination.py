@@ -12,6 +12,36 @@ CUSTOMERS = "customers"
 LANGUAGES = ("zh", "en")
 
 
+ROBOTS = {
+    "oapi.dingtalk.com": "dingtalk",
+    "api.dingtalk.com": "dingtalk",
+    "qyapi.weixin.qq.com": "wecom",
+    "open.feishu.cn": "feishu",
+    "open.larksuite.com": "feishu",
+    "hooks.slack.com": "apprise",
+    "discord.com": "apprise",
+    "discordapp.com": "apprise",
+    "webhook.office.com": "apprise",
+    "outlook.office.com": "apprise",
+    "logic.azure.com": "apprise",
+    "powerplatform.com": "apprise",
+}
+"""Hosts of chat robots, also below them, and the type of channel for each."""
+
+
+def robot_type(host: str) -> str | None:
+    """
+    The type of channel that a chat robot's host needs; None where it is no robot's.
+
+    Such robots answer HTTP 200 to messages that are not in their own form, and drop them.
+    """
+    host = host.lower().rstrip(".")
+    for known, kind in ROBOTS.items():
+        if f".{host}".endswith(f".{known}"):
+            return kind
+    return None
+
+
 class Channel(Protocol):
     """What every kind of channel can do."""
 

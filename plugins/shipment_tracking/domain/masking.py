@@ -3,26 +3,38 @@ Takes persons out of trace texts, before anything is hashed, stored or logged.
 
 Mobile, landline and virtual numbers, pick-up codes, and names where couriers and signers are named
 become ``*``. Words that class a sign stay (丰巢, 驿站, 家人, 本人), and so do places and carriers'
-hotlines (95xxx).
+hotlines (95xxx). What a platform has masked in part (138****5678, 张**) becomes ``*`` too; digits
+and letters of full width become plain ones first.
 """
 
 import html
 import re
 from hashlib import blake2b
 
-HASH_VERSION = 1
+HASH_VERSION = 2
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\ufeff]")
 _BLANKS = re.compile(r"\s+")
+_WIDE = {
+    code: code - 0xFEE0
+    for code in range(0xFF01, 0xFF5F)
+    if chr(code).isalnum() or chr(code) in "＊＋－＃"
+}
+_ANY_WIDE = re.compile(r"[\uff0b\uff0d\uff03\uff0a\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
+_NOT_TOLD = re.compile(r"[\W_]+")
+_ANY_NUMBER = re.compile(r"\d[\d*xX-]{2}")
 _NUMBER = re.compile(
-    r"(?:(?<!\d)(?:(?:\+|00)?86[- ]?)?(?:"
+    r"(?:(?<![\d*])(?:(?:\+|00)?86[- ]?)?(?:"
     r"1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?:[-转#]\d{1,6})?"  # mobile, virtual number with extension
     r"|0\d{2,3}-+\d{7,8}(?:-\d{1,6})?"  # landline
     r"|400-?\d{3}-?\d{4})"
     r"|[(（]0\d{2,3}[)）]-?\d{7,8}"
     r"|(?:(?<=话)|(?<=话[:：]))0\d{9,11}"
-    r")(?!\d)"
+    # Masked in part by the platform.
+    r"|(?<![A-Za-z])1[3-9]\d?[*xX]{3,}[\d*]*"
+    r"|0\d{2,3}-?\d{0,4}\*{3,}[\d*]*"
+    r")(?![\d*])"
 )
 _PICKUP_CODE = re.compile(
     r"((?:取件码|取货码|提货码|提取码|开箱码)[为是：:\s]*)[A-Za-z0-9][-A-Za-z0-9]*"
@@ -41,7 +53,7 @@ _SURNAME = (
 )
 _NAMED = re.compile(
     rf"({_ROLE}(?:是|为)?\s*[：:【\[（(]\s*)(?![】\])）*])"
-    r"([^\s，。,.;；：:、】\])）（(\[【<>*\d]{1,12})"
+    r"([^\s，。,.;；：:、】\])）（(\[【<>*\d]{1,12}(?:\*+[\u4e00-\u9fff]?(?![\u4e00-\u9fff]))?)"
 )
 _NO_NAME = r"(?!安[能排全检]|文[员件]|谢谢|关机|方便|马上|费用|任务|康师傅)"
 _GIVEN = r"(?:(?![已未拒不无正代签])[\u4e00-\u9fff]){1,2}"
@@ -64,6 +76,12 @@ _UNNAMED = (
     re.compile(r"([被由]\s?[【\[（(])([\u4e00-\u9fff]{2,4})(?=[】\])）]\s?(?:代为?)?签收)"),
     re.compile(rf"(^|[的由被给系排，。,\s])({_NO_NAME}{_SURNAME}(?:{_GIVEN})?)(?=师傅|先生|女士)"),
 )
+# A name with stars in it: what is left of it is known by what it stands between.
+_STARRED = re.compile(
+    rf"(^|[^\u4e00-\u9fff]|[的由被给系是人员]){_SURNAME}[\u4e00-\u9fff]?"
+    r"\*+(?:(?![已未拒不无正代签为先女师])[\u4e00-\u9fff])?"
+    r"(?=[\s，,。;；（(）)】\]：:]|先生|女士|师傅|正在|为您|已|未|拒|不|无|代|签收|$)"
+)
 # Not a person: these words tell who or what took the parcel in, or that nobody did.
 _KEPT = re.compile(
     r"拒收|拒签|拒绝|退回|退件|"
@@ -77,7 +95,10 @@ def mask(text: str) -> str:
     """The text without phone numbers, persons' names and pick-up codes."""
     for named in _UNNAMED:
         text = named.sub(_star_unless_kept, text)
-    text = _NUMBER.sub("*", text)
+    if _ANY_NUMBER.search(text):
+        text = _NUMBER.sub("*", text)
+    if "*" in text:
+        text = _STARRED.sub(_star, text)
     text = _PICKUP_CODE.sub(_star, text)
     text = _BARE_NAMED.sub(_star, text)
     return _NAMED.sub(_star_unless_kept, text)
@@ -86,16 +107,20 @@ def mask(text: str) -> str:
 def normalise(text: str) -> str:
     """The text masked, without HTML entities and tags, with single blanks and none at its ends."""
     plain = _TAG.sub(" ", _CONTROL.sub("", html.unescape(text)))
+    if _ANY_WIDE.search(plain):
+        plain = plain.translate(_WIDE)
     return mask(_BLANKS.sub(" ", plain).strip())
 
 
 def event_hash(description: str) -> int:
     """
-    64 signed bits over exactly the stored description.
+    64 signed bits over the letters and digits of the stored description.
 
-    Enough since only events of one parcel at one second are told apart by it.
+    Brackets, blanks and other signs do not count: platforms change them between two replies. Enough
+    since only events of one parcel at one second are told apart by it.
     """
-    digest = blake2b(description.encode(), digest_size=8).digest()
+    told = _NOT_TOLD.sub("", description) or description
+    digest = blake2b(told.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 

@@ -26,10 +26,12 @@ class ErpDatabase:
     Where the statements under ``include/sql/erp`` run.
 
     :param timezone: what a time without an offset means there.
+    :param may_write: whether its owner allows that anything is written there or sent to anybody.
     """
 
     engine: Engine
     timezone: ZoneInfo
+    may_write: bool = False
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

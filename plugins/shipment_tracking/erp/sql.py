@@ -139,11 +139,15 @@ class SqlWriter:
         _raise_if_of_no_row(several, len(erp_keys))
         return states
 
-    def mark_signed(self, signs: Sequence[Sign], *, now: datetime) -> dict[str, bool | str]:
+    def mark_signed(
+        self, signs: Sequence[Sign], *, now: datetime, keep: bool = True
+    ) -> dict[str, bool | str]:
         """
         Sign rows that are still as they were read.
 
         :param now: aware; bound for the row's own stamp.
+        :param keep: without it every row is rolled back at once: what it would write shows, and
+            mistakes do too.
         :returns: by key, whether a row was written, or why it could not be.
         :raises StatementError: ``mark_signed.sql`` binds something else or writes several rows
             whatever the key.
@@ -163,12 +167,14 @@ class SqlWriter:
                 }
                 for sign in signs
             ],
+            keep,
         )
 
-    def show_trace(self, traces: Sequence[Trace]) -> dict[str, bool | str]:
+    def show_trace(self, traces: Sequence[Trace], *, keep: bool = True) -> dict[str, bool | str]:
         """
         Let rows show where their parcels are.
 
+        :param keep: as in ``mark_signed``.
         :returns: by key, whether a row was written, or why it could not be.
         :raises StatementError: ``show_trace.sql`` binds something else or writes several rows
             whatever the key.
@@ -187,10 +193,11 @@ class SqlWriter:
                 }
                 for trace in traces
             ],
+            keep,
         )
 
     def _write(
-        self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]]
+        self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]], keep: bool
     ) -> dict[str, bool | str]:
         write = statement(f"erp/{name}", binds=binds)
         written: dict[str, bool | str] = {}
@@ -199,7 +206,7 @@ class SqlWriter:
             if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
                 connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
             for row in rows:
-                count = _write_row(connection, write, row)
+                count = _write_row(connection, write, row, keep=keep)
                 if isinstance(count, int) and count > 1:
                     several.append(
                         f"{statement_path(f'erp/{name}')} would write {count} rows for erp_key "
@@ -212,7 +219,9 @@ class SqlWriter:
         return written
 
 
-def _write_row(connection: Connection, write: TextClause, row: Mapping[str, Any]) -> int | str:
+def _write_row(
+    connection: Connection, write: TextClause, row: Mapping[str, Any], *, keep: bool
+) -> int | str:
     """
     Write one row, and if the ERP cannot hold a character of it, with a question mark in its place.
 
@@ -235,7 +244,11 @@ def _write_row(connection: Connection, write: TextClause, row: Mapping[str, Any]
         if count > 1:
             savepoint.rollback()
             return count
-        savepoint.commit()
+        if keep:
+            savepoint.commit()
+        else:
+            # SQLite keeps what a savepoint releases, whatever becomes of the rest.
+            savepoint.rollback()
         if reason:
             log.info("order %s is written with ? for what the ERP cannot hold", row["erp_key"])
         return count

@@ -93,7 +93,7 @@ class ChannelHook(BaseHook):
         )
 
     def _url(self, name: str, fields: dict[str, Any]) -> str:
-        from shipment_tracking.channels.destination import CUSTOMERS
+        from shipment_tracking.channels.destination import CUSTOMERS, robot_type
 
         url = self._text(name, fields, "url")
         try:
@@ -105,6 +105,17 @@ class ChannelHook(BaseHook):
         # The url itself may carry a token, so no message shows it.
         if not usable:
             raise self._error(f"channel {name}: url is no http or https address")
+        if kind := robot_type(parts.hostname or ""):
+            remedy = (
+                f'make its type "{kind}"'
+                if kind in TYPES
+                else f'its type is "{kind}", which this version does not have yet: put a '
+                "receiver of your own between"
+            )
+            raise self._error(
+                f"channel {name}: {parts.hostname} is a chat robot, which answers 200 to messages "
+                f"of a webhook and drops them; {remedy}"
+            )
         safe = parts.scheme == "https" or is_loopback(parts.hostname or "")
         if self.audience == CUSTOMERS and not safe:
             raise self._error(

@@ -39,7 +39,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "mssql": (),
     "generic": ("sqlalchemy_url",),
 }
-"""The types that the ERP may be of, and what their extra may hold beside ``timezone``."""
+"""The types that the ERP may be of, and what their extra may hold beside the common fields."""
+WRITE = ("off", "sql")
+"""What extra ``write`` may say: nothing is written or sent, or the statements write."""
 
 
 class ErpHook(BaseHook):
@@ -48,7 +50,8 @@ class ErpHook(BaseHook):
 
     :param erp_conn_id: Airflow connection of type postgres, mysql, sqlite or mssql, or generic with
         the extra ``sqlalchemy_url``; extra ``timezone`` says what times without an offset mean
-        there (default Asia/Shanghai).
+        there (default Asia/Shanghai). Without the extra ``"write": "sql"`` nothing is written to
+        it, nor sent to anybody (shadow mode).
     """
 
     def __init__(self, erp_conn_id: str = "erp_db") -> None:
@@ -69,10 +72,21 @@ class ErpHook(BaseHook):
                 f"is of type {connection.conn_type}; the ERP may be postgres, mysql, sqlite or "
                 "mssql, or generic with the extra sqlalchemy_url"
             )
-        extra = extra_of(connection, known=("timezone", *EXTRAS[connection.conn_type]))
+        extra = extra_of(connection, known=("timezone", "write", *EXTRAS[connection.conn_type]))
         timezone = self._timezone(extra.get("timezone", "Asia/Shanghai"))
         url = self._url(connection, connection.conn_type, extra)
-        return ErpDatabase(open_engine(self.erp_conn_id, url), timezone)
+        may_write = self._may_write(extra.get("write"))
+        return ErpDatabase(open_engine(self.erp_conn_id, url), timezone, may_write)
+
+    def _may_write(self, write: Any) -> bool:
+        if write in (None, ""):
+            return False
+        if write not in WRITE:
+            raise self._error(
+                f'extra write is {write!r}; it must be "off" (nothing is written or sent, the '
+                'default) or "sql" (the statements of include/sql/erp write)'
+            )
+        return bool(write == "sql")
 
     def _url(self, connection: "Connection", kind: str, extra: dict[str, Any]) -> "URL":
         from sqlalchemy import URL

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from airflow.sdk import get_current_context
 
 from shipment_tracking import stages
 from shipment_tracking.errors import ParamError
-from shipment_tracking.hooks import clock_hook, platform_hook, warehouse_hook
+from shipment_tracking.hooks import clock_hook, erp_hook, platform_hook, warehouse_hook
 from shipment_tracking.models import Run
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -21,6 +22,11 @@ LANE_BUDGET = timedelta(minutes=22)
 """Wall-clock time from the start of a run until its lanes claim nothing new."""
 PRIORITY_LANE_BUDGET = timedelta(minutes=3)
 """The same for a run of high-priority orders, which comes every five minutes."""
+
+PRUNE_LATE = timedelta(hours=1)
+"""A scheduled run that begins later than this after its time deletes nothing."""
+NOT_CONFIRMED = 'connection warehouse_db does not say "prune": "delete" in its extra'
+LATE = "this run missed its time (the DAG was paused or the scheduler down), the next one deletes"
 
 
 def this_run() -> Run:
@@ -56,6 +62,15 @@ def this_run() -> Run:
     )
 
 
+def acting_run() -> Run:
+    """
+    The present run, for the steps that write to the ERP or send: whether they may is asked now.
+
+    :raises ConnectionFieldError: ``erp_db`` cannot be used, so nobody knows whether they may.
+    """
+    return replace(this_run(), shadow=not erp_hook.erp().may_write)
+
+
 @contextmanager
 def lane(account: str) -> Iterator[dict[str, Any]]:
     """What a step of an account's lane works with; its client is closed at the end."""
@@ -72,10 +87,30 @@ def lane(account: str) -> Iterator[dict[str, Any]]:
 
 
 def retention() -> dict[str, Any]:
-    """How many days which kind of rows is kept, and whether this is a dry run."""
-    params = dict(get_current_context()["params"])
+    """How many days which kind of rows is kept, and why nothing is deleted, if nothing is."""
+    context = get_current_context()
+    params = dict(context["params"])
     dry_run = bool(params.pop("dry_run"))
-    return {"keep_days": params, "dry_run": dry_run}
+    return {"keep_days": params, "kept_because": kept_because(context["dag_run"], dry_run=dry_run)}
+
+
+def kept_because(dag_run: Any, *, dry_run: bool) -> str:
+    """
+    Why a run of ``prune_warehouse`` deletes nothing; empty if it does.
+
+    :raises ConnectionFieldError: the extra of ``warehouse_db`` cannot be used.
+    """
+    if dry_run:
+        return "dry run"
+    if not warehouse_hook.may_delete():
+        return NOT_CONFIRMED
+    return LATE if _is_late(dag_run) else ""
+
+
+def _is_late(dag_run: Any) -> bool:
+    """Whether a scheduled run begins long after its time, as when its DAG was just unpaused."""
+    kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    return kind == "scheduled" and datetime.now(UTC) - dag_run.run_after > PRUNE_LATE
 
 
 def lease_owner() -> str:

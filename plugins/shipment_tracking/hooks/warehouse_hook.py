@@ -1,6 +1,6 @@
 """The warehouse's engine from the connection ``warehouse_db``."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
@@ -14,6 +14,7 @@ from shipment_tracking.hooks.connection_hook import (
 )
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
     from sqlalchemy import Engine
 
 
@@ -25,7 +26,7 @@ class WarehouseHook(BaseHook):
     connection is kept between two transactions.
 
     :param warehouse_conn_id: Airflow connection of type postgres; its extra may hold libpq's ssl
-        settings.
+        settings, and ``"prune": "delete"`` to let ``prune_warehouse`` delete.
     :param connect_timeout: seconds to wait for the server; the connection's own extra wins.
     """
 
@@ -50,7 +51,7 @@ class WarehouseHook(BaseHook):
                 f"connection {self.warehouse_conn_id} is of type {connection.conn_type}; the "
                 "warehouse must be of type postgres (PostgreSQL 14 or newer)"
             )
-        extra = extra_of(connection, known=POSTGRES_EXTRAS)
+        extra = self._extra(connection)
         timeout = {"connect_timeout": self.connect_timeout} if self.connect_timeout else {}
         url = URL.create(
             "postgresql+psycopg",
@@ -66,6 +67,33 @@ class WarehouseHook(BaseHook):
             url,
             connect_args={"prepare_threshold": None, "application_name": "shipment_tracking"},
         )
+
+    def may_delete(self) -> bool:
+        """
+        Whether the connection's extra says ``"prune": "delete"``.
+
+        :raises ConnectionFieldError: the extra cannot be used.
+        """
+        return bool(self._extra(find(self.warehouse_conn_id)).get("prune") == "delete")
+
+    def _extra(self, connection: "Connection") -> dict[str, Any]:
+        extra = extra_of(connection, known=(*POSTGRES_EXTRAS, "prune"))
+        prune = extra.get("prune")
+        if prune not in (None, "", "off", "delete"):
+            raise ConnectionFieldError(
+                f"connection {self.warehouse_conn_id}: extra prune is {prune!r}; it must be "
+                '"delete" (prune_warehouse deletes) or "off" (it only counts, the default)'
+            )
+        return extra
+
+
+def may_delete() -> bool:
+    """
+    Whether the owner of ``warehouse_db`` has confirmed that old rows are deleted.
+
+    :raises ConnectionFieldError: the extra says something else than that.
+    """
+    return WarehouseHook().may_delete()
 
 
 def warehouse() -> "Engine":

@@ -18,11 +18,12 @@ log = logging.getLogger(__name__)
 
 CHUNK = 200
 OUTCOMES = ("signed", "already", "changed", "gone", "failed")
+REHEARSED = ("would_sign", "changed", "failed")
 AFTER_NOW = timedelta(minutes=5)
 """A sign further ahead, by a courier's fast clock, waits until its time has come."""
 EXAMPLES = 20
 FEWEST_FAILED = 3
-"""Fewer failures are the rows' own, however quiet the night."""
+"""Fewer failures are the rows' own, however quiet the night; a dry run shows each mistake."""
 LATELY = timedelta(days=1)
 """Failures are judged beside what was signed in this time, not beside a quiet run's few rows."""
 
@@ -39,8 +40,11 @@ def run(
     ERP tells whether it arrived. A row is written only while it is as it was read: a sign that is
     set is never moved, and one that a person took back stays so.
 
+    A dry run executes the writes and rolls them back; in shadow mode the ERP is not asked at all.
+
     :param now: aware; a sign more than 5 minutes later than this is left for a later run.
-    :returns: how many rows came to each outcome; in a dry run, how many would be written.
+    :returns: how many rows came to each outcome; ``would_sign`` in a dry run and in shadow mode,
+        with ``failed`` in a dry run.
     :raises StatementError: a statement of the ERP's owner breaks its contract.
     :raises WritebackError: half of the rows of a day or more, and three at least, could not be
         written.
@@ -50,27 +54,29 @@ def run(
     after = ""
     while rows := _next(warehouse, this_run, after, chunk, now):
         after = rows[-1].erp_key
-        if this_run.dry_run:
-            for row in rows[: max(0, EXAMPLES - total["would_sign"])]:
-                log.info("dry run: order %s would be signed at %s", row.erp_key, row.signed_at)
-            total["would_sign"] += len(rows)
-            continue
-        settled = _settle(warehouse, writer, this_run, rows, now)
+        if this_run.rehearsal:
+            settled = _rehearse(writer, this_run, rows, now, EXAMPLES - total["would_sign"])
+        else:
+            settled = _settle(warehouse, writer, this_run, rows, now)
         total.update(outcome for outcome, _ in settled.values())
         for erp_key, (outcome, detail) in settled.items():
             if outcome == "failed":
                 log.warning("order %s was not signed at the ERP: %s", erp_key, detail)
                 reasons.append(f"order {erp_key}: {detail}")
-    if this_run.dry_run:
-        log.info("dry run: %d orders would be signed at the ERP", total["would_sign"])
-        return {"would_sign": total["would_sign"]}
-    if total["failed"] >= FEWEST_FAILED:
+    if total["failed"] >= (1 if this_run.dry_run else FEWEST_FAILED):
         tried = total.total() + _signed_lately(warehouse, this_run, now)
         if total["failed"] * 2 >= tried:
             raise WritebackError(
                 f"{total['failed']} of {tried} signed orders of a day could not be written to the "
                 f"ERP (they are tried again in the next run); the first: {reasons[0]}"
             )
+    if this_run.rehearsal:
+        log.info(
+            "%s: %d orders would be signed at the ERP; nothing was written",
+            this_run.rehearsal,
+            total["would_sign"],
+        )
+        return {outcome: total[outcome] for outcome in REHEARSED}
     return {outcome: total[outcome] for outcome in OUTCOMES}
 
 
@@ -103,6 +109,37 @@ def _signed_lately(warehouse: Engine, this_run: Run, now: datetime) -> int:
             )
             or 0
         )
+
+
+def _rehearse(
+    writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime, examples: int
+) -> _Settled:
+    """What would come of the writes: a dry run executes and undoes them, shadow mode does not."""
+    settled: _Settled = {}
+    signs = [_sign(row) for row in rows]
+    written = (
+        writer.mark_signed(signs, now=now, keep=False)
+        if this_run.dry_run
+        else {sign.erp_key: True for sign in signs}
+    )
+    would = [sign for sign in signs if written[sign.erp_key] is True]
+    for sign in would[: max(0, examples)]:
+        log.info(
+            "%s: order %s would be signed at %s",
+            this_run.rehearsal,
+            sign.erp_key,
+            sign.signed_at,
+        )
+    for erp_key, result in written.items():
+        if isinstance(result, str):
+            settled[erp_key] = "failed", result
+        else:
+            settled[erp_key] = "would_sign" if result else "changed", None
+    return settled
+
+
+def _sign(row: Row[Any]) -> Sign:
+    return Sign(row.erp_key, row.signed_at, row.sign_kind, row.waybill_no, row.erp_stamp)
 
 
 def _settle(
@@ -191,10 +228,7 @@ def _write(
     if not rows:
         return {}
     written = writer.mark_signed(
-        [
-            Sign(row.erp_key, row.signed_at, row.sign_kind, row.waybill_no, row.erp_stamp)
-            for row in rows
-        ],
+        [_sign(row) for row in rows],
         now=now,
     )
     # Read in a new transaction: in the one that wrote, MySQL would still show what it saw first.

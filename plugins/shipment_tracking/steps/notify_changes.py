@@ -52,13 +52,15 @@ def run(
     """
     Address and send every due notice of a change of status.
 
-    A dry run addresses and sends nothing; it logs what would be sent.
+    A dry run addresses and sends nothing; it logs what would be sent. Shadow mode does the same and
+    suppresses what is due, so that people are not flooded once sending is allowed.
 
     :param open_erp: where contacts are looked up; called only when customers are told.
     :param channels: by accounts, every destination that their notices may have.
     :param owner: who holds the leases; the same for every try of the task.
     :param budget: wall-clock time after which nothing new is claimed.
-    :returns: how many notices were ``sent``, ``failed``, are ``dead`` or ``suppressed``.
+    :returns: how many notices were ``sent``, ``failed``, are ``dead`` or ``suppressed``;
+        ``would_send`` too in a dry run and in shadow mode.
     :raises ChannelDownError: a channel failed in this run; everything else was sent.
     :raises PersonNeededError: a connection, a text or the contacts' statement cannot be used;
         everything else was sent. One contact that cannot be used is told in the log and in
@@ -68,20 +70,30 @@ def run(
     with warehouse.begin() as connection:
         accounts = outbox.accounts(connection)
     if not accounts:
-        return counts({})
+        return counts({}) | ({"would_send": 0} if this_run.rehearsal else {})
     found = channels(accounts)
-    if this_run.dry_run:
-        with warehouse.connect() as connection:
-            outbox.address(connection, found, accounts)
-            outbox.preview(connection, accounts)
-            connection.rollback()
-        return counts({})
+    if this_run.rehearsal:
+        return _rehearse(warehouse, outbox, found, accounts)
     with warehouse.begin() as connection:
         addressed = outbox.address(connection, found, accounts)
     writer = _Writer(outbox, open_erp)
     delivered = outbox.deliver(found, accounts, writer.write, budget=budget)
     writer.raise_if_useless()
     return counts(addressed + delivered)
+
+
+def _rehearse(
+    warehouse: Engine, outbox: Outbox, found: Channels, accounts: Sequence[str]
+) -> dict[str, int]:
+    suppressed = 0
+    with warehouse.begin() as connection:
+        attempt = connection.begin_nested()
+        outbox.address(connection, found, accounts)
+        would_send = outbox.preview(connection, accounts)
+        attempt.rollback()
+        if not outbox.this_run.dry_run:
+            suppressed = outbox.suppress_shadow(connection, accounts)
+    return counts({"suppressed": suppressed}) | {"would_send": would_send}
 
 
 class _Writer:

@@ -26,11 +26,11 @@ def run(
     keep_days: Mapping[str, int],
     now: datetime,
     budget: timedelta,
-    dry_run: bool = False,
+    kept_because: str = "",
     clock: Callable[[], float] = time.monotonic,
     orders: int = ORDERS,
     page: int = PAGE,
-) -> dict[str, int | list[str]]:
+) -> dict[str, int | str | list[str]]:
     """
     Delete what is older than it is kept, each batch in a transaction of its own.
 
@@ -40,11 +40,12 @@ def run(
     :param keep_days: for each of ``KINDS``; of orders, since they were closed, the parcels go with
         all that is known of them; tokens count from their end.
     :param budget: wall-clock time after which no further batch begins.
-    :param dry_run: every batch is taken back; the counts tell what would be deleted.
+    :param kept_because: why nothing is deleted, such as "dry run": every batch is taken back, and
+        the counts tell what would be deleted.
     :param clock: seconds of a clock that never goes back.
     :returns: rows by ``COUNTS``: of ``orders`` those whose parcels are gone, of ``replies`` and
         ``notices`` those that went by their own age; ``left_over``, the kinds that the clock cut
-        short.
+        short; ``nothing_deleted``, why, if that is so.
     """
     stop_at = clock() + budget.total_seconds()
     total = Counter(dict.fromkeys(COUNTS, 0))
@@ -55,13 +56,16 @@ def run(
             "now": now,
             "most": orders if kind == "orders" else page,
         }
-        if not _prune(warehouse, kind, binds, total, stop_at, clock, dry_run=dry_run):
+        if not _prune(warehouse, kind, binds, total, stop_at, clock, undo=bool(kept_because)):
             left_over.append(kind)
     counts = {name: total[name] for name in COUNTS}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    log.info("%s %s", "dry run: would delete" if dry_run else "deleted", told)
     if left_over:
         log.info("out of time; the next run goes on with %s", ", ".join(left_over))
+    if kept_because:
+        log.info("%s: nothing was deleted; a run that deletes would delete %s", kept_because, told)
+        return {**counts, "left_over": left_over, "nothing_deleted": kept_because}
+    log.info("deleted %s", told)
     return {**counts, "left_over": left_over}
 
 
@@ -73,14 +77,14 @@ def _prune(
     stop_at: float,
     clock: Callable[[], float],
     *,
-    dry_run: bool,
+    undo: bool,
 ) -> bool:
     """Delete batch after batch of a kind; whether the clock left time for all."""
     after: Any = None
     while clock() < stop_at:
         with warehouse.connect() as connection, connection.begin() as transaction:
             found = _batch(connection, kind, {**binds, "after": after})
-            if dry_run:
+            if undo:
                 transaction.rollback()
         after = found.pop("last")
         total.update(found)

@@ -37,7 +37,8 @@ def run(
     Open a stall for each parcel that stands still for too long, clear those that moved, and tell
     ops and accounts of both, in one message a channel; what waited since another run is in its own.
 
-    A dry run opens, clears and sends nothing; it logs what would be sent.
+    A dry run, and shadow mode, open, clear and send nothing; they log what would be sent. What is
+    still stalled when sending is allowed gives its alarm then.
 
     :param channels: by accounts, every destination that their alarms may have.
     :param owner: who holds the leases; the same for every try of the task.
@@ -53,11 +54,11 @@ def run(
     with warehouse.connect() as connection:
         stalls = _keep_stalls(connection, this_run, hours, now)
         accounts = outbox.accounts(connection)
-        if this_run.dry_run:
+        if this_run.rehearsal:
             outbox.address(connection, _for_staff(channels(accounts)), accounts)
-            outbox.preview(connection, accounts)
+            would_send = outbox.preview(connection, accounts)
             connection.rollback()
-            return stalls | counts({})
+            return stalls | counts({}) | {"would_send": would_send}
         connection.commit()
     if not accounts:
         return stalls | counts({})

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 CHUNK = 200
 EXAMPLES = 20
 FEWEST_FAILED = 3
-"""Fewer failures are the rows' own, however quiet the night."""
+"""Fewer failures are the rows' own, however quiet the night; a dry run shows each mistake."""
 LATELY = timedelta(days=1)
 """Failures are judged beside what the ERP took in this time, not beside a quiet run's few rows."""
 
@@ -35,7 +35,8 @@ def run(
     ``analytics.orders`` says why.
 
     :returns: ``shown``; ``skipped``, rows that are no longer ours or not there; ``failed``. Of a
-        dry run ``would_show``.
+        dry run, whose writes are rolled back, and in shadow mode, where the ERP is not asked at
+        all, ``would_show`` and ``failed``.
     :raises StatementError: ``show_trace.sql`` breaks its contract.
     :raises WritebackError: half of the rows of a day or more, and three at least, could not be
         written.
@@ -46,28 +47,38 @@ def run(
     while rows := _next(warehouse, this_run, after, chunk):
         after = rows[-1].erp_key
         traces = [_trace(row) for row in rows if row.is_ours]
-        if this_run.dry_run:
-            for trace in traces[: max(0, EXAMPLES - total["would_show"])]:
-                log.info("dry run: order %s would show %s", trace.erp_key, trace.status)
-            total["would_show"] += len(traces)
-            continue
-        written = writer.show_trace(traces) if traces else {}
+        if this_run.shadow and not this_run.dry_run:
+            written: dict[str, bool | str] = {trace.erp_key: True for trace in traces}
+        else:
+            written = writer.show_trace(traces, keep=not this_run.dry_run) if traces else {}
         failed = {key: result for key, result in written.items() if isinstance(result, str)}
-        _done(warehouse, this_run, [_trace(row) for row in rows], written)
+        if this_run.rehearsal:
+            would = [trace for trace in traces if written[trace.erp_key] is True]
+            for trace in would[: max(0, EXAMPLES - total["shown"])]:
+                log.info(
+                    "%s: order %s would show %s", this_run.rehearsal, trace.erp_key, trace.status
+                )
+        else:
+            _done(warehouse, this_run, [_trace(row) for row in rows], written)
         shown = sum(result is True for result in written.values())
         total.update(shown=shown, failed=len(failed), skipped=len(rows) - shown - len(failed))
         for erp_key, reason in failed.items():
             log.warning("order %s does not show its trace: %s", erp_key, reason)
             reasons.append(f"order {erp_key}: {reason}")
-    if this_run.dry_run:
-        log.info("dry run: %d orders would show another trace", total["would_show"])
-        return {"would_show": total["would_show"]}
     failures = total["failed"]
-    if failures >= FEWEST_FAILED and failures >= (lately := _shown_lately(warehouse, this_run)):
+    lately = _shown_lately(warehouse, this_run) + (total["shown"] if this_run.rehearsal else 0)
+    if failures >= (1 if this_run.dry_run else FEWEST_FAILED) and failures >= lately:
         raise WritebackError(
             f"{failures} of {failures + lately} traces of a day could not be written "
             f"to the ERP (they are tried again in the next run); the first: {reasons[0]}"
         )
+    if this_run.rehearsal:
+        log.info(
+            "%s: %d orders would show another trace at the ERP; nothing was written",
+            this_run.rehearsal,
+            total["shown"],
+        )
+        return {"would_show": total["shown"], "failed": total["failed"]}
     return {name: total[name] for name in ("shown", "skipped", "failed")}
 
 

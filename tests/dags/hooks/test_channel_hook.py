@@ -165,3 +165,40 @@ def test_what_the_sandbox_receiver_gives_is_a_good_connection(
         found = channels([])
 
     assert [each.channel_name for each in found.destinations] == ["ops", "night"]
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://oapi.dingtalk.com/robot/send?access_token=HIDDEN", "dingtalk"),
+        ("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=HIDDEN", "wecom"),
+        ("https://open.feishu.cn/open-apis/bot/v2/hook/HIDDEN", "feishu"),
+        ("https://OPEN.larksuite.com./open-apis/bot/v2/hook/HIDDEN", "feishu"),
+        ("https://shop.webhook.office.com/webhookb2/HIDDEN", "apprise"),
+        ("https://prod-1.westeurope.logic.azure.com:443/workflows/HIDDEN", "apprise"),
+        ("https://hooks.slack.com/services/HIDDEN", "apprise"),
+    ],
+)
+def test_f2_a_webhook_to_a_chat_robot_is_refused_with_the_right_type(
+    connect: Callable[..., None], url: str, kind: str
+) -> None:
+    from shipment_tracking.hooks.channel_hook import ChannelHook
+
+    connect("ops", CHANNEL | {"url": url})
+
+    with pytest.raises(ConnectionFieldError, match="is a chat robot") as caught:
+        ChannelHook("ops").get_conn()
+
+    assert f'type is "{kind}"' in str(caught.value) or f'type "{kind}"' in str(caught.value)
+    assert "HIDDEN" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["hooks.example", "notdingtalk.com", "open.feishu.cn.example"])
+def test_f2_a_receiver_of_ones_own_is_not_taken_for_a_robot(
+    connect: Callable[..., None], host: str
+) -> None:
+    from shipment_tracking.hooks.channel_hook import ChannelHook
+
+    connect("ops", CHANNEL | {"url": f"https://{host}/robot/send"})
+
+    assert len(ChannelHook("ops").get_conn()) == 1

@@ -228,10 +228,13 @@ def test_an_erp_connection_becomes_its_database(
         generic("oracel://u:HIDDEN@h/erp", "SQLAlchemy knows no database oracel"),
         generic("firebird://u:HIDDEN@h/erp", "SQLAlchemy knows no database firebird"),
         generic("oracle+oracledb://u:HIDDEN@h/erp", "pip install 'oracledb'"),
-        (mysql(ssl_mode="REQUIRED"), "unknown fields ssl_mode; known are timezone, ssl_ca, ssl_"),
+        (mysql(ssl_mode="REQUIRED"), "unknown fields ssl_mode; known are timezone, write, ssl_ca"),
         (mysql(ssl={"verify": 1}), "extra ssl must be an object of some of ca, cert, key"),
         (mysql(ssl="/ca.pem"), "extra ssl must be an object of some of ca, cert, key"),
         (mysql(ssl_ca="/nowhere.pem"), "ssl_ca is '/nowhere.pem', which is no file here"),
+        (sqlite(write="yes"), """extra write is 'yes'; it must be "off\""""),
+        (sqlite(write="tryton"), "extra write is 'tryton'"),
+        (sqlite(write=True), "extra write is True"),
         *((sqlite(timezone=zone), repr(zone)) for zone in ("Mars/Base", "Asia", "", 8, None)),
     ],
 )
@@ -252,6 +255,42 @@ def test_an_unusable_erp_connection_says_what_may_be_used(
 
     assert message in str(caught.value)
     assert "HIDDEN" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("extra", "may_write"),
+    [({}, False), ({"write": "off"}, False), ({"write": ""}, False), ({"write": "sql"}, True)],
+)
+def test_n1_an_erp_may_be_written_to_only_once_its_connection_says_so(
+    connect: Callable[..., None], extra: dict[str, Any], may_write: bool
+) -> None:
+    from shipment_tracking.hooks.erp_hook import ErpHook
+
+    connect("erp_db", {"conn_type": "sqlite", "host": "x", "extra": extra})
+
+    assert ErpHook().get_conn().may_write is may_write
+
+
+@pytest.mark.parametrize(
+    ("extra", "may_delete"), [({}, False), ({"prune": "off"}, False), ({"prune": "delete"}, True)]
+)
+def test_n1_a_warehouse_is_pruned_only_once_its_connection_says_so(
+    connect: Callable[..., None], extra: dict[str, Any], may_delete: bool
+) -> None:
+    from shipment_tracking.hooks.warehouse_hook import WarehouseHook
+
+    connect("warehouse_db", {"conn_type": "postgres", "host": "h", "extra": extra})
+
+    assert WarehouseHook().may_delete() is may_delete
+
+
+def test_n1_an_unknown_word_about_pruning_is_refused(connect: Callable[..., None]) -> None:
+    from shipment_tracking.hooks.warehouse_hook import WarehouseHook
+
+    connect("warehouse_db", {"conn_type": "postgres", "host": "h", "extra": {"prune": "yes"}})
+
+    with pytest.raises(ConnectionFieldError, match="warehouse_db: extra prune is 'yes'"):
+        WarehouseHook().get_conn()
 
 
 def test_mysql_is_reached_over_tls_however_its_files_are_named(
@@ -398,7 +437,7 @@ def test_the_form_offers_what_the_hook_takes() -> None:
     assert set(offered["platform"]) == {name for names in PLATFORMS.values() for name in names}
     assert offered["dialect"] == list(PLATFORMS)
     assert offered["sign_method"] == list(SIGN_METHODS)
-    assert set(offered["feed"]) == {"", *(feed for feeds in FEEDS.values() for feed in feeds)}
+    assert set(offered["feed"]) == {*(feed for feeds in FEEDS.values() for feed in feeds)}
 
 
 @pytest.mark.parametrize("key", ["", "{FERNET_KEY}"])

@@ -128,11 +128,12 @@ def spoilt(draw: st.DrawFn, bodies: list[Any]) -> Any:
         elif what == "repeat" and isinstance(inside, list):
             inside.insert(key, deepcopy(inside[key]))
         elif what == "repeat" and not isinstance(inside[key], Twice):
-            inside[key] = Twice([draw(ODD), inside[key]][:: draw(st.sampled_from([1, -1]))])
+            both = Twice([deepcopy(draw(ODD)), inside[key]])
+            inside[key] = both if draw(st.booleans()) else Twice(both[::-1])
         elif what == "turn" and isinstance(inside[key], list):
             inside[key].reverse()
         else:
-            inside[key] = draw(ODD)
+            inside[key] = deepcopy(draw(ODD))
     return body
 
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, create_engine, select, update
+from sqlalchemy import Engine, create_engine, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from sandbox.erp import DemoErp, erp_order, rows
+from sandbox.erp import NOT_SET, DemoErp, erp_order, rows
 from sandbox.parcels import SHANGHAI
 from sandbox.world import World
 from shipment_tracking.erp.database import ErpDatabase
@@ -144,3 +144,17 @@ def test_a_zone_with_daylight_saving_has_an_hour_twice(tmp_path):
     }
     assert all(found[key] == at.replace(tzinfo=None) for key, at in local.items() if key in found)
     assert {at.fold for at in local.values() if at.replace(tzinfo=None).hour == 1} == {0, 1}
+
+
+def test_zeros_stand_for_a_sign_that_is_not_set(world, tmp_path):
+    own = create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
+    erp = DemoErp(own, has_zeros=True)
+    erp.create()
+    erp.sync(world, START)
+
+    with own.connect() as connection:
+        raw = connection.execute(text("select order_no, signed_at from erp_order")).all()
+    zeros = {order_no for order_no, signed_at in raw if signed_at == NOT_SET}
+    assert zeros
+    assert {stored(own)[order_no]["signed_at"] for order_no in zeros} == {None}
+    assert erp.sync(world, START) == 0

@@ -145,6 +145,36 @@ def test_a_dry_run_says_what_it_would_write_and_writes_it_not(sign, write, order
     assert write() == {"signed": 2}
 
 
+def test_n1_shadow_mode_signs_nothing_until_writing_is_allowed(
+    sign, write, order, audit, writer, caplog
+):
+    caplog.set_level(logging.INFO)
+    sign("SO1", "SO2")
+
+    assert write(shadow=True) == {"would_sign": 2}
+
+    assert (order().status, audit()) == ("SHIPPED", [])
+    assert caplog.messages[-1].startswith("shadow mode: 2 orders would be signed at the ERP")
+    assert write() == {"signed": 2}
+
+
+def test_n8_a_dry_run_executes_the_statement_and_shows_its_mistake(sign, write, owners, order):
+    sign("SO1")
+    owners("mark_signed", "update erp_order set no_such_column = 1 where order_no = :erp_key")
+
+    with pytest.raises(WritebackError, match="no_such_column"):
+        write(dry_run=True)
+    assert write(shadow=True) == {"would_sign": 1}
+
+
+def test_n8_a_dry_run_counts_a_row_that_was_edited_meanwhile(sign, write, edit, order):
+    sign("SO1", "SO2")
+    edit(buyer_name="another")
+
+    assert write(dry_run=True) == {"would_sign": 1, "changed": 1}
+    assert order("SO2").status == "SHIPPED"
+
+
 # What people decide
 
 

@@ -516,12 +516,37 @@ def test_a_dry_run_changes_nothing_and_says_what_would_be_sent(
         change(ship(number), "in_transit")
     before = select("* from tracking.notification order by notification_id")
 
-    assert notify("ops", "ops/phone", dry_run=True) == NONE
+    assert notify("ops", "ops/phone", dry_run=True) == NONE | {"would_send": 28}
 
     assert select("* from tracking.notification order by notification_id") == before
     assert receiver.deliveries() == []
-    assert caplog.messages[0] == "dry run: 28 notices would be sent"
+    assert caplog.messages[-1] == "dry run: 28 notices would be sent; nothing was sent"
     assert len(caplog.messages) == 21
     assert "dry run: signed: parcel * of platform_1688 to ops/ops" in caplog.messages
     assert "19900000007" not in caplog.text
     assert notify("ops", "ops/phone") == NONE | {"sent": 28, "suppressed": 2}
+
+
+def test_n1_shadow_mode_counts_notices_and_never_sends_them(
+    ship, change, notify, receiver, select, caplog
+):
+    caplog.set_level(logging.INFO, "shipment_tracking.outbox")
+    change(ship(1), "picked_up")
+    change(ship(2), "signed")
+
+    assert notify("ops", shadow=True) == NONE | {"suppressed": 2, "would_send": 2}
+
+    assert caplog.messages[-1] == "shadow mode: 2 notices would be sent; nothing was sent"
+    assert select("state, reason from tracking.notification") == [("suppressed", "shadow")] * 2
+    change(ship(3), "signed")
+    assert notify("ops") == NONE | {"sent": 1}
+    assert len(receiver.deliveries()) == 1
+
+
+def test_n1_shadow_mode_leaves_what_is_not_due_yet(ship, change, notify, select):
+    change(ship(1), "signed", hours=1)
+    before = select("state from tracking.notification")
+
+    notify("ops", shadow=True)
+
+    assert select("state from tracking.notification") == before

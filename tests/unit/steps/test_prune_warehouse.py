@@ -163,6 +163,26 @@ def test_of_an_order_closed_long_ago_the_parcels_go_with_all_that_is_known_of_th
     assert prune() == {}
 
 
+def test_rejected_steps_go_with_their_order(signed, prune, insert, select, now):
+    for number, days in ((1, 400), (2, 1)):
+        signed(number, days)
+        query = "order_id from tracking.tracked_order where platform_order_id = :id"
+        insert(
+            "rejected_event",
+            order_id=select(query, id=f"29{number}")[0].order_id,
+            consignment_id=f"LP{number}",
+            occurred_at_text="",
+            description="派件中",
+            reason="no time",
+            fetched_at=now - timedelta(days=days),
+            event_hash=1,
+        )
+
+    prune()
+
+    assert select("consignment_id from analytics.rejected_events") == [("LP2",)]
+
+
 def test_its_row_and_what_was_written_to_the_erp_stay(signed, prune, select):
     signed()
 
@@ -331,7 +351,7 @@ def many(signed, answered, insert, at) -> dict[str, int]:
 def test_a_dry_run_deletes_nothing_and_counts_the_same(many, prune, select, stored):
     before = stored()
 
-    assert prune(dry_run=True, orders=2, page=2) == many
+    assert prune(kept_because="dry run", orders=2, page=2) == many | {"nothing_deleted": "dry run"}
     assert stored() == before
     assert select("count(*) from tracking.tracked_order where pruned_at is not null") == [(0,)]
     assert prune(orders=2, page=2) == many

@@ -707,15 +707,26 @@ def test_a_dry_run_opens_and_sends_nothing_and_says_what_it_would(
     caplog.set_level(logging.INFO, "shipment_tracking.outbox")
     ship(status="in_transit", last_event_at=at(hours=-80))
 
-    assert report(dry_run=True) == NOTHING | {"opened": 1}
+    assert report(dry_run=True) == NOTHING | {"opened": 1, "would_send": 1}
 
     assert stalls() == []
     assert receiver.deliveries() == []
     assert select("count(*) from tracking.notification") == [(0,)]
     assert caplog.messages == [
-        "dry run: 1 notices would be sent",
         "dry run: stalled:in_transit: parcel YT1 of platform_1688 to ops/ops",
+        "dry run: 1 notices would be sent; nothing was sent",
     ]
+    assert report() == NOTHING | {"opened": 1, "sent": 1}
+
+
+def test_n1_shadow_mode_opens_no_stall_and_what_still_stands_alarms_later(
+    ship, report, receiver, stalls, at
+):
+    ship(status="in_transit", last_event_at=at(hours=-80))
+
+    assert report(shadow=True) == NOTHING | {"opened": 1, "would_send": 1}
+
+    assert (stalls(), receiver.deliveries()) == ([], [])
     assert report() == NOTHING | {"opened": 1, "sent": 1}
 
 

@@ -184,6 +184,29 @@ def test_a_dry_run_says_what_it_would_show(tracked, moves, show, order, caplog):
     assert show() == {"shown": 1}
 
 
+def test_n1_shadow_mode_shows_nothing_until_writing_is_allowed(
+    tracked, moves, show, order, owners, caplog
+):
+    caplog.set_level(logging.INFO)
+    tracked("SO1")
+    moves()
+
+    assert show(shadow=True) == {"would_show": 1}
+
+    assert order().latest_trace is None
+    assert caplog.messages[-1].startswith("shadow mode: 1 orders would show another trace")
+    assert show() == {"shown": 1}
+
+
+def test_n8_a_dry_run_shows_a_mistake_in_the_statement(tracked, moves, show, owners, order):
+    tracked("SO1")
+    moves()
+    owners("show_trace", "update erp_order set no_such_column = 1 where order_no = :erp_key")
+
+    with pytest.raises(WritebackError, match="no_such_column"):
+        show(dry_run=True)
+
+
 def test_what_changes_while_it_is_written_is_written_again(tracked, moves, show, shop, order):
     tracked("SO1")
     moves()

@@ -1,4 +1,5 @@
--- Every order that is shipped and not signed, once. Each shop is an account of its own.
+-- Every order that is shipped and not signed, once. Each shop is an account of its own; zeros are
+-- no time.
 select
     order_no as erp_key,
     platform,
@@ -11,4 +12,4 @@ select
 from erp_order
 where
     status = 'SHIPPED'
-    and signed_at is null
+    and (signed_at is null or signed_at = '0000-00-00 00:00:00')

@@ -1,0 +1,99 @@
+"""``shipment-tracking``: questions to the warehouse from the command line."""
+
+import argparse
+import csv
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shipment_tracking.errors import ShipmentTrackingError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+WAREHOUSE_URL = "WAREHOUSE_URL"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run a command; 0 when it worked, else 1.
+
+    :param arguments: those of the process when none are given.
+    """
+    parser = argparse.ArgumentParser(prog="shipment-tracking")
+    commands = parser.add_subparsers(dest="command", required=True)
+    about = (
+        "list the trace texts that are unknown or that the model read by a narrow margin, the most "
+        "frequent first, as lines for texts.csv in $SHIPMENT_TRACKING_INCLUDE; the warehouse is "
+        f"${WAREHOUSE_URL} or else the Airflow connection warehouse_db"
+    )
+    command = commands.add_parser(
+        "texts", help="list texts that are not read surely", description=about
+    )
+    command.add_argument("--most", type=int, default=50, help="how many lines (default 50)")
+    given = parser.parse_args(arguments)
+    logging.disable()  # Airflow's own notes on standard output, which is ours
+    try:
+        warehouse = _warehouse()
+        try:
+            show_texts(warehouse, given.most)
+        finally:
+            warehouse.dispose()
+    except ShipmentTrackingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        logging.disable(logging.NOTSET)
+    return 0
+
+
+def show_texts(warehouse: "Engine", most: int) -> None:
+    """
+    Print the unknown and narrow texts as CSV with a heading.
+
+    A text whose status the owner's ``texts.csv`` or a newer model settles by now is left out.
+    """
+    from shipment_tracking.domain.statuses import Status
+    from shipment_tracking.domain.texts import NARROW, classify
+    from shipment_tracking.sql import statement
+
+    with warehouse.connect() as connection:
+        rows = connection.execute(statement("warehouse/cli_unknown_texts"), {"most": most}).all()
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(("text", "status", "sign_kind", "decided_by", "seen", "last_seen_at"))
+    for row in rows:
+        reading = classify(row.description)
+        settled = reading.decided_by == "owner"
+        unsure = reading.status is Status.UNKNOWN or reading.decided_by == NARROW
+        if unsure and not settled:
+            out.writerow(
+                (
+                    row.description,
+                    reading.status,
+                    reading.sign_kind or "",
+                    reading.decided_by,
+                    row.seen,
+                    f"{row.last_seen_at:%Y-%m-%d %H:%M%z}",
+                )
+            )
+
+
+def _warehouse() -> "Engine":
+    url = os.environ.get(WAREHOUSE_URL)
+    if url:
+        from sqlalchemy import create_engine, make_url
+
+        parts = make_url(url)
+        if parts.drivername in ("postgres", "postgresql"):
+            parts = parts.set(drivername="postgresql+psycopg")
+        return create_engine(parts, hide_parameters=True)
+    # Airflow takes seconds to load, and would for a mere --help.
+    from shipment_tracking.hooks.warehouse_hook import warehouse
+
+    return warehouse()
+
+
+if __name__ == "__main__" and __package__:
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""
+The rules that deny a signature.
+
+A text is signed only where words that claim a signature are left once every rule has taken out what
+it denies. Patterns read a folded text: lower case, simplified, half width, digits and stars as 0.
+"""
+
+import re
+from typing import NamedTuple
+
+
+class Denial(NamedTuple):
+    """
+    A rule that denies a signature.
+
+    :param pattern: what it takes out of the text.
+    :param denies: a text that is not a signature because of it.
+    :param allows: a signature that looks alike and stays one.
+    """
+
+    id: str
+    reason: str
+    pattern: str
+    denies: str
+    allows: str
+
+
+_SIGN = r"(?:签收|妥投|投妥|签字|签名|收货|送达|交付|派送成功|投递成功)"
+_REST = r"[^,。;!]*"
+# Said of a refusal or a return that was taken back before the parcel was signed for.
+_AFTER_ALL = (
+    r"^(?!.*(?:(?:撤[销回]|取消)(?:了)?(?:退|拒)|继续派送|同意|更正|追回|改为|后来|误退"
+    r"|not refused))"
+)
+
+DENIALS: tuple[Denial, ...] = (
+    Denial(
+        "withdrawn",
+        "A signature that failed or was taken back",
+        r"^.*(?:反签收|(?:撤销|撤回|取消|作废|否认|虚假|误|假)(?:了)?(?:点|操作)?签收"
+        r"|签收(?:录入)?(?:失败|撤销|异常|有误|取消|作废|错误)|signature (?:was )?(?:withdrawn"
+        r"|void)"
+        r"|signed in error|deliver(?:y|ed) in error|misdeliver).*$",
+        "失败签收录入，签收失败",
+        "本人签收，签收成功",
+    ),
+    Denial(
+        "part",
+        "Only a part of the pieces is signed",
+        r"^.*(?:(?<![/0])0+/0+(?![/0]).{0,3}签收|部分(?:包裹|快件|货物|商品|件)?(?:已)?签收"
+        r"|其余|剩余|余下|(?:还|尚)(?:有|差|缺).{0,6}(?:件|箱)"
+        r"|partial(?:ly)? deliver|part(?:ial)? delivery|remaining (?:piece|package|parcel"
+        r"|item)).*$",
+        "包裹 1/3 已签收，其余在途",
+        "3件全部签收",
+    ),
+    Denial(
+        "condition",
+        "What is true only if something else is",
+        rf"(?:[如若](?:需|要|您|未|有|果|遇|不|无|对|收|客|本|显示|已|系统)|若|倘|一旦|是否"
+        rf"|假如|除非){_REST}"
+        r"|\bif (?:you|the|not|no|item|parcel|package|un)[^.;]*|\bunless [^.;]*",
+        "如已签收请忽略",
+        "已签收，如您未收到请联系客服",
+    ),
+    Denial(
+        "promise",
+        "A signature that is still to come",
+        r"(?:预计|预期|计划|预定|即将|将(?:于|由|在|会|为|送|派|被)|准备|等待|等候"
+        r"|(?<!平)等(?=.{0,8}签收)"
+        r"|正在|(?<!招)待(?![人补])|以便|方便|便于|避免|防止|争取|尽快|稍后|随后|今日内|(?:明"
+        r"|次|改|择|后)[天日](?!已|撤|同意))"
+        rf"{_REST}"
+        r"|(?:\b(?:will|shall|to|can|may|should|must|might)\b(?: \w+)? (?:be|have been) ?"
+        r"|\bfor (?=deliver|collect|pick)"
+        r"|\b(?:expected|estimated|scheduled|planned|due|about|ready|awaiting|eta|waiting|pending|"
+        r"attempting|preparing|out|on its way|transit|en ?route)\b)[^,.;-]*",
+        "预计明天签收",
+        "已签收，签收人：本人",
+    ),
+    Denial(
+        "request",
+        "Somebody is asked to sign or to collect",
+        rf"(?:(?<!申)请(?!假){_REST}|注意{_REST}|提醒{_REST}|要求.{{0,10}}{_SIGN}|务必{_REST}"
+        rf"|凭(?:码|取件码|取货码)?(?:来|到|去){_REST}|签收[前后时码]{_REST}|(?:变更|更改|修改"
+        rf"|改址|改派){_REST}|取件后{_REST}|\bplease\b[^.;]*)",
+        "快件到达网点，请您签收",
+        "已签收，请放心",
+    ),
+    Denial(
+        "spoken",
+        "A signature that is only arranged or talked about",
+        r"(?:(?<!按)(?<!按照)(?:通知|联系|安排|电话|短信|预约|取消|更改|嘱咐|委托|催促|劝说"
+        r"|说服|告知|派人|拜托|交代|答应|约定|约好|协商))"
+        r"[^,。;!已]{0,12}(?:签收|代?收|取件|领取)",
+        "快件已由测试小区通知门卫签收",
+        "电话联系后，门卫已签收",
+    ),
+    Denial(
+        "negation",
+        "A signature that did not happen",
+        _AFTER_ALL
+        + r".*(?:拒签|拒收(?![办无])|拒绝(?:签收|收货|接收|领取)|不愿(?:签|收)|无人签收).*$"
+        rf"|(?:未(?!来)|没有?|无法|不能|不便|不予|不肯|不可|无人|暂无|尚无|暂不|不(?=签收|收货|能))"
+        rf"[^,。;!已]{{0,8}}(?:{_SIGN}|代?收|取件|提货|领取|自?取)"
+        rf"|{_SIGN}(?:不成功|未成功|失败|未果)"
+        r"|\b(?:not|never|no|cannot|can't|couldn't|wasn't|unable|un(?=success)|fail\w*|without"
+        r"|refus\w*|"
+        r"declin\w*|reject\w*|attempt\w*|undeliver\w*|unsuccessful\w*|missed|denied)\b"
+        r"(?! (?:signature|answer|one))[^,.;]*|^.*\bundeliver.*$",
+        "收件人不在，未签收",
+        "无异常，已签收",
+    ),
+    Denial(
+        "return",
+        "The sender signs for a return",
+        _AFTER_ALL
+        + r".*(?:退回|退件(?!需求)|退签|退货(?!无忧|寄件)|退还|退供|退运|退返|召回|售后|返程"
+        r"|返厂|返还|(?<!回单)返回|返货|原返|逆向|改退|转退|拦截"
+        r"|寄[件方]+[人方]?[^,。;:]{0,4}(?:收|签)|"
+        r"(?:商家|卖家|发件人|寄件人|供货商)[^,。;]{0,6}(?:签收|收货|收到)"
+        r"|return(?:ed|ing|s)?\b(?! label)|to (?:the )?(?:original )?(?:sender|shipper|merchant"
+        r"|seller)|\brts\b|intercept).*$",
+        "退件签收，签收人：商家",
+        "已签收，如需退件请联系商家",
+    ),
+    Denial(
+        "hub",
+        "Somebody on the way takes it in",
+        r"(?<!客户)(?:海关|清关行|航空公司|航司|机场|货站|承运[商方人]|中转站?|转运中心"
+        r"|分拨中心|分拣中心|处理中心|集散中心|运输中心|海外仓|仓库|"
+        r"仓储|入库|集货仓|货代|干线|司机|口岸|代理商|末端|尾程|服务商|合作[商方点])】?(?:已"
+        r"|成功|完成|扫描)*"
+        r"(?:被|由)?(?:其)?(?:签收|收货|提货|取件|交付)(?![人者]?(?:本人|客户))"
+        rf"|(?:快递员|揽收员|揽件员|收件员|业务员|骑手|小哥|司机|师傅){_REST}(?:取[走件货出]|揽"
+        rf"|收件(?!人))"
+        r"|签收(?:入库|到件|入仓|扫描入|文件|总包|单证)|documents? delivered|(?:邮政"
+        r"|商家)已?签收|(?:上门|成功)(?:揽收|揽件)"
+        r"|(?:(?:deliver\w*|hand\w*|dropped)[^,.;]{0,14} (?:to|at)|(?:received|accepted|signed"
+        r"|picked up|collected) (?:by|at))"
+        r" (?:the |a |an |our |your |local |final |destination |delivery |next |partner |us)*"
+        r"(?:airport|airline|carrier|customs|courier|driver|depot|hub|warehouse|facility"
+        r"|sort\w*|partner|"
+        r"terminal|linehaul|forwarder|broker|(?:shipping|logistics|delivery) agent|logistics"
+        r"|usps|ups|fedex(?! office)|dhl|dpd|gls|post office|aramex|"
+        r"shipper|seller|merchant|vendor|(?:local )?company|\w+ (?:warehouse|hub|depot|carrier"
+        r"|courier|airline|company|facility))",
+        "包裹已由海外仓签收，待分配尾程",
+        "快件已签收，签收人：仓库保管员",
+    ),
+    Denial(
+        "stored",
+        "It lies at a station or locker and is still to be collected",
+        r"^(?!.*(?:取[走出]|已取|取[件货]成功|完成取|从.{2,20}取件|collected|picked up"
+        r"|handing over))"
+        r".*(?:[被由](?:【[^】]*】|\[[^\]]*\]|[^,。;]{0,20}[站店柜点市])代收[,\s]*(?:如|感谢|请"
+        r"|取件|凭|地址|$)"
+        r"|[待来]取|未取|保管(?!员)|暂存|暂放|存[放入至]|可(?:到|去|前往|在|凭).{0,20}(?:取|领|提)"
+        r"|取[件货]码(?<!\(凭取件码)[^,。;签取]*$"
+        r"|(?:放|送|投)[至到入达在]?[^,。;签]{0,24}(?:柜|驿站|自提点|代收点|提货点|取货点"
+        r"|便利店)[^,。;签]*$"
+        r"|\b(?:to|at|in)(?: \w+){0,6} (?:locker|pick-?up (?:point|station)|parcel ?shop"
+        r"|(?:collection|service|access) point|drop-?off location)\W*(?:\w+\W*){0,5}$).*$",
+        "快件已被【云溪驿站】代收，如有问题请电联",
+        "客户已从【云溪驿站】取件",
+    ),
+)
+
+AGREED = re.compile(
+    r"签收|妥投|投妥|签[字名章]|成功交付|(?:客户|用户|收件人|本人)自提|已送达|取走|已?领取|已取"
+    r"|[派配投][送件递](?:成功|完成)|出库完成|完成出库"
+    r"|\bdelivered\b|signed|collected|proof of delivery"
+)
+"""Words that say of themselves that a parcel is signed."""
+
+CLAIM = re.compile(
+    AGREED.pattern
+    + r"|签|送[达到交至上]|送货(?=上门|成功|完)|交[付由给完予于]|转交|当面|收[货妥取到了下的讫]"
+    r"|收件(?![人客地公方网员扫])"
+    r"|代[收取]|人.{0,2}收|收$|领件|亲领|取[件货出回用餐]|提[走货取]|自[取提]|派[遞递]|(?:派|配"
+    r"|投递).{0,6}(?:完成|成功)"
+    r"|完成.{0,4}(?:派|配|投)|成功[派投配送]|已完成$|离店|留[在给于]|放[在于至到了门]|[拿]"
+    r"|配[完达交]|投递至|信箱|给.{1,8}了"
+    r"|final delivery|deliver(?:y (?:complete|success|made|confirm|scan))|signature|pick"
+    r"|hand(?:ed|ing)|receiv|accept|\bpod\b"
+    r"|left (?:in|at|with|on|by|inside|your|the (?:parcel|package|item) (?:in|at|with))|posted"
+    r"|placed|letterbox|mailbox"
+)
+"""Words without which nothing is signed."""
+
+_DENIALS = tuple((rule.id, re.compile(rule.pattern)) for rule in DENIALS)
+NO_CLAIM = "no_claim"
+
+
+class Verdict(NamedTuple):
+    """
+    What the rules say of a text.
+
+    :param denied_by: the rule that leaves no claim of a signature, or ``no_claim`` for none at all.
+    :param agreed: the words that are left say a signature outright.
+    :param left: the text without what is denied.
+    """
+
+    denied_by: str | None
+    agreed: bool
+    left: str
+
+
+def judge(folded: str) -> Verdict:
+    """Read a folded text by the rules."""
+    if not CLAIM.search(folded):
+        return Verdict(NO_CLAIM, False, folded)
+    left = folded
+    for rule, pattern in _DENIALS:
+        left = pattern.sub(" ", left)
+        if not CLAIM.search(left):
+            return Verdict(rule, False, left)
+    return Verdict(None, AGREED.search(left) is not None, left)

@@ -1,0 +1,66 @@
+"""The form of a connection to a platform, filled by hand in a browser."""
+
+import json
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from sandbox.up import ACCOUNTS, QPS, platform_connections
+
+ACCOUNT = "platform_by_hand"
+
+
+@pytest.fixture(scope="module")
+def good(stack: Any) -> dict[str, Any]:
+    """The fields of an account that the platform lets in."""
+    return platform_connections(stack.platform, QPS)[ACCOUNTS[0]]
+
+
+@pytest.fixture(scope="module")
+def saved(browser: Any, stack: Any, good: dict[str, Any]) -> dict[str, Any]:
+    """The connection as Airflow stored it, with every optional field at its default."""
+    browser.open("/connections")
+    browser.button("Add Connection").click()
+    browser.find("input[name=connection_id]").send_keys(ACCOUNT)
+    browser.find("[role=dialog] input[role=combobox]").send_keys("E-commerce", Keys.ENTER)
+    browser.find("input[name=host]").send_keys(good["host"])
+    browser.find("input[name=login]").send_keys(good["login"])
+    browser.find("input[name=password]").send_keys(good["password"])
+    browser.button("Extra Fields").click()
+    browser.find("#element_access_token").send_keys(good["extra"]["access_token"])
+    browser.photograph("n2_form_filled")
+    browser.button("Save").click()
+    browser.reads("successfully created")
+    browser.photograph("n2_form_saved")
+    return dict(stack.api.call("GET", f"/api/v2/connections/{ACCOUNT}"))
+
+
+def test_n2_the_form_is_saved_with_the_default_of_every_optional_field(
+    saved: dict[str, Any],
+) -> None:
+    extra = json.loads(saved["extra"])
+
+    assert saved["conn_type"] == "ecommerce_platform"
+    assert (extra["platform"], extra["dialect"]) == ("1688", "param2")
+    assert not extra.get("feed")
+
+
+def test_n3_the_button_test_works_without_a_port(browser: Any, saved: dict[str, Any]) -> None:
+    assert saved["port"] is None
+
+    browser.open("/connections")
+    browser.reads(ACCOUNT)
+    browser.button("Test Connection").click()
+
+    said = browser.reads("Test Connection Successful")
+    browser.photograph("n3_test_button")
+    assert "works" in said
+
+
+def test_n3_the_button_test_works_with_a_gateway_that_names_its_port(
+    stack: Any, good: dict[str, Any], saved: dict[str, Any]
+) -> None:
+    body = good | {"connection_id": ACCOUNT, "port": None, "extra": json.dumps(good["extra"])}
+
+    assert stack.api.call("POST", "/api/v2/connections/test", body)["status"] is True
