@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from shipment_tracking import carriers
 from shipment_tracking.domain.waybills import fold
+from shipment_tracking.models import ParcelTrace
 from shipment_tracking.sql import statement
 
 SAME_BOX = timedelta(hours=48)
@@ -52,6 +53,34 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[i
         (given["order_id"], given["consignment_id"]): ids[row["account"], row["consignment_id"]]
         for given, row in zip(rows, named, strict=True)
     }
+
+
+def of_this_life(
+    connection: Connection, traces: Sequence[tuple[Row[Any], ParcelTrace]]
+) -> list[tuple[Row[Any], ParcelTrace]]:
+    """
+    The traces without the scans of later parcels that carry the same number of a router.
+
+    :param traces: each with the stored reply (``order_id, account``) that it was read from.
+    """
+    if all(_router_code(each.consignment_id, each.waybill_no) is None for _, each in traces):
+        return list(traces)
+    rows = [
+        _with_carrier(
+            {
+                "order_id": reply.order_id,
+                "account": reply.account,
+                "consignment_id": trace.consignment_id,
+                "waybill_no": trace.waybill_no,
+            }
+        )
+        for reply, trace in traces
+    ]
+    return [
+        (reply, own)
+        for (reply, trace), row in zip(traces, _identified(connection, rows), strict=True)
+        if (own := _until(trace, row.get("given_again_at")))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +161,11 @@ def _identified(connection: Connection, rows: Sequence[dict[str, Any]]) -> Seque
         consignment_id = _identity(parcel, known) or _free_name(
             parcel, known, order.platform_order_id
         )
-        known.append(replace(parcel, consignment_id=consignment_id))
-        found.append(row | {"consignment_id": consignment_id})
+        parcel = replace(parcel, consignment_id=consignment_id)
+        known.append(parcel)
+        found.append(
+            row | {"consignment_id": consignment_id, "given_again_at": _given_again(parcel, known)}
+        )
     return found
 
 
@@ -152,6 +184,36 @@ def _identity(parcel: _Routed, known: Iterable[_Routed]) -> str | None:
     }
     nearest = min(gaps, default=None)
     return gaps[nearest] if nearest is not None and nearest <= SAME_BOX else None
+
+
+def _given_again(parcel: _Routed, known: Iterable[_Routed]) -> datetime | None:
+    """From when on scans with the parcel's number are a later one's; none while they are its."""
+    carriers_of_it = {
+        each.carrier for each in known if each.consignment_id == parcel.consignment_id
+    }
+    later = [
+        each.shipped_at
+        for each in known
+        if (each.account, each.number) == (parcel.account, parcel.number)
+        and each.consignment_id != parcel.consignment_id
+        and each.carrier in carriers_of_it
+        and each.shipped_at
+        and parcel.shipped_at
+        and each.shipped_at > parcel.shipped_at + SAME_BOX
+    ]
+    return min(later) - SAME_BOX if later else None
+
+
+def _until(trace: ParcelTrace, given_again_at: datetime | None) -> ParcelTrace | None:
+    """The trace up to a time; none if nothing is left. What the platform says now is not of it."""
+    if given_again_at is None:
+        return trace
+    events = tuple(
+        event for event in trace.events if event.occurred_at and event.occurred_at < given_again_at
+    )
+    if not events:
+        return None
+    return replace(trace, events=events, platform_code=None, platform_status=None)
 
 
 def _free_name(parcel: _Routed, known: Iterable[_Routed], platform_order_id: str) -> str:

@@ -19,15 +19,18 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-name": "E-commerce platform",
                 "hook-class-name": "shipment_tracking.hooks.platform_hook.PlatformHook",
                 "ui-field-behaviour": {
-                    # Not the port: without its field Airflow 3.3.2 sends 0, and Test fails.
+                    # Not the port: for an empty one Airflow 3.3.2's button Test sends 0, takes that
+                    # for another server than the stored one, and answers "Bad Request".
                     "hidden-fields": ["schema"],
                     "relabeling": {
                         "host": "Gateway",
                         "login": "App key",
                         "password": "App secret",
+                        "port": "Port (443; the button Test needs it)",
                     },
                     "placeholders": {
                         "host": "https://gw.open.1688.com",
+                        "port": "443",
                         "login": "the app key from the platform's console",
                     },
                 },

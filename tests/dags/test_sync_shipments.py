@@ -31,6 +31,13 @@ def signed_at_the_erp(pipeline: Any) -> int:
         return int(connection.execute(ours).scalar_one())
 
 
+def shown_at_the_erp(pipeline: Any) -> int:
+    """Rows that show a trace, which nobody but us writes."""
+    with pipeline.erp.engine.connect() as connection:
+        ours = text("select count(*) from erp_order where logistics_status is not null")
+        return int(connection.execute(ours).scalar_one())
+
+
 def test_every_dag_file_is_read_without_an_error(dag_bag: "DagBag") -> None:
     assert dag_bag.import_errors == {}
     assert set(dag_bag.dags) == {"prune_warehouse", "sync_shipments", "sync_priority"}
@@ -277,15 +284,17 @@ def test_n1_shadow_mode_writes_and_sends_nothing_until_its_owner_allows_it(
 
     assert count("tracking.erp_row where sign_event is not null and settled_event is null") > 0
     assert count("analytics.notifications where reason = 'shadow'") > 0
-    assert signed_at_the_erp(pipeline) == 0
     assert count("analytics.erp_writebacks") == 0
+    assert shown_at_the_erp(pipeline) == 0
     assert pipeline.receiver.deliveries() == []
     assert count("analytics.notifications where state = 'sent'") == 0
 
     notices = count("analytics.notifications")
     monkeypatch.setenv("AIRFLOW_CONN_ERP_DB", json.dumps(erp))
+    by_people = signed_at_the_erp(pipeline)
     assert pipeline.run()["run"] == "success"
-    assert signed_at_the_erp(pipeline) > 0
+    assert signed_at_the_erp(pipeline) > by_people
+    assert shown_at_the_erp(pipeline) > 0
     assert count("tracking.erp_row where sign_event is not null and settled_event is null") == 0
     sent = count("analytics.notifications where state = 'sent' and reason not like 'stalled%'")
     assert sent <= count("analytics.notifications") - notices
@@ -302,7 +311,8 @@ def test_n5_watch_names_each_red_task_and_lane_with_its_message(
 
     said = [record.message for record in caplog.records if record.name.endswith("error_hook")]
     assert "1 red:" in said
-    (line,) = [each for each in said if each.startswith("lane.gather_traces[platform_1688_east]: ")]
+    lane = "lane.fetch_waybills[platform_1688_east]: "
+    (line,) = [each for each in said if each.startswith(lane)]
     assert line.partition(": ")[2] == said[0]
 
 

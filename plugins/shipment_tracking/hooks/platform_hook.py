@@ -185,7 +185,11 @@ class PlatformHook(BaseHook):
                 f"host is {host!r}; it must be the gateway without a path, such as "
                 "https://gw.open.1688.com"
             )
-        return host if parts.port or not connection.port else f"{host}:{connection.port}"
+        # Quotas and tokens are kept by gateway, so the usual port is never written out.
+        port = parts.port or connection.port
+        usual = {"https": 443, "http": 80}[parts.scheme]
+        bare = host.removesuffix(f":{parts.port}")
+        return bare if not port or port == usual else f"{bare}:{port}"
 
     def _one_of(self, extra: dict[str, Any], field: str, choices: tuple[str, ...]) -> str:
         value = extra.get(field)

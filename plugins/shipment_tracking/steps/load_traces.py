@@ -106,6 +106,7 @@ def _load(
         statement("warehouse/load_traces_lock_orders"),
         {"orders": sorted({reply.order_id for reply in replies})},
     )
+    traces = parcels.of_this_life(connection, traces)
     ids = parcels.keep(connection, [_parcel_row(reply, trace) for reply, trace in traces])
     rejected = rejections.keep(connection, traces, ids)
     listed: dict[int, list[Reply]] = defaultdict(list)

@@ -462,3 +462,23 @@ def test_tokens_are_stored_under_airflows_key(connect: Callable[..., None]) -> N
     assert b"token" not in secret
     assert cipher.decrypt(secret) == b"token"
     assert cipher.decrypt(b"written under another key") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "gateway"),
+    [
+        ("https://gw.example", 443, "https://gw.example"),
+        ("https://gw.example:443", None, "https://gw.example"),
+        ("https://gw.example", 8443, "https://gw.example:8443"),
+        ("http://gw.example:8080", 8080, "http://gw.example:8080"),
+        ("https://gw.example", 0, "https://gw.example"),
+    ],
+)
+def test_n3_a_gateway_is_the_same_with_its_usual_port_or_none(
+    connect: Callable[..., None], host: str, port: int | None, gateway: str
+) -> None:
+    from shipment_tracking.hooks.platform_hook import PlatformHook
+
+    connect("platform_1688", PLATFORM | {"host": host, "port": port})
+
+    assert PlatformHook("platform_1688").account().gateway == gateway

@@ -117,3 +117,19 @@ def test_a2_orders_shipped_within_48_hours_share_a_box(shipped, parcels, field: 
 
     assert field.select("count(*) from tracking.shipment") == [(parcels,)]
     assert len(field.shipments("1")) == len(field.shipments("2")) == 1
+
+
+def test_a2_the_first_order_takes_no_scan_of_the_second(field: Field):
+    first = (("2026-09-01 20:00:00", "已揽收"), ("2026-09-03 09:00:00", "派件中"))
+    field.order("1", "2026-09-01 18:00", ROUTER)
+    field.order("2", "2026-09-18 18:00", ROUTER)
+    for order in "12":
+        field.parcel(order, "a", "YT1", status="SIGN")
+        field.trace(order, *first, GOT[:2], SIGNED[:2], id="a")
+
+    field.run("2026-09-20 10:00")
+
+    assert [event.description for event in field.events("1")] == ["已揽收", "派件中"]
+    assert [each.status for each in field.shipments("1")] == ["out_for_delivery"]
+    assert field.erp("1").signed_at is None
+    assert str(field.erp("2").signed_at).startswith("2026-09-20 09:00:00")

@@ -91,8 +91,8 @@ def test_delay_or_forecast_is_neither_return_nor_signature(said, purchase):
     purchase.run("2026-09-19 10:00")
     purchase.run("2026-09-20 11:00")
 
-    assert purchase.row("1001").status in ("picked_up", "in_transit")
-    assert signed_at(purchase) == ""
+    assert purchase.row("1001").status in ("picked_up", "in_transit", "exception")
+    assert purchase.shipments("1001")[0].signed_at is None
 
 
 def test_put_into_a_station_is_signed_when_taken_out(purchase):
@@ -322,6 +322,36 @@ def test_old_reply_between_two_new_ones_tells_nothing_twice(purchase):
     assert purchase.notices() == [("pending", "out_for_delivery")]
 
 
+def test_old_reply_behind_a_proved_signature_tells_nothing(taobao):
+    got, out, signed = (*GOT, "GOT"), (*OUT, "SENT_SCAN"), (*SIGNED, "SIGNED")
+    taobao.answers.unshipped.add("2001")
+    taobao.trace("2001", got, out, signed)
+    taobao.run("2026-09-20 09:30")
+    taobao.trace("2001", got, out)
+    taobao.run("2026-09-20 22:00")
+    taobao.trace("2001", got, out, signed)
+    taobao.answers.unshipped.clear()
+    for at in ("2026-09-21 10:30", "2026-09-21 22:30", "2026-09-22 12:00"):
+        taobao.run(at)
+
+    assert signed_at(taobao, "2001") == "2026-09-20 09:00:00"
+    assert taobao.notices() == [("pending", "signed")]
+
+
+def test_parcel_that_goes_on_under_another_number_keeps_its_scans(taobao):
+    got = (*GOT, "GOT")
+    taobao.trace("2001", got)
+    taobao.run("2026-09-19 10:00")
+    taobao.parcel("2001", waybill="SF1")
+    taobao.trace("2001", got, ("2026-09-19 12:00:00", "快件到达【丽水莲都营业部】", "ARRIVAL"))
+    for at in ("2026-09-19 13:00", "2026-09-20 15:00"):
+        taobao.run(at)
+
+    assert taobao.erp("2001").waybill_nos == "SF1"
+    assert [event.withdrawn_at for event in taobao.events("2001")] == [None, None]
+    assert taobao.notices() == [("pending", "picked_up"), ("picked_up", "in_transit")]
+
+
 def test_reply_with_the_newest_step_alone_keeps_the_others(purchase):
     purchase.trace("1001", GOT, ("2026-09-19 09:00:00", "快件到达【丽水莲都营业部】"))
     purchase.run("2026-09-19 10:00")
@@ -363,6 +393,7 @@ def test_scans_that_arrive_behind_the_signature_are_no_news(taobao):
 
 @pytest.mark.parametrize("account", ["platform_1688", TOP])
 def test_number_that_was_mistyped_proves_nothing_once_corrected(account, field):
+    """The trace of the right number holds nothing of the other, which was a stranger's."""
     action = (lambda code: (code,)) if account == TOP else lambda code: ()
     field.order("3001", "2026-09-18 19:00", account=account)
     field.answers.unshipped.add("3001")
