@@ -8,8 +8,7 @@ select
     sign_event,
     signed_at,
     sign_kind,
-    erp_stamp,
-    shipped_at
+    erp_stamp
 from tracking.erp_row
 where
     sign_event is not null

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-FIRST_YEAR = 1990
-"""What is older is what a database keeps where there is no time, such as 1970-01-01."""
+FIRST_YEAR, LAST_YEAR = 1990, 9998
+"""Outside is what a database keeps where there is no time, such as 1970-01-01 or 9999-12-31."""
 
 _ZERO = re.compile(r"[0\s.:T-]*")
 _DAY = timedelta(days=1)
@@ -37,14 +37,14 @@ class ErpDatabase:
     def connect(self) -> Iterator[Connection]:
         """A transaction for reading, in a session of the ERP's own time zone."""
         with self.engine.connect() as connection:
-            self._prepare(connection)
+            self.prepare(connection)
             yield connection
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction for writing, in a session of the ERP's own time zone."""
         with self.engine.begin() as connection:
-            self._prepare(connection)
+            self.prepare(connection)
             yield connection
 
     def read_time(self, value: object) -> datetime | None:
@@ -104,7 +104,7 @@ class ErpDatabase:
             return abs(stored - local) < timedelta(minutes=1)
         return stored == local
 
-    def _prepare(self, connection: Connection) -> None:
+    def prepare(self, connection: Connection) -> None:
         """
         Let the session be in the ERP's time zone: columns that keep one convert what is bound.
 
@@ -152,16 +152,16 @@ def is_set(value: object) -> bool:
     Whether a time of the ERP is set.
 
     It is not when it is null, blank, zeros as MySQL keeps them where a column must not be null, or
-    a day long before there were parcels to track, such as 1900-01-01 or 1970-01-01.
+    a day before there were parcels to track or at the end of time, such as 1970-01-01, 9999-12-31.
     """
     if value is None or _ZERO.fullmatch(str(value)):
         return False
     if isinstance(value, str):
         try:
-            return datetime.fromisoformat(value.strip()).year >= FIRST_YEAR
+            value = datetime.fromisoformat(value.strip())
         except ValueError:
             return True
-    return not isinstance(value, date) or value.year >= FIRST_YEAR
+    return not isinstance(value, date) or FIRST_YEAR <= value.year <= LAST_YEAR
 
 
 def read_flag(value: object) -> bool:

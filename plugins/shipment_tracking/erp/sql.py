@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, TextClause
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from shipment_tracking.erp.database import ErpDatabase, is_set
 from shipment_tracking.errors import StatementError
@@ -107,7 +107,15 @@ class SqlWriter:
         several: list[str] = []
         with self.erp.connect() as connection:
             for erp_key in erp_keys:
-                result = connection.execute(order_state, {"erp_key": erp_key})
+                try:
+                    result = connection.execute(order_state, {"erp_key": erp_key})
+                except (DBAPIError, UnicodeEncodeError) as error:
+                    if not isinstance(error, DataError) and not _is_unstorable(error):
+                        raise
+                    connection.rollback()
+                    self.erp.prepare(connection)
+                    states[erp_key] = _reason(error)
+                    continue
                 missing = [name for name in STATE_COLUMNS if name not in result.keys()]  # noqa: SIM118
                 if missing:
                     raise StatementError(

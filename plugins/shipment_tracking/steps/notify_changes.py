@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
+from sqlalchemy.exc import DataError
 
 from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
 from shipment_tracking.erp.database import ErpDatabase, read_flag
@@ -193,15 +194,23 @@ def _contact(connection: Connection, erp_key: str) -> _Contact:
     :raises StatementError: ``find_contact.sql`` lacks a column.
     """
     path = statement_path("erp/find_contact")
-    result = connection.execute(
-        statement("erp/find_contact", binds={"erp_key"}), {"erp_key": erp_key}
-    )
+    find = statement("erp/find_contact", binds={"erp_key"})
+    try:
+        result = connection.execute(find, {"erp_key": erp_key})
+        found = result.mappings().all()
+    except (DataError, UnicodeDecodeError):
+        connection.rollback()
+        return _Contact(
+            None,
+            f"the ERP cannot read the contact of order {erp_key}; correct it at the ERP, or a cast "
+            f"in {path.name}",
+        )
     missing = [column for column in CONTACT if column not in result.keys()]  # noqa: SIM118
     if missing:
         raise StatementError(
             f"{path} does not return {', '.join(missing)}; it returns {', '.join(result.keys())}"
         )
-    rows = list(dict.fromkeys(tuple(row[name] for name in CONTACT) for row in result.mappings()))
+    rows = list(dict.fromkeys(tuple(row[name] for name in CONTACT) for row in found))
     if not rows:
         return _Contact(None, f"order {erp_key} has no contact: {path.name} finds no row of it")
     if len(rows) > 1:
