@@ -9,8 +9,11 @@ import csv
 import hashlib
 import json
 import os
+import random
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import log
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +32,7 @@ CORPUS = ROOT / "tests" / "unit" / "texts"
 TEXTS = Path(__file__).with_name("texts")
 
 SETTINGS: dict[str, Any] = {"C": 1.0, "least_texts": 2, "weights": "int8"}
+TEXTS_A_PHRASE = 8
 SURENESS = {"high": 1.0, "medium": 0.5, "low": 0.25}
 
 
@@ -47,10 +51,43 @@ def texts() -> list[Labelled]:
     for file in (*sorted(CORPUS.glob("*.csv")), *sorted(TEXTS.glob("*.csv"))):
         with file.open(encoding="utf-8") as lines:
             rows += [Labelled(row["text"], row["status"]) for row in csv.DictReader(lines)]
+    for file in sorted(TEXTS.glob("phrases_*.txt")):
+        rows += phrases(file.read_text(encoding="utf-8"))
     for file in sorted(TEXTS.glob("*.jsonl")):
         with file.open(encoding="utf-8") as lines:
             rows += [Labelled(**json.loads(line)) for line in lines]
     return rows
+
+
+def phrases(source: str) -> list[Labelled]:
+    """
+    The texts of a list of phrases.
+
+    ``= status`` heads its phrases, one a line. ``{a|b}`` is a choice; choices may hold choices.
+    ``$WORD`` is any word of the line ``$WORD = a | b``. Each phrase gives ``TEXTS_A_PHRASE`` texts
+    at most, drawn by a generator seeded with the phrase.
+    """
+    words: dict[str, list[str]] = {}
+    status = ""
+    found: dict[Labelled, None] = {}
+    for line in source.splitlines():
+        if named := re.fullmatch(r"\$([A-Z]+) = (.+)", line):
+            words[named[1]] = [word.strip() for word in named[2].split("|")]
+        elif line.startswith("= "):
+            status = line[2:]
+        elif line and not line.startswith("#"):
+            draw = random.Random(line)
+            for _ in range(TEXTS_A_PHRASE):
+                found[Labelled(spoken(line, words, draw), status)] = None
+    return list(found)
+
+
+def spoken(phrase: str, words: Mapping[str, Sequence[str]], draw: random.Random) -> str:
+    """One text of a phrase."""
+    while inner := re.search(r"\{([^{}]*)\}", phrase):
+        chosen = draw.choice(inner[1].split("|"))
+        phrase = phrase[: inner.start()] + chosen + phrase[inner.end() :]
+    return re.sub(r"\$([A-Z]+)", lambda word: draw.choice(words[word[1]]), phrase).strip()
 
 
 def train(rows: Sequence[Labelled], about: dict[str, object]) -> TextModel:
@@ -59,23 +96,39 @@ def train(rows: Sequence[Labelled], about: dict[str, object]) -> TextModel:
     counts = Counter(piece for pieces in found for piece in pieces)
     least = SETTINGS["least_texts"]
     vocabulary = sorted(piece for piece, texts in counts.items() if texts >= least)
-    machine = _fit(found, vocabulary, rows)
-    scales = np.abs(machine.coef_).max(axis=1) / 127
-    weights = np.rint(machine.coef_.T / scales).astype(np.int8)
+    rare = np.array([1 + log((1 + len(rows)) / (1 + counts[piece])) for piece in vocabulary])
+    unit = float((rare**2).max() / 255)
+    rareness = np.rint(rare**2 / unit).astype(np.uint8)
+    machine = _fit(found, vocabulary, np.sqrt(rareness * unit), rows)
+    weights = machine.coef_.T * np.sqrt(rareness * unit)[:, None]
+    scales = np.abs(weights).max(axis=0) / 127
     return TextModel(
-        vocabulary, machine.classes_.tolist(), weights, scales, machine.intercept_, about
+        vocabulary,
+        machine.classes_.tolist(),
+        np.rint(weights / scales).astype(np.int8),
+        scales,
+        machine.intercept_,
+        rareness,
+        unit,
+        about,
     )
 
 
-def _fit(found: list[set[str]], vocabulary: list[str], rows: Sequence[Labelled]) -> LinearSVC:
+def _fit(
+    found: list[set[str]],
+    vocabulary: list[str],
+    rare: "np.ndarray[Any, Any]",
+    rows: Sequence[Labelled],
+) -> LinearSVC:
     columns = {piece: column for column, piece in enumerate(vocabulary)}
     indices: list[int] = []
     values: list[float] = []
     ends = [0]
     for pieces in found:
         known = sorted(columns[piece] for piece in pieces if piece in columns)
+        vector = rare[known]
         indices += known
-        values += [len(known) ** -0.5] * len(known)
+        values += (vector / np.sqrt((vector**2).sum())).tolist()
         ends.append(len(indices))
     matrix = csr_matrix((values, indices, ends), shape=(len(found), len(vocabulary)))
     sureness = [SURENESS[row.confidence] for row in rows]

@@ -128,6 +128,8 @@ class TextModel:
 
     :param vocabulary: the piece of each row of ``weights``.
     :param weights: int8, pieces x statuses; ``scales`` and ``biases`` hold one float a status.
+    :param rareness: uint8, of each piece; a text with rarer pieces has the longer vector.
+    :param unit: what one step of ``rareness`` adds to the length squared.
     :param about: date, data hash, settings and measured figures.
     """
 
@@ -138,6 +140,8 @@ class TextModel:
         weights: "np.ndarray[Any, Any]",
         scales: "np.ndarray[Any, Any]",
         biases: "np.ndarray[Any, Any]",
+        rareness: "np.ndarray[Any, Any]",
+        unit: float,
         about: dict[str, Any],
     ) -> None:
         self.rows = {piece: row for row, piece in enumerate(vocabulary)}
@@ -145,6 +149,8 @@ class TextModel:
         self.weights = weights
         self.scales = scales
         self.biases = biases
+        self.rareness = rareness
+        self.unit = unit
         self.about = about
 
     def guess(self, folded: str) -> Guess:
@@ -153,8 +159,10 @@ class TextModel:
         known.discard(None)
         scores = self.biases
         if known:
-            sums = self.weights.take(list(known), axis=0).sum(axis=0, dtype="int32")
-            scores = sums * self.scales / sqrt(len(known)) + scores
+            pieces = list(known)
+            sums = self.weights.take(pieces, axis=0).sum(axis=0, dtype="int32")
+            length = sqrt(self.rareness.take(pieces).sum(dtype="int32") * self.unit)
+            scores = sums * self.scales / length + scores
         ranked = scores.tolist()
         best, next_best = sorted(ranked)[:-3:-1]
         status = self.statuses[ranked.index(best)]
@@ -175,6 +183,8 @@ def load(path: Path = WEIGHTS) -> TextModel:
             file["weights"],
             file["scales"],
             file["biases"],
+            file["rareness"],
+            float(file["unit"]),
             json.loads(bytes(file["about"])),
         )
 
@@ -193,5 +203,7 @@ def save(model: TextModel, path: Path) -> None:
         weights=model.weights,
         scales=model.scales,
         biases=model.biases,
+        rareness=model.rareness,
+        unit=np.array(model.unit),
         about=as_bytes(json.dumps(model.about, ensure_ascii=False, sort_keys=True)),
     )
