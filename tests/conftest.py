@@ -26,6 +26,8 @@ from shipment_tracking.steps import create_tables
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/test")
 
+STARTS_AIRFLOW = {"dags": "dags", "integration": "services", "browser": "services"}
+
 # A busy machine is no failure.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -38,9 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Airflow is one to a process; those who start it in earnest would starve each other."""
     for item in items:
-        for folder in ("dags", "integration"):
+        for folder, group in STARTS_AIRFLOW.items():
             if folder in item.path.relative_to(item.config.rootpath).parts:
-                item.add_marker(pytest.mark.xdist_group(folder))
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 def open_engine(url: str | URL) -> Engine:

@@ -122,6 +122,7 @@ def _report(
         runs.add_usage(connection, this_run, account, client.drain_usage())
         if not changes.orders:
             return 0
+        connection.execute(statement("warehouse/feeds_lock"), {"account": account})
         return connection.execute(
             statement("warehouse/feeds_report"),
             {
@@ -149,4 +150,5 @@ def _distrust(connection: Connection, account: str, reason: str | None, now: dat
 
 def _execute(warehouse: Engine, name: str, **binds: Any) -> None:
     with warehouse.begin() as connection:
+        connection.execute(statement("warehouse/feeds_lock"), {"account": binds["account"]})
         connection.execute(statement(f"warehouse/feeds_{name}"), binds)

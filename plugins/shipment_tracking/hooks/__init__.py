@@ -13,6 +13,7 @@ _HOMES = {
     "erp": "erp_hook",
     "erp_writer": "erp_hook",
     "is_account": "platform_hook",
+    "is_green": "error_hook",
     "lane": "run_hook",
     "lease_owner": "run_hook",
     "now": "clock_hook",

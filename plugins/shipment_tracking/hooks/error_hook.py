@@ -64,10 +64,21 @@ def red_tasks() -> RedTasksError:
         for found in task.xcom_pull(task_ids=above, key=ERROR)
         if found
     }
-    states = task.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
-    red = [key for key, state in states.get(dag_run.run_id, {}).items() if state == "failed"]
-    lines = [said.get(key, f"{key}: died without a message, see its log") for key in sorted(red)]
+    lines = [
+        said.get(key, f"{key}: died without a message, see its log")
+        for key in _red_keys(task, dag_run)
+    ]
     return RedTasksError("\n".join([f"{len(lines)} red:", *lines]))
+
+
+def is_green(context: Any) -> bool:
+    """Whether no task of this run is red, all others being done."""
+    return not _red_keys(context["ti"], context["dag_run"])
+
+
+def _red_keys(task: Any, dag_run: Any) -> list[str]:
+    states = task.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+    return sorted(key for key, state in states.get(dag_run.run_id, {}).items() if state == "failed")
 
 
 def _read(exception: BaseException) -> tuple[str, bool]:
