@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Engine, text
 
 from shipment_tracking import polling
 from shipment_tracking.sql import statement
-from shipment_tracking.steps import load_traces
 
 from .figures import Figure
 from .stage import NOW, Theatre
@@ -283,11 +282,7 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
         "lease": timedelta(minutes=3),
     }
     last = {"shipments": list(range(shipments - CHUNK, shipments))}
-    orders = {
-        "orders": last["shipments"],
-        "least_advanced": list(load_traces.LEADS_ORDER),
-        "now": NOW,
-    }
+    orders = {"orders": last["shipments"]}
     outbox = {"now": NOW, "digest": False, "accounts": ACCOUNTS}
     due = {"now": NOW, "backfill": False, "shipped_from": None, "shipped_to": None}
     early, late = polling.USUAL_TRANSIT
@@ -301,6 +296,8 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
         "withdrawing": ["returning", "returned", "delivery_failed", "exception"],
         "stages": ["pickup", "in_transit", "out_for_delivery", "ready_for_pickup"],
         "hours": [48.0, 72.0, 24.0, 72.0],
+        "unknown_hours": 24.0,
+        "now": NOW,
     }
     prune = {"before": NOW - timedelta(days=365), "now": NOW, "after": None, "most": 200}
     old = list(range(1, 201))
@@ -312,8 +309,14 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     yield "load_traces_insert", _stage_events, {}
     yield "load_traces_shipments", _nothing, last
     yield "load_traces_trails", _nothing, last
-    yield "load_traces_settle_rows", _nothing, orders
-    yield "load_traces_settle_orders", _nothing, orders
+    yield "load_traces_parcels", _nothing, orders
+    yield "load_traces_rows", _nothing, orders
+    yield "load_traces_settle_rows", _nothing, {"verdicts": _verdicts(last["shipments"])}
+    yield (
+        "load_traces_settle_orders",
+        _nothing,
+        {"verdicts": _verdicts(last["shipments"]), "now": NOW},
+    )
     yield "polling_plan", _nothing, plan
     yield "load_traces_unsettled", _nothing, {"after": 0, "most": CHUNK}
     yield "outbox_accounts", _nothing, {"digest": False} | only
@@ -357,6 +360,14 @@ def _nothing(connection: Connection) -> None:
     pass
 
 
+def _verdicts(numbers: list[int]) -> str:
+    """Verdicts of orders and their ERP rows, which have the same numbers."""
+    verdict = {"status": "in_transit", "parcels": 1, "parcels_signed": 0, "all_signed": False}
+    return json.dumps(
+        [{"order_id": number, "erp_key": f"SO{number}", **verdict} for number in numbers]
+    )
+
+
 def _stage_events(connection: Connection) -> None:
     """5,000 scans, a chunk's, of which 5 % are new."""
     connection.execute(statement("warehouse/load_traces_stage"))
@@ -364,8 +375,9 @@ def _stage_events(connection: Connection) -> None:
         text(
             "insert into incoming_event"
             " select shipment_id, occurred_at, event_hash + cast(position = 1 and"
-            " shipment_id % 2 = 0 as integer), hash_version, position, future_dated, status,"
-            " sign_kind, description, city, action, fetched_at from tracking.trace_event"
+            " shipment_id % 2 = 0 as integer), hash_version, position, future_dated, earlier_life,"
+            " withdrawn_at, status, sign_kind, description, city, action, decided_by, fetched_at"
+            " from tracking.trace_event"
             " where shipment_id > (select max(shipment_id) from tracking.shipment) - 500"
         )
     )

@@ -12,4 +12,4 @@ select
 from erp_order
 where
     status = 'SHIPPED'
-    and (signed_at is null or signed_at = '0000-00-00 00:00:00')
+    and (signed_at is null or cast(signed_at as char(19)) = '0000-00-00 00:00:00')

@@ -11,5 +11,5 @@ set
 where
     order_no = :erp_key
     and status = 'SHIPPED'
-    and (signed_at is null or signed_at = '0000-00-00 00:00:00')
+    and (signed_at is null or cast(signed_at as char(19)) = '0000-00-00 00:00:00')
     and updated_at = :erp_stamp
