@@ -41,7 +41,7 @@ def test_what_a_feed_of_messages_misses_is_counted_and_found_at_the_slow_pace(
         account=SHOP,
         feed="messages",
         steal_every=steal_every,
-        orders=30,
+        orders=40,
         cycles=30,
         seed=4,
     )

@@ -39,8 +39,8 @@ from shipment_tracking.steps import (
 START = datetime(2026, 3, 2, tzinfo=UTC)
 # Enough for Taobao, and for either form of the router, to live every usual story once.
 USUAL = len(STORIES) - 1
-LEFT_OUT = {"sign_withdrawn", "number_given_up", "reused_number"}
-"""A number that is used again proves less to a reader who comes late."""
+LEFT_OUT = {"sign_withdrawn", "number_given_up", "reused_number", "refused_signature"}
+"""Where the time of reading decides what is true."""
 ACCOUNTS = {
     "platform_1688": 6,
     "platform_taobao": USUAL,
