@@ -69,11 +69,11 @@ def run(
     outbox = Outbox(warehouse, this_run, owner, now, lease=lease)
     with warehouse.begin() as connection:
         accounts = outbox.accounts(connection)
-    if not accounts:
-        return counts({}) | ({"would_send": 0} if this_run.rehearsal else {})
-    found = channels(accounts)
     if this_run.rehearsal:
-        return _rehearse(warehouse, outbox, found, accounts)
+        return _rehearse(warehouse, outbox, channels(accounts), accounts)
+    if not accounts:
+        return counts({})
+    found = channels(accounts)
     with warehouse.begin() as connection:
         addressed = outbox.address(connection, found, accounts)
     writer = _Writer(outbox, open_erp)
