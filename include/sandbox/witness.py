@@ -281,17 +281,19 @@ def _erp_differences(
 def _told_differences(
     messages: Sequence[Mapping[str, Any]], world: World, moments: Sequence[datetime]
 ) -> Iterator[Difference]:
-    told: dict[str, list[str]] = defaultdict(list)
+    # A number that is used again names a parcel of another order too.
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
     events = Counter(message["event_id"] for message in messages)
     for event_id, times in events.items():
         if times > 1:
             yield Difference("told more than once", event_id, 1, times)
     for message in messages:
-        before = told[part_of(message["consignment_id"])]
-        if message["from_status"] == "signed" and before[-1:] != ["signed"]:
-            where = f"{message['consignment_id']}, {message['event_id']}"
-            yield Difference("told from", where, "".join(before[-1:]) or None, "signed")
-        before.append(message["to_status"])
+        for order_id in sorted({order["platform_order_id"] for order in message["orders"]}):
+            before = told[order_id, part_of(message["consignment_id"])]
+            if message["from_status"] == "signed" and before[-1:] != ["signed"]:
+                where = f"{message['consignment_id']}, {message['event_id']}"
+                yield Difference("told from", where, "".join(before[-1:]) or None, "signed")
+            before.append(message["to_status"])
     tracked = _tracked(world, moments[-1])
     mistyped = _mistyped_orders(world)
     for order in world.orders():
@@ -309,7 +311,7 @@ def _told_differences(
         for consignment_id, status in lives[-1].items():
             where = f"{order.account}/{order.order_id}/{consignment_id}"
             first = next(life for life in lives if consignment_id in life)
-            last_told = told[consignment_id][-1:]
+            last_told = told[order.order_id, consignment_id][-1:]
             if last_told not in ([status], []) or (
                 not last_told and first[consignment_id] != status
             ):

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -47,10 +48,11 @@ def test_an_order_whose_parcels_are_all_cancelled_is_never_signed():
         assert not is_signed(true, MONTH_LATER)
 
 
-def notice(number: int, from_status: str, to_status: str) -> dict[str, str]:
+def notice(number: int, from_status: str, to_status: str) -> dict[str, Any]:
     return {
         "event_id": f"{number}",
         "consignment_id": "LP1",
+        "orders": [{"platform_order_id": "1"}],
         "from_status": from_status,
         "to_status": to_status,
     }
