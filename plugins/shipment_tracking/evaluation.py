@@ -240,6 +240,8 @@ def _row(row: Row[Any]) -> RowState:
         signed_at=row.signed_at,
         sign_kind=row.sign_kind,
         sign_event=row.sign_event,
+        written_event=row.written_event,
+        written_signed_at=row.written_signed_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -623,3 +624,13 @@ def test_number_of_two_parcels_is_shown_once():
     shared = [parcel(1, waybill_no="YT1"), parcel(2, waybill_no=" yt1")]
 
     assert judge_row(row(), shared, False).waybill_nos == "YT1"
+
+
+def test_signature_that_comes_back_is_the_one_that_was_written():
+    written, found = uuid4(), uuid4()
+    known = {"written_event": written, "written_signed_at": START}
+
+    again = judge_row(row(**known), [parcel(1, sign_event=found)], False)
+    another = judge_row(row(**known), [parcel(1, hours=5, sign_event=found)], False)
+
+    assert (again.sign_event, another.sign_event) == (written, found)
