@@ -241,7 +241,6 @@ def _row(row: Row[Any]) -> RowState:
         sign_kind=row.sign_kind,
         sign_event=row.sign_event,
         written_event=row.written_event,
-        written_signed_at=row.written_signed_at,
     )
 
 

@@ -12,8 +12,7 @@ select
         case when tracked_order.pruned_at is not null then erp_row.settled_event end
     ) as sign_event,
     tracked_order.has_unshipped_lines,
-    written.source_event as written_event,
-    written.signed_at as written_signed_at
+    written.source_event as written_event
 from tracking.erp_row
 inner join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
 left join tracking.erp_writeback as written

@@ -430,7 +430,7 @@ class RowState:
 
     :param waybill_no: the one parcel that the row stands for, as typed; ``None``: all of the
         order.
-    :param written_event: the signature that the ERP was given, and its time; what a person undid
+    :param written_event: the signature that the ERP was given; what a person undid
         there is not written a second time.
     """
 
@@ -441,7 +441,6 @@ class RowState:
     sign_kind: str | None
     sign_event: UUID | None
     written_event: UUID | None = None
-    written_signed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,7 +500,7 @@ def judge_row(
         parcels_signed=len(signed),
         signed_at=signed_at if is_signed else None,
         sign_kind=(row.sign_kind or (last.sign_kind if last else None)) if is_signed else None,
-        sign_event=_event_of(row, last, signed_at) if is_signed else None,
+        sign_event=_event_of(row, last) if is_signed else None,
         latest_trace=moved.last_event if moved else None,
         latest_trace_at=moved.last_event_at if moved else None,
         waybill_nos=_numbers(live),
@@ -509,11 +508,9 @@ def judge_row(
     )
 
 
-def _event_of(row: RowState, last: ParcelState | None, signed_at: datetime | None) -> UUID | None:
-    """The status change that signed the row; one that comes back is the one that was written."""
-    if row.sign_event is None and row.written_event and row.written_signed_at == signed_at:
-        return row.written_event
-    return row.sign_event or (last.sign_event if last else None)
+def _event_of(row: RowState, last: ParcelState | None) -> UUID | None:
+    """The status change that signed the row; once the ERP was written, no other one counts."""
+    return row.sign_event or row.written_event or (last.sign_event if last else None)
 
 
 def least_advanced(parcels: Iterable[ParcelState]) -> Status:
