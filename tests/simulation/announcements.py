@@ -245,8 +245,8 @@ def _arrivals(life: "Simulation") -> dict[str, list[Delivery]]:
 
 
 def _unsure(life: "Simulation", delivery: Delivery) -> bool:
-    """Whether the sender of a message may have died, or never heard that it had arrived."""
-    if delivery.channel in life.unsure:
+    """Whether the sender of a message died, never heard that it had arrived, or was too slow."""
+    if delivery.channel in life.unsure or delivery.event_id in life.late_messages():
         return True
     # From the wall clock to the one that never jumps.
     at = time.monotonic() - (datetime.now(UTC) - delivery.at).total_seconds()

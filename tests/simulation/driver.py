@@ -6,6 +6,7 @@ the same trouble again, though not always the same moment of it.
 """
 
 import random
+import re
 import shutil
 import sqlite3
 import time
@@ -92,6 +93,7 @@ CHANNELS = {"ops": "ops", "backup": "ops", "shop": "platform_tmall", "buyers": "
 
 ASKS = {"fetch_waybills": {INFOS, PARCELS, WAYBILLS}, "gather_traces": POLLS}
 FAIL_AT_ONCE = {"TokenError", "ClosureRefusedError", "LaneStoppedError", "PlatformBugError"}
+LATE_MESSAGE = re.compile(r"message (\S+) took longer than its lease")
 UNREADABLE = frozenset({"half_json", "bad_bytes", "nan"})
 PUSH_BACKS = ("http_429", "qos_200", "qos_400")
 
@@ -226,6 +228,7 @@ class Simulation:
         self.seconds = 0.0
         self.backfills_alone = False
         self._folder = folder
+        self._log = folder / "steps.log"
         self._erp_path = folder / "erp.db"
         # A process that stands still may hold the file for longer than the usual five seconds.
         patient = {"timeout": LONGEST}
@@ -257,7 +260,7 @@ class Simulation:
                     "SHIPMENT_TRACKING_INCLUDE": str(self._owner_folder),
                     "SHIPMENT_TRACKING_CLOCK_URL": self.sandbox.clock_url,
                 },
-                self._folder / "steps.log",
+                self._log,
             )
         except BaseException:
             self.sandbox.stop()
@@ -307,6 +310,10 @@ class Simulation:
         return {
             row.order_no for row in rows(self.world) if row.values(self.at)["buyer_opted_out"] == 0
         }
+
+    def late_messages(self) -> set[str]:
+        """Ids of the messages that took longer than their lease, so that others may send them."""
+        return set(LATE_MESSAGE.findall(self._log.read_text(encoding="utf-8")))
 
     def note(self, invariant: str, detail: str) -> None:
         """Keep a violation."""

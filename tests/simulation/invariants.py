@@ -217,8 +217,14 @@ def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
     """
     A second answer needs the least spacing.
 
-    Unless the first one was lost: with its process, or because the rest of its poll failed.
+    Unless the first one was lost: with its process, because the rest of its poll failed, or because
+    it cannot be read, so that a backfill may ask again.
     """
+    unreadable = {
+        (order.account, order.order_id)
+        for order in life.world.orders()
+        if order.story == "nan_reply"
+    }
     urgent = {
         (row.account, row.order_id)
         for row in erp_rows(life.world)
@@ -237,6 +243,8 @@ def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
         answered[question] = call
         spacing = PRIORITY_SPACING if order in urgent else MIN_SPACING
         if before is None or call.at - before.at >= spacing or _may_be_lost(life, before):
+            continue
+        if order in unreadable:
             continue
         if not any(_fails_beside(each, before) for each in failed[order]):
             asked = "; ".join(

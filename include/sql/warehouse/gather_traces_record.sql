@@ -61,8 +61,8 @@ polled as (
         end,
         backfill_at = case
             when answer.error is null or answer.too_old then null
-            when :backfill then answer.asked_at + :min_spacing
-            else tracked_order.backfill_at
+            when :backfill or tracked_order.backfill_at is not null
+                then answer.asked_at + :min_spacing
         end,
         fingerprint = coalesce(answer.fingerprint, tracked_order.fingerprint),
         unreported_at = case

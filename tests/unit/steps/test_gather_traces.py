@@ -505,6 +505,19 @@ def test_what_a_live_run_polls_no_backfill_has_to_poll_again(
     assert select("backfill_at from tracking.tracked_order") == [(None,)]
 
 
+def test_an_order_that_fails_in_a_live_run_is_not_asked_again_by_a_backfill_at_once(
+    track: Any, gather: Any, select: Select, now: datetime, new_run: Callable[..., Run]
+) -> None:
+    track("both", backfill_at=now - MINUTE)
+    platform = Platform({"both": RejectedError("unreadable")})
+    interval = {"shipped_from": now - 9999 * MINUTE, "shipped_to": now + 9999 * MINUTE}
+
+    gather(platform)
+    gather(platform, run=new_run(**interval))
+
+    assert platform.asked == ["both"]
+
+
 @pytest.mark.parametrize("backfill", [False, True])
 def test_the_platform_is_told_which_parcel_each_known_waybill_belongs_to(
     backfill: bool,

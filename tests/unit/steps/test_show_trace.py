@@ -117,6 +117,23 @@ def test_an_order_signed_by_us_shows_its_last_trace(
     assert (order().status, order().logistics_status) == ("SIGNED", "signed")
 
 
+def test_a_signed_order_that_was_pruned_is_not_shown_again(
+    tracked, moves, show, order, execute, warehouse, writer, new_run, now
+):
+    tracked("SO1")
+    execute(
+        "update tracking.erp_row set signed_at = :at, sign_event = :event", at=SEEN, event=uuid4()
+    )
+    moves(status="signed")
+    mark_signed.run(warehouse, writer, new_run(), now=now)
+    show()
+    execute("update tracking.tracked_order set pruned_at = :now", now=now)
+    moves(status="info_received", latest_trace=None, latest_trace_at=None)
+
+    assert show() == {"skipped": 1}
+    assert (order().status, order().logistics_status) == ("SIGNED", "signed")
+
+
 def test_an_order_that_left_the_list_is_not_written_any_more(
     tracked, moves, show, edit, take_over, order
 ):
