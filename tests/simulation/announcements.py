@@ -20,7 +20,7 @@ def every_change_is_announced_once(life: "Simulation") -> Iterator[str]:
     """
     One row that says why not, or one for each channel that wants to know.
 
-    A signature whose traces can never be read waits.
+    A signature whose traces can never be read may wait.
     """
     unequal = """
         select

@@ -363,8 +363,8 @@ def settle_signature(
     Decide whether a parcel's signature is confirmed; a confirmed one never moves.
 
     The platform's status needs the event that tells when, or traces that were asked for later and
-    know of none. A text is enough once the traces, asked for a day after it was first seen, still
-    hold it.
+    know of none, or a day after which it still holds. A text is enough once the traces, asked for
+    a day after it was first seen, still hold it.
 
     :param traces_seen_at: when the platform last answered with traces, all of which are loaded.
     """
@@ -375,7 +375,9 @@ def settle_signature(
         return Signature(before.signed_at, seen_at, before.confirmed_at)
     undated_since = word.since if word and verdict.signed_at == word.since else None
     proved = verdict.confirmed and (
-        undated_since is None or (traces_seen_at is not None and traces_seen_at >= undated_since)
+        undated_since is None
+        or (traces_seen_at is not None and traces_seen_at >= undated_since)
+        or (word is not None and word.fetched_at >= undated_since + CONFIRM_WITHIN)
     )
     stood = traces_seen_at is not None and traces_seen_at >= seen_at + CONFIRM_WITHIN
     return Signature(verdict.signed_at, seen_at, now if proved or stood else None)

@@ -444,6 +444,33 @@ def test_steps_of_one_second_keep_their_order_when_the_reply_turns(purchase):
     assert purchase.notices() == [("pending", "signed")]
 
 
+def test_signature_of_the_parcel_list_counts_though_no_trace_is_read(purchase):
+    purchase.parcel("1001", status="SIGN")
+    body = b'{"success":"true","logisticsTrace":[],"weight":NaN}'
+    purchase.answers.raw["traces", "1001"] = body, "application/json"
+    for at in ("2026-09-20 09:30", "2026-09-20 15:30", "2026-09-21 09:00"):
+        purchase.run(at)
+    assert signed_at(purchase) == ""
+
+    for at in ("2026-09-21 16:30", "2026-09-22 17:00"):
+        purchase.run(at)
+    assert signed_at(purchase) == "2026-09-20 09:30:00"
+    assert purchase.notices() == [("pending", "signed")]
+
+
+def test_trace_that_is_read_again_within_a_day_dates_the_signature(purchase):
+    purchase.parcel("1001", status="SIGN")
+    body = b'{"success":"true","logisticsTrace":[],"weight":NaN}'
+    purchase.answers.raw["traces", "1001"] = body, "application/json"
+    purchase.run("2026-09-20 09:30")
+    purchase.answers.raw.clear()
+    purchase.trace("1001", GOT, SIGNED)
+    for at in ("2026-09-20 15:30", "2026-09-21 09:00"):
+        purchase.run(at)
+
+    assert signed_at(purchase) == "2026-09-20 09:00:00"
+
+
 # Times
 
 
