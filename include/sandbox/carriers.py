@@ -282,6 +282,13 @@ REFUSED = (
     "客户拒收，快件退回中",
     "【{city}】收件人拒收，快件将退回寄件人，业务员：{courier}，电话：{mobile}",
 )
+BACK_TO_DEPOT = (
+    ("in_transit", "快件因安检原因退回始发网点，重新安排运输"),
+    ("in_transit", "快件退回仓库，重新安排派送"),
+    ("delivery_failed", "收件人不在，快件退回网点，等待再次派送"),
+    ("delivery_failed", "派送未成功，快件退回网点，待再次派送"),
+)
+"""The carrier takes the parcel back to its own depot, to try again."""
 GOING_BACK = (
     "退回件已从 {here} 发出，准备发往 {there}",
     "【{city}】退回件已到达【{here}】",

@@ -39,6 +39,9 @@ class Step:
     :param respelt: after how long its text is spelled otherwise, and how: it is the same scan.
     :param printed: what the platform prints for its time; None is the time itself.
     :param is_earlier_life: it happened to an earlier parcel with this waybill number.
+    :param is_strangers: it is another parcel's, shown until a mistyped number is corrected.
+    :param flaps: the platform takes it away and shows it again: how long each time, and how often.
+    :param missing: between which times after its publication old replies come, which lack it.
     """
 
     occurred_at: datetime
@@ -53,6 +56,9 @@ class Step:
     respelt: tuple[timedelta, str] | None = None
     printed: str | None = None
     is_earlier_life: bool = False
+    is_strangers: bool = False
+    flaps: tuple[timedelta, int] | None = None
+    missing: tuple[timedelta, timedelta] | None = None
 
     @property
     def printed_at(self) -> str:
@@ -72,7 +78,18 @@ class Step:
         return self.printed is None and bool(html.unescape(self.text).strip())
 
     def is_shown(self, at: datetime) -> bool:
+        if self.flaps and at >= self.published_at:
+            number = (at - self.published_at) // self.flaps[0]
+            if number % 2 and number < 2 * self.flaps[1]:
+                return False
         return self.published_at <= at and (self.withdrawn_at is None or at < self.withdrawn_at)
+
+    def is_missing(self, at: datetime) -> bool:
+        """Whether the platform answers with an old reply, from before the step."""
+        if self.missing is None:
+            return False
+        begin, end = self.missing
+        return self.published_at + begin <= at < self.published_at + end
 
     def spellings(self, at: datetime) -> tuple[str, ...]:
         """Its text as the platform shows it at a time, and the further ones beside it."""
@@ -115,6 +132,10 @@ class Parcel:
         """The steps the platform shows at a time, in the order of its replies."""
         return [step for step in self.steps if step.is_shown(at)]
 
+    def replied(self, at: datetime) -> list[Step]:
+        """The steps of the reply that the platform gives at a time, which may be an old one."""
+        return [step for step in self.shown(at) if not step.is_missing(at)]
+
     def platform_status(self, at: datetime) -> str:
         return [status for since, status in self.statuses if since <= at][-1]
 
@@ -149,6 +170,7 @@ class Script:
         self.sign_lag = usual_lag if sign_lag is None else sign_lag
         self.last_status: tuple[timedelta, str] | None = None
         self.first_status = "WAITACCEPT"
+        self.corrected_at: datetime | None = None
 
     def wait(self, low: float, high: float) -> None:
         """Let between `low` and `high` hours pass."""
@@ -181,6 +203,22 @@ class Script:
         self.steps = [replace(step, is_earlier_life=True) for step in self.steps]
         self.now, self.origin, self.target = now, origin, target
         self.city = origin
+
+    def have_strangers_number(self) -> None:
+        """Begin with the number of another parcel, which was signed shortly before."""
+        for hours, label, texts, kind in (
+            (40, "picked_up", carriers.COLLECTED[self.carrier.style], ""),
+            (20, "signed", carriers.SIGNED["self"], "self"),
+        ):
+            self.now = self.listed_at - timedelta(hours=hours)
+            self.write(label, texts, sign_kind=kind)
+            self.change_last(is_strangers=True)
+        self.now = self.listed_at
+
+    def correct_number(self) -> None:
+        """Get the number that is its own; from now on its trace holds nothing of the other."""
+        self.corrected_at = self.now
+        self.waybills.append((self.now, self.carrier.new_waybill(self.dice)))
 
     def inherit(self, before: Parcel) -> None:
         """Get the number of another parcel, and with it the scans of its life."""
@@ -270,7 +308,7 @@ class Script:
         dropped_at: datetime | None = None,
     ) -> Parcel:
         by_publication = self.dice.random() < 0.3
-        steps = _published(self.dice, self.steps)
+        steps = [self._until_corrected(step) for step in _published(self.dice, self.steps)]
         return Parcel(
             consignment_id=consignment_id,
             carrier=self.carrier,
@@ -283,6 +321,11 @@ class Script:
             by_publication=by_publication,
             story=story,
         )
+
+    def _until_corrected(self, step: Step) -> Step:
+        if not step.is_strangers or self.corrected_at is None:
+            return step
+        return replace(step, shown_for=self.corrected_at - step.published_at)
 
     def _statuses(self, steps: list[Step]) -> tuple[tuple[datetime, str], ...]:
         """The platform's own status: follows the steps, a sign by up to 40 minutes."""
@@ -297,6 +340,7 @@ class Script:
                 and step.occurred_at < FUTURE
                 and step.is_event
                 and not step.is_earlier_life
+                and not step.is_strangers
             ),
             key=lambda step: step.published_at,
         )

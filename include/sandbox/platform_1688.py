@@ -392,7 +392,7 @@ class Platform1688:
         }
         steps = [
             {"acceptTime": step.printed_at, "remark": text}
-            for step in parcel.shown(at)
+            for step in parcel.replied(at)
             for text in step.spellings(at)
         ]
         if steps or order.quirk % 8 < 4:

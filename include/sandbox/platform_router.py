@@ -194,7 +194,7 @@ class PlatformRouter:
         answer.order_id = found.order.order_id
         # A number that was replaced stands still where it was left.
         at = min([at, *(since for since, _ in found.parcel.waybills if since > found.since)])
-        shown = found.parcel.shown(at)
+        shown = found.parcel.replied(at)
         is_signed = found.parcel.platform_status(at) == "SIGN"
         result: Body = {
             "signStatus": "SIGN" if is_signed else "UNSIGN",

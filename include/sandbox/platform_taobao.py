@@ -360,7 +360,7 @@ class PlatformTaobao:
             "status": TRACE_STATUSES.get(status, ""),
         }
         steps = [
-            _step(parcel, step, text) for step in parcel.shown(at) for text in step.spellings(at)
+            _step(parcel, step, text) for step in parcel.replied(at) for text in step.spellings(at)
         ]
         if steps:
             single = len(steps) == 1 and order.quirk % 3 == 0

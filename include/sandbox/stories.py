@@ -393,6 +393,41 @@ def _told_in_english(script: Script) -> None:
         script.sign("self", 3, 20)
 
 
+def _number_corrected(script: Script) -> None:
+    """The number was typed wrong at first: it is a stranger's parcel, which is signed already."""
+    script.have_strangers_number()
+    script.wait(3, 8)
+    script.correct_number()
+    _ordinary(script)
+
+
+def _old_replies(script: Script) -> None:
+    """For some time the platform answers with an old reply, from before the signature."""
+    script.reach_the_door()
+    script.sign("self")
+    minutes = [script.dice.randint(*span) for span in ((20, 60), (60, 240))]
+    begin, end = timedelta(minutes=minutes[0]), timedelta(minutes=sum(minutes))
+    script.change_last(missing=(begin, end))
+    script.sign_lag += end
+
+
+def _flapping_replies(script: Script) -> None:
+    """Two forms of the reply in turn: with the newest step, and without it."""
+    script.reach_the_door()
+    script.change_last(flaps=(timedelta(minutes=script.dice.randint(20, 60)), 3))
+    script.sign("self", 12, 16)
+
+
+def _back_to_depot(script: Script) -> None:
+    """The carrier takes it back to its own depot and tries again: that is no return."""
+    script.reach_the_door()
+    script.wait(2, 8)
+    label, text = script.dice.choice(carriers.BACK_TO_DEPOT)
+    script.write(label, (text,))
+    script.dispatch()
+    script.sign("self")
+
+
 STORIES: dict[str, Story] = {
     "signed_by_self": Story(34, (_signed("self"),)),
     "signed_by_family": Story(14, (_signed("family"),)),
@@ -457,6 +492,10 @@ STORIES: dict[str, Story] = {
     "renamed_status": Story(2, (_ordinary,), has_new_codes=True),
     "nan_reply": Story(2, (_ordinary,), has_nan=True),
     "mistyped_number": Story(2, (_ordinary,), mistyped=True),
+    "number_corrected": Story(2, (_number_corrected, _ordinary), delays=(10, 30)),
+    "old_replies": Story(3, (_old_replies,)),
+    "flapping_replies": Story(3, (_flapping_replies,)),
+    "back_to_depot": Story(3, (_back_to_depot,)),
     "too_old": Story(1, (_ordinary,), refusal="order.createtime.history"),
     "not_ours": Story(1, (_ordinary,), refusal="order.nopermission.buyer"),
 }

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row, select, text
 from sandbox.erp import Row as ErpRow
 from sandbox.erp import erp_order, rows
 from sandbox.parcels import SHANGHAI
-from sandbox.world import OrderTruth, ParcelTruth, World, order_truth
+from sandbox.world import OrderTruth, ParcelTruth, World, dialect_of, order_truth
 
 STALLED_AFTER_HOURS = {
     "pickup": 48,
@@ -216,7 +216,7 @@ def _differences(found: Warehouse, world: World, at: datetime) -> Iterator[Diffe
     unsigned = _never_signed(world)
     for key in sorted(_tracked(world, at) & truth.keys()):
         if truth[key].has_nan and not any(found.scans[order] for order in _parcels_of(found, key)):
-            yield from _unknown_differences(found, key)
+            yield from _unknown_differences(found, key, truth[key], unsigned)
         else:
             yield from _order_differences(found, key, truth[key], at, unsigned)
     for key, erp_rows in found.orders.items():
@@ -234,10 +234,19 @@ def _parcels_of(found: Warehouse, order: _OrderKey) -> list[_ParcelKey]:
     return [key for key in found.shipments if key[:2] == order]
 
 
-def _unknown_differences(found: Warehouse, key: _OrderKey) -> Iterator[Difference]:
-    """Of an order whose replies cannot be read, somebody is told so."""
+def _unknown_differences(
+    found: Warehouse, key: _OrderKey, true: OrderTruth, unsigned: Mapping[str, ErpRow]
+) -> Iterator[Difference]:
+    """
+    Of an order whose replies cannot be read, somebody is told so.
+
+    It is signed by its parcel list alone, where that says so; when, only the reader knows.
+    """
+    is_listed_signed = true.signed and dialect_of(true.account) == "param2"
     for row in found.orders.get(key, []):
-        if row.last_error is None:
+        if row.erp_key not in unsigned and is_listed_signed != (row.signed_at is not None):
+            yield Difference("order's sign", "/".join(key), is_listed_signed, row.signed_at)
+        if row.signed_at is None and row.last_error is None:
             yield Difference("order's error", "/".join(key), "no JSON", None)
 
 
@@ -310,6 +319,10 @@ def _told_differences(
         ]
         for consignment_id, status in lives[-1].items():
             where = f"{order.account}/{order.order_id}/{consignment_id}"
+            if order.story == "flapping_replies":
+                for status_told, times in Counter(told[order.order_id, consignment_id]).items():
+                    if times > 1:
+                        yield Difference("told again", where, status_told, f"{times} times")
             first = next(life for life in lives if consignment_id in life)
             last_told = told[order.order_id, consignment_id][-1:]
             if last_told not in ([status], []) or (

@@ -265,3 +265,40 @@ def test_english_words_are_labelled_by_their_story():
     }
     assert labels["Awaiting for transit to final delivery office"] == "in_transit"
     assert labels["Delivered to parcel shop"] == "ready_for_pickup"
+
+
+def test_a_strangers_signature_is_none_once_the_number_is_corrected():
+    for order in world_of("number_corrected").orders():
+        strangers = {step.occurred_at for step in order.parcels[0].steps if step.is_strangers}
+        corrected_at, _ = order.parcels[0].waybills[-1]
+        for at, true in life(order):
+            assert true.signed_at not in strangers
+            if at >= corrected_at:
+                assert not {parcel.signed_at for parcel in true.parcels} & strangers
+
+
+def test_an_old_reply_lacks_the_signature_that_stays_true():
+    for order in world_of("old_replies").orders():
+        (parcel,) = order.parcels
+        (sign,) = signs(order)
+        begin, end = (sign.published_at + since for since in sign.missing)
+        assert sign in parcel.shown(begin)
+        assert sign not in parcel.replied(begin)
+        assert sign in parcel.replied(end)
+        assert order_truth(order, begin).parcels[0].signed_at == sign.occurred_at
+
+
+def test_a_flapping_reply_ends_with_all_steps():
+    for order, parcel in each_parcel(world_of("flapping_replies")):
+        (step,) = [step for step in order.parcels[0].steps if step.flaps]
+        every, _ = step.flaps
+        shown = [step.is_shown(step.published_at + every * number) for number in range(8)]
+        assert shown == [True, False, True, False, True, False, True, True]
+        assert parcel.status == "signed"
+
+
+def test_back_to_the_depot_is_no_return():
+    for order in world_of("back_to_depot").orders():
+        statuses = {parcel.status for _, true in life(order) for parcel in true.parcels}
+        assert not statuses & {"returning", "returned"}
+        assert "signed" in statuses

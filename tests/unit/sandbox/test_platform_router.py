@@ -21,7 +21,7 @@ from sandbox.world import Order, World, dialect_of, order_truth, platform_of, ro
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-ACCOUNTS = {"platform_router": 70, "platform_router_taobao": 60, "platform_router_tmall_b": 5}
+ACCOUNTS = {"platform_router": 70, "platform_router_taobao": 80, "platform_router_tmall_b": 5}
 
 
 class ArticlesClient:
