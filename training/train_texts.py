@@ -37,12 +37,18 @@ SURENESS = {"high": 1.0, "medium": 0.5, "low": 0.25}
 
 
 class Labelled(NamedTuple):
-    """A text to train with; ``of`` is the form whose event it tells in other words."""
+    """
+    A text to train with.
+
+    :param of: the form whose event it tells in other words.
+    :param also_ok: other right answers; it is neither for nor against them in training.
+    """
 
     text: str
     label: str
     confidence: str = "high"
     of: int | None = None
+    also_ok: Sequence[str] = ()
 
 
 def texts() -> list[Labelled]:
@@ -99,15 +105,17 @@ def train(rows: Sequence[Labelled], about: dict[str, object]) -> TextModel:
     rare = np.array([1 + log((1 + len(rows)) / (1 + counts[piece])) for piece in vocabulary])
     unit = float((rare**2).max() / 255)
     rareness = np.rint(rare**2 / unit).astype(np.uint8)
-    machine = _fit(found, vocabulary, np.sqrt(rareness * unit), rows)
-    weights = machine.coef_.T * np.sqrt(rareness * unit)[:, None]
+    statuses = sorted({row.label for row in rows})
+    machines = _fit(found, vocabulary, np.sqrt(rareness * unit), rows, statuses)
+    coefficients = np.vstack([machine.coef_[0] for machine in machines])
+    weights = coefficients.T * np.sqrt(rareness * unit)[:, None]
     scales = np.abs(weights).max(axis=0) / 127
     return TextModel(
         vocabulary,
-        machine.classes_.tolist(),
-        np.rint(weights / scales).astype(np.int8),
+        statuses,
+        np.ascontiguousarray(np.rint(weights / scales), dtype=np.int8),
         scales,
-        machine.intercept_,
+        np.array([machine.intercept_[0] for machine in machines]),
         rareness,
         unit,
         about,
@@ -119,7 +127,9 @@ def _fit(
     vocabulary: list[str],
     rare: "np.ndarray[Any, Any]",
     rows: Sequence[Labelled],
-) -> LinearSVC:
+    statuses: Sequence[str],
+) -> list[LinearSVC]:
+    """One machine a status, trained with the rows that settle whether it is that status."""
     columns = {piece: column for column, piece in enumerate(vocabulary)}
     indices: list[int] = []
     values: list[float] = []
@@ -131,9 +141,16 @@ def _fit(
         values += (vector / np.sqrt((vector**2).sum())).tolist()
         ends.append(len(indices))
     matrix = csr_matrix((values, indices, ends), shape=(len(found), len(vocabulary)))
-    sureness = [SURENESS[row.confidence] for row in rows]
-    labels = [row.label for row in rows]
-    return LinearSVC(C=SETTINGS["C"], random_state=0).fit(matrix, labels, sample_weight=sureness)
+    sureness = np.array([SURENESS[row.confidence] for row in rows])
+    machines = []
+    for status in statuses:
+        settled = np.array([status not in row.also_ok for row in rows])
+        is_status = np.array([row.label == status for row in rows])
+        machine = LinearSVC(C=SETTINGS["C"], random_state=0)
+        machines.append(
+            machine.fit(matrix[settled], is_status[settled], sample_weight=sureness[settled])
+        )
+    return machines
 
 
 def data_hash(rows: Sequence[Labelled]) -> str:
