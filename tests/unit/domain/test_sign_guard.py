@@ -39,6 +39,8 @@ def test_a_text_without_a_word_of_signing_is_denied():
     "text",
     [
         "无法签收",
+        "外送员已在商家取货",
+        "骑士取货完成，正在前往",
         "请准备签收",
         "退回件已签收",
         "快件已到【云溪驿站】，请凭取件码签收",
