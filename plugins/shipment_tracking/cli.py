@@ -57,10 +57,10 @@ def show_texts(warehouse: "Engine", most: int) -> None:
     """
     from shipment_tracking.domain.statuses import Status
     from shipment_tracking.domain.texts import NARROW, classify
-    from shipment_tracking.sql import statement
+    from shipment_tracking.sql import query
 
     with warehouse.connect() as connection:
-        rows = connection.execute(statement("warehouse/cli_unknown_texts"), {"most": most}).all()
+        rows = connection.execute(query("cli.unknown_texts"), {"most": most}).all()
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(("text", "status", "sign_kind", "decided_by", "seen", "last_seen_at"))
     for row in rows:

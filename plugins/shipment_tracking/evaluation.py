@@ -16,7 +16,7 @@ from shipment_tracking.domain import evidence
 from shipment_tracking.domain.evidence import Held, ParcelState, PlatformWord, Reply, RowState, Scan
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.models import Run
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 EVENT_IDS = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 FIRST_SIGHT = timedelta(hours=24)
@@ -82,9 +82,9 @@ def read_trails(
     :param replies: by shipment id.
     """
     binds = {"shipments": sorted(shipments)}
-    rows = connection.execute(statement("warehouse/load_traces_shipments"), binds).all()
+    rows = connection.execute(query("load_traces.shipments"), binds).all()
     known: dict[int, dict[tuple[datetime, int], tuple[Scan, bool]]] = defaultdict(dict)
-    for row in connection.execute(statement("warehouse/load_traces_trails"), binds):
+    for row in connection.execute(query("load_traces.trails"), binds):
         scan = Scan(
             occurred_at=row.occurred_at,
             position=row.position,
@@ -132,9 +132,7 @@ def update_events(connection: Connection, trails: Iterable[Trail]) -> None:
         for scan in trail.changed
     ]
     if events:
-        connection.execute(
-            statement("warehouse/load_traces_update_events"), {"events": _as_json(events)}
-        )
+        connection.execute(query("load_traces.update_events"), {"events": _as_json(events)})
 
 
 def judge_parcels(
@@ -166,20 +164,20 @@ def judge_orders(connection: Connection, orders: Sequence[int], now: datetime) -
     binds = {"orders": list(orders)}
     parcels: dict[int, list[ParcelState]] = defaultdict(list)
     unlisted: dict[int, datetime] = {}
-    for row in connection.execute(statement("warehouse/load_traces_parcels"), binds):
+    for row in connection.execute(query("load_traces.parcels"), binds):
         parcels[row.order_id].append(_parcel(row))
         if row.listed_at is None:
             unlisted[row.order_id] = max(
                 row.first_seen_at, unlisted.get(row.order_id, row.first_seen_at)
             )
-    rows = connection.execute(statement("warehouse/load_traces_rows"), binds).all()
+    rows = connection.execute(query("load_traces.rows"), binds).all()
     verdicts = [
         evidence.judge_row(_row(row), parcels[row.order_id], row.has_unshipped_lines)
         for row in rows
     ]
     if verdicts:
         connection.execute(
-            statement("warehouse/load_traces_settle_rows"),
+            query("load_traces.settle_rows"),
             {"verdicts": _as_json([asdict(verdict) for verdict in verdicts])},
         )
     settled = [
@@ -187,7 +185,7 @@ def judge_orders(connection: Connection, orders: Sequence[int], now: datetime) -
     ]
     if settled:
         connection.execute(
-            statement("warehouse/load_traces_settle_orders"),
+            query("load_traces.settle_orders"),
             {"verdicts": _as_json(settled), "now": now},
         )
     polling.plan(connection, list(orders), now=now)
@@ -365,7 +363,7 @@ def _write(
     connection: Connection, this_run: Run, findings: Sequence[_Finding], now: datetime
 ) -> None:
     def execute(name: str, **binds: Any) -> None:
-        connection.execute(statement(f"warehouse/load_traces_{name}"), binds)
+        connection.execute(query(f"load_traces.{name}"), binds)
 
     if not findings:
         return
@@ -375,7 +373,7 @@ def _write(
         changes = [change for finding in changed for change in finding.changes]
         notices = [notice for finding in changed for notice in finding.notices]
         execute("changes", changes=_as_json(changes), now=now, run_id=this_run.run_id)
-        execute("overtake", shipments=[finding.row["shipment_id"] for finding in changed])
+        execute("coalesce", shipments=[finding.row["shipment_id"] for finding in changed])
         execute("notices", notices=_as_json(notices), now=now)
     confirmed = [finding.row["shipment_id"] for finding in findings if finding.newly_confirmed]
     if confirmed:

@@ -22,7 +22,7 @@ from shipment_tracking import polling, runs
 from shipment_tracking.errors import PlatformError, RetryableError
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import ChangeFeed, Changes, PlatformClient
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def read(
         return {"reported": reported}, [warning]
     with warehouse.begin() as connection:
         missed = connection.execute(
-            statement("warehouse/feeds_trust"),
+            query("feeds.trust"),
             {"account": account, "now": now, "overlap": OVERLAP},
         ).scalar_one()
     if missed:
@@ -83,19 +83,15 @@ def read(
 def _begin(warehouse: Engine, account: str, kind: str, now: datetime) -> datetime:
     """Since when the feed is to be read; one that is new, or was left for long, begins anew."""
     with warehouse.begin() as connection:
-        known = connection.execute(
-            statement("warehouse/feeds_find"), {"account": account}
-        ).one_or_none()
+        known = connection.execute(query("feeds.find"), {"account": account}).one_or_none()
         if known and known.feed == kind and known.cursor_at >= now - KEPT:
             return known.cursor_at
         if known:
             _distrust(connection, account, None, now)
         if kind:
-            connection.execute(
-                statement("warehouse/feeds_start"), {"account": account, "feed": kind, "now": now}
-            )
+            connection.execute(query("feeds.start"), {"account": account, "feed": kind, "now": now})
         elif known:
-            connection.execute(statement("warehouse/feeds_forget"), {"account": account})
+            connection.execute(query("feeds.delete"), {"account": account})
         return now
 
 
@@ -122,9 +118,9 @@ def _report(
         runs.add_usage(connection, this_run, account, client.drain_usage())
         if not changes.orders:
             return 0
-        connection.execute(statement("warehouse/feeds_lock"), {"account": account})
+        connection.execute(query("feeds.lock"), {"account": account})
         return connection.execute(
-            statement("warehouse/feeds_report"),
+            query("feeds.report"),
             {
                 "account": account,
                 "own_orders": feed.own_orders,
@@ -139,16 +135,14 @@ def _report(
 def _distrust(connection: Connection, account: str, reason: str | None, now: datetime) -> None:
     """Ask for the account's orders as if it had no feed."""
     was_trusted = connection.execute(
-        statement("warehouse/feeds_distrust"), {"account": account, "reason": reason}
+        query("feeds.distrust"), {"account": account, "reason": reason}
     ).scalar_one_or_none()
     if was_trusted:
-        orders = connection.execute(
-            statement("warehouse/feeds_usual_pace"), {"account": account}
-        ).scalars()
+        orders = connection.execute(query("feeds.usual_pace"), {"account": account}).scalars()
         polling.plan(connection, list(orders), now=now)
 
 
 def _execute(warehouse: Engine, name: str, **binds: Any) -> None:
     with warehouse.begin() as connection:
-        connection.execute(statement("warehouse/feeds_lock"), {"account": binds["account"]})
-        connection.execute(statement(f"warehouse/feeds_{name}"), binds)
+        connection.execute(query("feeds.lock"), {"account": binds["account"]})
+        connection.execute(query(f"feeds.{name}"), binds)

@@ -32,7 +32,7 @@ from shipment_tracking.errors import (
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import THREADS, PlatformClient, Waybills
 from shipment_tracking.polling import SPACING
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 log = logging.getLogger(__name__)
 
@@ -111,14 +111,14 @@ class Lane:
                 "now": now,
                 "only_high_priority": this_run.only_high_priority,
             }
-            return cls(engine, account, owner, f"{step}_claim", binds, lease)
+            return cls(engine, account, owner, f"{step}.claim", binds, lease)
         interval = {"shipped_from": this_run.shipped_from, "shipped_to": this_run.shipped_to}
         binds = {"now": now, **interval}
-        return cls(engine, account, owner, f"{step}_claim_backfill", binds, lease)
+        return cls(engine, account, owner, f"{step}.claim_backfill", binds, lease)
 
     def take_back(self) -> None:
         """Free what an earlier try of this task still holds."""
-        self._execute("lane_take_back", account=self.account)
+        self._execute("lanes.take_back", account=self.account)
 
     def claim(self, most: int) -> list[Claim]:
         """Up to ``most`` due orders that nobody else holds."""
@@ -150,7 +150,7 @@ class Lane:
         if not self.held:
             return
         deadline = self._deadline()
-        rows = self._execute("lane_renew", lease=self.lease, **self._tokens())
+        rows = self._execute("lanes.renew", lease=self.lease, **self._tokens())
         still_held = {order_id for (order_id,) in rows}
         self.held = {
             order_id: (claim, deadline)
@@ -161,12 +161,12 @@ class Lane:
     def release(self) -> None:
         """Give back what was claimed and not asked for."""
         if self.held:
-            self._execute("lane_release", **self._tokens())
+            self._execute("lanes.release", **self._tokens())
             self.held = {}
 
     def circuit(self) -> str | None:
         """Why the account failed as a whole when it was last asked; ``None`` if it did not."""
-        rows = self._execute("lane_circuit", account=self.account)
+        rows = self._execute("lanes.circuit", account=self.account)
         return next(
             (f"{reason} ({failures} lanes since {at:%F %T %Z})" for at, failures, reason in rows),
             None,
@@ -174,16 +174,16 @@ class Lane:
 
     def open_circuit(self, reason: str) -> None:
         """Let the account's next lane ask for a single order before all others."""
-        self._execute("lane_open_circuit", account=self.account, reason=reason)
+        self._execute("lanes.open_circuit", account=self.account, reason=reason)
 
     def close_circuit(self) -> None:
         """Let the account's lanes ask for everything again."""
-        self._execute("lane_close_circuit", account=self.account)
+        self._execute("lanes.close_circuit", account=self.account)
 
     def count_left_over(self, this_run: Run, now: datetime) -> int:
         """Add to the run's numbers what is still due of the account, and return it."""
         ((left_over,),) = self._execute(
-            "lane_left_over",
+            "lanes.left_over",
             account=self.account,
             now=now,
             backfill=this_run.is_backfill,
@@ -216,9 +216,7 @@ class Lane:
 
     def _execute(self, name: str, **binds: Any) -> Sequence[Any]:
         with self.engine.begin() as connection:
-            result = connection.execute(
-                statement(f"warehouse/{name}"), {"owner": self.owner, **binds}
-            )
+            result = connection.execute(query(name), {"owner": self.owner, **binds})
             return result.all() if result.returns_rows else []
 
 

@@ -12,7 +12,7 @@ from shipment_tracking import parcels
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.models import Parcel
 from shipment_tracking.platforms.client import PlatformClient
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def keep(
             for row in rows
         ]
         connection.execute(
-            statement("warehouse/fetch_waybills_supersede"),
+            query("fetch_waybills.supersede"),
             {"parcels": json.dumps(listed, default=str)},
         )
     return {row["order_id"] for row in rows}

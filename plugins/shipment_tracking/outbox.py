@@ -26,7 +26,7 @@ from shipment_tracking.channels.destination import Channels, Destination, accoun
 from shipment_tracking.domain.masking import mask
 from shipment_tracking.errors import ChannelDownError, DeliveryError, PersonNeededError
 from shipment_tracking.models import Run
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 log = logging.getLogger(__name__)
 
@@ -127,10 +127,10 @@ class Outbox:
                 ]
             ),
         }
-        self._execute(connection, "one_at_a_time")
+        self._execute(connection, "lock")
         suppressed = len(self._execute(connection, "address", **binds).all())
-        suppressed += len(self._execute(connection, "overtake").all())
-        suppressed += len(self._execute(connection, "forget", **binds).all())
+        suppressed += len(self._execute(connection, "coalesce").all())
+        suppressed += len(self._execute(connection, "suppress_unwanted", **binds).all())
         return Counter(suppressed=suppressed)
 
     def preview(self, connection: Connection, accounts: Sequence[str]) -> int:
@@ -266,7 +266,7 @@ class Outbox:
         most: int,
     ) -> dict[int, Claim]:
         with connection.begin():
-            self._execute(connection, "one_at_a_time")
+            self._execute(connection, "lock")
             rows = self._execute(
                 connection,
                 "claim",
@@ -283,7 +283,7 @@ class Outbox:
         with connection.begin():
             self._execute(
                 connection,
-                "hasten",
+                "reset_backoff",
                 audience=destination.audience,
                 channel=destination.channel_name,
                 first_pause=FIRST_PAUSE,
@@ -354,7 +354,7 @@ class Outbox:
 
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:
         given = {"now": self.now, "digest": self.digest, "owner": self.owner, **binds}
-        return connection.execute(statement(f"warehouse/outbox_{name}"), given)
+        return connection.execute(query(f"outbox.{name}"), given)
 
 
 def shanghai(time: datetime | None) -> str | None:

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, Row
 from shipment_tracking import carriers
 from shipment_tracking.domain.waybills import fold
 from shipment_tracking.models import ParcelTrace
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 SAME_BOX = timedelta(hours=48)
 """Orders that list one waybill share its parcel if they were shipped this close together."""
 
 # Added in the order of their keys, then locked in the order of their ids: whoever keeps the same
 # parcels meanwhile waits, and never crosswise.
-_STEPS = ("parcels_update", "parcels_link", "parcels_waybills")
+_STEPS = ("parcels.update", "parcels.link", "parcels.waybills")
 
 
 def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str], int]:
@@ -43,11 +43,11 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[i
     locked: set[int] = set()
     # One that was there when the others were added may be pruned before it is locked.
     while len(locked) < wanted:
-        connection.execute(statement("warehouse/parcels_add"), binds)
-        locked = set(connection.execute(statement("warehouse/parcels_lock"), binds).scalars())
+        connection.execute(query("parcels.add"), binds)
+        locked = set(connection.execute(query("parcels.lock"), binds).scalars())
     for step in _STEPS:
-        connection.execute(statement(f"warehouse/{step}"), binds)
-    found = connection.execute(statement("warehouse/parcels_ids"), binds)
+        connection.execute(query(step), binds)
+    found = connection.execute(query("parcels.ids"), binds)
     ids = {(row.account, row.consignment_id): row.shipment_id for row in found}
     return {
         (given["order_id"], given["consignment_id"]): ids[row["account"], row["consignment_id"]]
@@ -119,11 +119,11 @@ def _identified(connection: Connection, rows: Sequence[dict[str, Any]]) -> Seque
     orders = sorted({row["order_id"] for row in routed})
     shipped = {
         order.order_id: order
-        for order in connection.execute(statement("warehouse/parcels_orders"), {"orders": orders})
+        for order in connection.execute(query("parcels.orders"), {"orders": orders})
     }
     numbers = {row["waybill_no"] for row in routed}
     stored = connection.execute(
-        statement("warehouse/parcels_routed"),
+        query("parcels.routed"),
         {
             "orders": orders,
             "numbers": sorted(numbers | {fold(number) or "" for number in numbers}),

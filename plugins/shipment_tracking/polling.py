@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import PollingTableError
-from shipment_tracking.sql import include_path, include_text, statement
+from shipment_tracking.sql import include_path, include_text, query
 
 PLACE = "polling.csv"
 ANY = "any"
@@ -78,14 +78,14 @@ def plan(connection: Connection, orders: list[int], *, now: datetime) -> None:
         early, late = USUAL_TRANSIT
         rules = json.dumps([asdict(rule) for rule in load()])
         connection.execute(
-            statement("warehouse/polling_plan"),
+            query("polling.plan"),
             {"orders": orders, "rules": rules, "now": now, "early": early, "late": late} | SPACING,
         )
 
 
 def learn_transit(connection: Connection, *, now: datetime) -> None:
     """Once a day, find out how long each carrier's parcels are usually on their way."""
-    connection.execute(statement("warehouse/polling_learn_transit"), {"now": now})
+    connection.execute(query("polling.learn_transit"), {"now": now})
 
 
 @cache

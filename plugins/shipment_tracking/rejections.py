@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from shipment_tracking.domain.masking import event_hash
 from shipment_tracking.models import ParcelTrace
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 
 def keep(
@@ -42,4 +42,4 @@ def keep(
     if not rows:
         return 0
     binds = {"steps": json.dumps(rows, default=str)}
-    return len(connection.execute(statement("warehouse/load_traces_reject"), binds).all())
+    return len(connection.execute(query("load_traces.reject"), binds).all())

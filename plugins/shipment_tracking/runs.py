@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from shipment_tracking.models import ApiUsage, Run
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 NUMBERS = (
     "due",
@@ -26,7 +26,7 @@ NUMBERS = (
 def begin(connection: Connection, run: Run) -> None:
     """Give the run its row, if it has none yet."""
     connection.execute(
-        statement("warehouse/run_begin"),
+        query("runs.begin"),
         {"run_id": run.run_id, "run_type": run.run_type, "started_at": run.started_at},
     )
 
@@ -37,7 +37,7 @@ def add(connection: Connection, run: Run, *, now: datetime, **numbers: int) -> N
     if unknown:
         raise TypeError(f"a run has no number {', '.join(sorted(unknown))}")
     connection.execute(
-        statement("warehouse/run_add"),
+        query("runs.add"),
         {**dict.fromkeys(NUMBERS, 0), **numbers, "run_id": run.run_id, "now": now},
     )
 
@@ -46,7 +46,7 @@ def add_usage(connection: Connection, run: Run, account: str, usage: Sequence[Ap
     """Add a lane's calls to the run's."""
     if usage:
         connection.execute(
-            statement("warehouse/run_usage"),
+            query("runs.usage"),
             {
                 "run_id": run.run_id,
                 "account": account,

@@ -1,4 +1,9 @@
-"""Reads the statements under ``include/sql``; an owner's own file of any place there wins."""
+"""
+Reads the statements under ``include/sql``.
+
+An owner may replace what ``REPLACEABLE`` names. The statements of the warehouse are internal: each
+module has one file of them, in the order in which they run, each under a line ``-- name: …``.
+"""
 
 import os
 import re
@@ -10,6 +15,13 @@ from sqlalchemy import TextClause, text
 from shipment_tracking.errors import PersonNeededError, StatementError
 
 OWNER_FOLDER = "SHIPMENT_TRACKING_INCLUDE"
+REPLACEABLE = ("sql/erp", "sql/analytics", "messages", "carriers.csv", "polling.csv", "texts.csv")
+"""What an owner's folder may hold: the files of these folders, and these files."""
+
+query_folders: list[Path] = []
+"""Folders that are searched before ours for the warehouse's statements; for a test of mistakes."""
+
+_NAME_LINE = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _COMMENT_LINE = re.compile(r"^\s*--.*$", re.MULTILINE)
 _BIND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 
@@ -72,6 +84,34 @@ def statement(name: str, *, binds: set[str] | None = None) -> TextClause:
     return _read(path, path.stat().st_mtime_ns, frozenset(binds) if binds is not None else None)
 
 
+def query(name: str) -> TextClause:
+    """
+    A statement of the warehouse, ready to execute with bound values.
+
+    :param name: its module and its name there, such as ``load_traces.copy``.
+    :raises KeyError: there is no such statement.
+    """
+    module, _, own = name.partition(".")
+    return queries(_module_path(module))[own]
+
+
+@cache
+def queries(path: Path) -> dict[str, TextClause]:
+    """The statements of a module's file by name, in the order in which they stand there."""
+    _, *parts = _NAME_LINE.split(path.read_text(encoding="utf-8"))
+    return {
+        name: text(_COMMENT_LINE.sub("", body).strip().rstrip(";"))
+        for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def _module_path(module: str) -> Path:
+    for folder in query_folders:
+        if (path := folder / f"{module}.sql").is_file():
+            return path
+    return include_folder() / "sql" / "warehouse" / f"{module}.sql"
+
+
 @cache
 def _read(path: Path, changed: int, binds: frozenset[str] | None) -> TextClause:
     # Comment lines go first: SQLAlchemy would take a ":word" inside them for a bind.
@@ -94,8 +134,14 @@ def _refuse_unknown_files(owner: Path) -> None:
     known = include_folder()
     for file in sorted(owner.rglob("*")):
         place = file.relative_to(owner)
-        is_known = (known / place).is_file() and place.parts[0] != "sandbox"
-        if file.is_file() and not is_known:
+        if not file.is_file():
+            continue
+        if not any(place.is_relative_to(each) for each in REPLACEABLE):
+            raise StatementError(
+                f"{file} must not be replaced: {place} is internal and changes with each version; "
+                f"{OWNER_FOLDER} may hold {', '.join(REPLACEABLE)}; move it out of {owner}"
+            )
+        if not (known / place).is_file():
             raise StatementError(
                 f"{file} replaces nothing: no {place} is read from {known}; "
                 f"correct its name or move it out of {owner}"

@@ -41,7 +41,7 @@ NOW = START + timedelta(days=3)
 ACCOUNT = "platform_1688"
 BUDGET = timedelta(hours=1)
 UNLIMITED = 100_000.0
-OWNER = Path(__file__).parents[2] / "include" / "sandbox" / "owner"
+OWNER = Path(__file__).parents[2] / "sandbox" / "owner"
 
 
 class Platform:

@@ -32,7 +32,7 @@ def test_every_hot_statement_runs_and_is_taken_back(
 ) -> None:
     names = {figure.name for figure in volume.measured(filled, PARCELS)}
 
-    assert names >= {"gather_traces_claim", "load_traces_insert", "outbox_claim", "polling_plan"}
+    assert names >= {"gather_traces.claim", "load_traces.insert", "outbox.claim", "polling.plan"}
     assert scans() == PARCELS * volume.SCANS
 
 
@@ -44,7 +44,7 @@ def test_a_statement_that_reads_a_big_table_whole_is_named(
 
     def tables_read(rows: int) -> tuple[str, ...]:
         binds = page | {"most": rows}
-        plan = volume.explained(filled, "prune_warehouse_replies", lambda begun: None, binds)
+        plan = volume.explained(filled, "prune_warehouse.replies", lambda begun: None, binds)
         return plan.scanned
 
     assert tables_read(10) == ()

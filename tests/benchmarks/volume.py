@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from shipment_tracking import polling
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 from .figures import Figure
 from .stage import NOW, Theatre
@@ -236,7 +236,7 @@ def explained(
     with warehouse.connect() as connection:
         rows = dict(map(tuple, connection.execute(ROWS, {"tables": sorted(BIG)})))
         prepare(connection)
-        command = f"explain (analyze, buffers, format json) {statement(f'warehouse/{name}').text}"
+        command = f"explain (analyze, buffers, format json) {query(name).text}"
         (found,) = connection.execute(text(command), binds).scalar_one()
         connection.rollback()
     nodes = [node for node in _nodes(found["Plan"]) if node["Actual Loops"]]
@@ -302,26 +302,26 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     prune = {"before": NOW - timedelta(days=365), "now": NOW, "after": None, "most": 200}
     old = list(range(1, 201))
 
-    yield "gather_traces_claim", _nothing, lane
-    yield "fetch_waybills_claim", _nothing, lane
-    yield "load_traces_waiting", _nothing, {"after": 0, "most": CHUNK}
-    yield "load_traces_lock_orders", _nothing, {"orders": last["shipments"]}
-    yield "load_traces_insert", _stage_events, {}
-    yield "load_traces_shipments", _nothing, last
-    yield "load_traces_trails", _nothing, last
-    yield "load_traces_parcels", _nothing, orders
-    yield "load_traces_rows", _nothing, orders
-    yield "load_traces_settle_rows", _nothing, {"verdicts": _verdicts(last["shipments"])}
+    yield "gather_traces.claim", _nothing, lane
+    yield "fetch_waybills.claim", _nothing, lane
+    yield "load_traces.waiting", _nothing, {"after": 0, "most": CHUNK}
+    yield "load_traces.lock_orders", _nothing, {"orders": last["shipments"]}
+    yield "load_traces.insert", _stage_events, {}
+    yield "load_traces.shipments", _nothing, last
+    yield "load_traces.trails", _nothing, last
+    yield "load_traces.parcels", _nothing, orders
+    yield "load_traces.rows", _nothing, orders
+    yield "load_traces.settle_rows", _nothing, {"verdicts": _verdicts(last["shipments"])}
     yield (
-        "load_traces_settle_orders",
+        "load_traces.settle_orders",
         _nothing,
         {"verdicts": _verdicts(last["shipments"]), "now": NOW},
     )
-    yield "polling_plan", _nothing, plan
-    yield "load_traces_unsettled", _nothing, {"after": 0, "most": CHUNK}
-    yield "outbox_accounts", _nothing, {"digest": False} | only
+    yield "polling.plan", _nothing, plan
+    yield "load_traces.unsettled", _nothing, {"after": 0, "most": CHUNK}
+    yield "outbox.accounts", _nothing, {"digest": False} | only
     yield (
-        "outbox_address",
+        "outbox.address",
         _nothing,
         outbox
         | {
@@ -329,31 +329,31 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
             "broken": json.dumps([]),
         },
     )
-    yield "outbox_overtake", _nothing, {}
+    yield "outbox.coalesce", _nothing, {}
     yield (
-        "outbox_claim",
+        "outbox.claim",
         _nothing,
         outbox
         | {"audience": "ops", "channel": "ops", "most": 50, "owner": "volume"}
         | {"lease": timedelta(minutes=3)},
     )
-    yield "mark_signed_next", _nothing, {"after": "", "most": 200, "latest": NOW} | only
-    yield "show_trace_next", _nothing, {"after": "", "most": 200} | only
-    yield "report_stalled_standing", _stage_standing, stalled | only
-    yield "report_stalled_new", _standing(stalled | only), {"now": NOW}
-    yield "extract_orders_leaving", _stage_rows, {}
-    yield "extract_orders_close_rows", _stage_rows, {"now": NOW}
-    yield "extract_orders_give_up", _nothing, {"now": NOW}
-    yield "polling_learn_transit", _nothing, {"now": NOW}
-    yield "extract_orders_close_orders", _nothing, {"now": NOW}
-    yield "extract_orders_open_orders", _nothing, {"now": NOW}
-    yield "extract_orders_quiet_closed", _nothing, {"now": NOW}
-    yield "extract_orders_due", _nothing, due | only | {"only_high_priority": False}
-    yield "prune_warehouse_page", _nothing, prune
-    yield "prune_warehouse_orders", _nothing, prune | {"orders": old}
-    yield "prune_warehouse_forget_parcels", _unlink(old), {"shipments": old}
-    yield "prune_warehouse_replies", _nothing, prune | {"most": 2000}
-    yield "prune_warehouse_notices", _nothing, prune | {"most": 2000}
+    yield "mark_signed.next", _nothing, {"after": "", "most": 200, "latest": NOW} | only
+    yield "show_trace.next", _nothing, {"after": "", "most": 200} | only
+    yield "report_stalled.standing", _stage_standing, stalled | only
+    yield "report_stalled.new", _standing(stalled | only), {"now": NOW}
+    yield "extract_orders.leaving", _stage_rows, {}
+    yield "extract_orders.close_rows", _stage_rows, {"now": NOW}
+    yield "extract_orders.give_up", _nothing, {"now": NOW}
+    yield "polling.learn_transit", _nothing, {"now": NOW}
+    yield "extract_orders.close_orders", _nothing, {"now": NOW}
+    yield "extract_orders.open_orders", _nothing, {"now": NOW}
+    yield "extract_orders.quiet_closed", _nothing, {"now": NOW}
+    yield "extract_orders.due", _nothing, due | only | {"only_high_priority": False}
+    yield "prune_warehouse.page", _nothing, prune
+    yield "prune_warehouse.orders", _nothing, prune | {"orders": old}
+    yield "prune_warehouse.delete_parcels", _unlink(old), {"shipments": old}
+    yield "prune_warehouse.replies", _nothing, prune | {"most": 2000}
+    yield "prune_warehouse.notices", _nothing, prune | {"most": 2000}
 
 
 def _nothing(connection: Connection) -> None:
@@ -370,7 +370,7 @@ def _verdicts(numbers: list[int]) -> str:
 
 def _stage_events(connection: Connection) -> None:
     """5,000 scans, a chunk's, of which 5 % are new."""
-    connection.execute(statement("warehouse/load_traces_stage"))
+    connection.execute(query("load_traces.stage"))
     connection.execute(
         text(
             "insert into incoming_event"
@@ -385,7 +385,7 @@ def _stage_events(connection: Connection) -> None:
 
 def _stage_rows(connection: Connection) -> None:
     """The ERP's list, in which a few open rows are missing."""
-    connection.execute(statement("warehouse/extract_orders_stage"))
+    connection.execute(query("extract_orders.stage"))
     connection.execute(
         text(
             "insert into incoming_row select erp_key, platform, account, platform_order_id,"
@@ -396,22 +396,20 @@ def _stage_rows(connection: Connection) -> None:
 
 
 def _stage_standing(connection: Connection) -> None:
-    connection.execute(statement("warehouse/report_stalled_stage"))
+    connection.execute(query("report_stalled.stage"))
 
 
 def _standing(binds: dict[str, Any]) -> Callable[[Connection], None]:
     def fill_stage(connection: Connection) -> None:
         _stage_standing(connection)
-        connection.execute(statement("warehouse/report_stalled_standing"), binds)
+        connection.execute(query("report_stalled.standing"), binds)
 
     return fill_stage
 
 
 def _unlink(orders: list[int]) -> Callable[[Connection], None]:
     def forget(connection: Connection) -> None:
-        connection.execute(
-            statement("warehouse/prune_warehouse_forget_orders"), {"orders": orders, "now": NOW}
-        )
+        connection.execute(query("prune_warehouse.reset_orders"), {"orders": orders, "now": NOW})
 
     return forget
 

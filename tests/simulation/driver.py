@@ -56,7 +56,7 @@ ERPS = (
     ("America/New_York", datetime(2026, 10, 31, tzinfo=UTC)),
 )
 """In which zone the ERP keeps its times, and when its world begins; one for each seed in turn."""
-OWNER_FOLDER = Path(__file__).parents[2] / "include" / "sandbox" / "owner"
+OWNER_FOLDER = Path(__file__).parents[2] / "sandbox" / "owner"
 WATCH = Path(__file__).with_name("watch.sql")
 
 LIMIT = 40.0
@@ -194,7 +194,7 @@ class Simulation:
     :param warehouse: with its tables and nothing in them; nobody else's.
     :param folder: for the ERP and the log of the steps.
     :param orders: how many each account has.
-    :param owner_folder: replaces the statements that it holds.
+    :param queries: folder of statements of the warehouse that replace the shipped ones.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class Simulation:
         folder: Path,
         *,
         orders: int | None = None,
-        owner_folder: Path = OWNER_FOLDER,
+        queries: Path | None = None,
     ) -> None:
         dice = random.Random(f"{seed}/world")
         self.seed = seed
@@ -242,7 +242,7 @@ class Simulation:
         self.were_deaf: set[str] = set()
         self.unsure: set[str] = set()
         self.signs: dict[str, datetime | None] = {}
-        self._owner_folder = owner_folder
+        self._queries = queries
         self._tokens: dict[str, str] = {}
         self._expired: set[str] = set()
         self._usual: dict[str, float] = defaultdict(lambda: 0.5)
@@ -257,10 +257,11 @@ class Simulation:
         try:
             self._processes = Processes(
                 {
-                    "SHIPMENT_TRACKING_INCLUDE": str(self._owner_folder),
+                    "SHIPMENT_TRACKING_INCLUDE": str(OWNER_FOLDER),
                     "SHIPMENT_TRACKING_CLOCK_URL": self.sandbox.clock_url,
                 },
                 self._log,
+                self._queries,
             )
         except BaseException:
             self.sandbox.stop()

@@ -69,9 +69,10 @@ class Processes:
 
     :param environment: for the steps, on top of this process's own.
     :param log: file for what the steps say.
+    :param queries: folder of statements that the steps use instead of the shipped ones.
     """
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, queries: Path | None = None) -> None:
         self.all: list[Process] = []
         self._numbers = count(1)
         self._lock = threading.Lock()
@@ -79,7 +80,7 @@ class Processes:
         self._closed = threading.Event()
         with log.open("wb") as said:
             self._server = subprocess.Popen(
-                [sys.executable, str(PROGRAM)],
+                [sys.executable, str(PROGRAM), *([str(queries)] if queries else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,

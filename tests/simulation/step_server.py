@@ -2,7 +2,8 @@
 Runs each step in a process of its own, forked in milliseconds, that may be killed at any moment.
 
 A program: reads orders from its standard input and writes what became of them to its standard
-output, one JSON object a line. When its input ends, it kills all that it started, and itself.
+output, one JSON object a line. When its input ends, it kills all that it started, and itself. Its
+argument may be a folder of statements, which the steps use instead of the shipped ones.
 """
 
 import gc
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +36,7 @@ from shipment_tracking.platforms.client import Account, Gateway
 from shipment_tracking.platforms.dialects import OAUTHS, client
 from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.platforms.tokens import Tokens, TokenStore
+from shipment_tracking.sql import query_folders
 from shipment_tracking.steps import (
     extract_orders,
     fetch_waybills,
@@ -238,6 +241,7 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
+    query_folders.extend(map(Path, sys.argv[1:]))
     try:
         serve()
     finally:

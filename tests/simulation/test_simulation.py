@@ -1,6 +1,5 @@
 """The promises under fault: what the next good run makes of anything that happened before."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from sandbox.platform_1688 import ORDERS, TRACES
 from sandbox.platform_taobao import CONSUME, REFRESH, TRACE_SEARCH, TRADES
 from shipment_tracking.sql import include_folder
 
-from .driver import LIFE, OWNER_FOLDER, SENDS, WRITES, Plan, Simulation, draw_plans
+from .driver import LIFE, SENDS, WRITES, Plan, Simulation, draw_plans
 from .invariants import pruned
 
 ROUNDS = 26
@@ -37,18 +36,20 @@ def told(life: Simulation) -> list[str]:
 
 @pytest.fixture
 def plant(tmp_path: Path) -> Callable[..., Path]:
-    """Makes an owner's folder with a statement that has a mistake."""
-    folder = tmp_path / "owner"
-    shutil.copytree(OWNER_FOLDER, folder)
+    """Makes a folder of statements with a mistake."""
+    folder = tmp_path / "queries"
+    folder.mkdir()
 
     def replace(name: str, *mistakes: tuple[str, str]) -> Path:
-        place = Path("sql", "warehouse", f"{name}.sql")
-        statement = (include_folder() / place).read_text(encoding="utf-8")
+        module, _, own = name.partition(".")
+        shipped = (include_folder() / "sql" / "warehouse" / f"{module}.sql").read_text("utf-8")
+        before, mark, after = shipped.partition(f"-- name: {own}\n")
+        statement, end, rest = after.partition("\n\n\n-- name: ")
         for right, wrong in mistakes:
             assert right in statement
             statement = statement.replace(right, wrong)
-        (folder / place).parent.mkdir(exist_ok=True)
-        (folder / place).write_text(statement, encoding="utf-8")
+        text = before + mark + statement + end + rest
+        (folder / f"{module}.sql").write_text(text, encoding="utf-8")
         return folder
 
     return replace
@@ -91,9 +92,9 @@ def test_a_process_that_was_thought_dead_writes_nothing(
 def test_without_its_lease_checks_the_simulation_fails(
     simulate: Callable[..., Simulation], plant: Callable[..., Path]
 ) -> None:
-    for name in ("fetch_waybills_record", "gather_traces_record"):
+    for name in ("fetch_waybills.record", "gather_traces.record"):
         folder = plant(name, *((check, "") for check in LEASE_CHECKS))
-    life = simulate(1, orders=6, owner_folder=folder)
+    life = simulate(1, orders=6, queries=folder)
 
     life.live(ZOMBIES)
 
@@ -122,9 +123,9 @@ def test_mistakes_in_writing_and_sending_make_the_simulation_fail(
     simulate: Callable[..., Simulation], plant: Callable[..., Path]
 ) -> None:
     """A notice is called sent before it is; our own write is taken for somebody else's."""
-    plant("outbox_claim", ("set\n    lease_owner", "set\n    state = 'sent',\n    lease_owner"))
-    folder = plant("mark_signed_begin", ("else known.before", "else excluded.before"))
-    life = simulate(3, orders=8, owner_folder=folder)
+    plant("outbox.claim", ("set\n    lease_owner", "set\n    state = 'sent',\n    lease_owner"))
+    folder = plant("mark_signed.begin", ("else known.before", "else excluded.before"))
+    life = simulate(3, orders=8, queries=folder)
 
     life.live(DEATHS)
     life.end()

@@ -16,7 +16,7 @@ from sandbox.receiver import Receiver
 from shipment_tracking.channels.destination import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 REFERRED_TO = ("shipment", "tracked_order")
@@ -105,7 +105,7 @@ def while_another_holds(
     @contextmanager
     def hold(name: str, work: Callable[[], Any]) -> Iterator[Future[Any]]:
         with ThreadPoolExecutor(1) as pool, warehouse.begin() as holder:
-            holder.execute(statement(f"warehouse/{name}"))
+            holder.execute(query(name))
             working = pool.submit(work)
             while not working.done() and not somebody_waits():
                 time.sleep(0.01)

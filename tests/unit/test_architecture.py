@@ -21,8 +21,7 @@ MAY_IMPORT = {
 }
 HEAVY = {"alembic", "jinja2", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}
 TOO_GENERAL = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
-OWNERS_STATEMENTS = "erp"
-VIEWS = "analytics"
+OWNERS = ("erp", "analytics")
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -84,7 +83,7 @@ def test_steps_do_not_import_steps():
 def test_nothing_imports_a_dag_file():
     dag_files = {file.stem for file in (ROOT / "dags").glob("*.py")} | {"dags"}
 
-    for file in python_files("plugins", "dags", "include"):
+    for file in python_files("plugins", "dags", "sandbox"):
         assert not dag_files & roots(imported(file)), place(file)
 
 
@@ -95,7 +94,7 @@ def test_the_product_does_not_know_the_sandbox():
 
 def test_no_module_has_a_name_that_says_nothing_or_hides_the_standard_library():
     # Airflow imports files below plugins/ and dags/ by their bare names.
-    for file in python_files("plugins", "dags", "include"):
+    for file in python_files("plugins", "dags", "sandbox"):
         module = file.parent.name if file.stem in ("__init__", "__main__") else file.stem
 
         assert module not in TOO_GENERAL, place(file)
@@ -148,8 +147,26 @@ def test_naming_steps_and_hooks_loads_no_heavy_library():
     assert shown.stdout.strip() == "[]"
 
 
-def statements() -> list[str]:
-    return sorted(file.relative_to(SQL).with_suffix("").as_posix() for file in SQL.rglob("*.sql"))
+def statements() -> dict[str, str]:
+    """Every statement by name, with its leading comment."""
+    owners = {
+        file.relative_to(SQL).with_suffix("").as_posix(): file.read_text(encoding="utf-8")
+        for folder in OWNERS
+        for file in (SQL / folder).glob("*.sql")
+    }
+    return owners | dict(internal_statements())
+
+
+def internal_statements() -> list[tuple[str, str]]:
+    found = []
+    for file in sorted((SQL / "warehouse").glob("*.sql")):
+        before, *parts = re.split(r"^-- name: (\w+)\n", file.read_text("utf-8"), flags=re.MULTILINE)
+        assert not before, f"{file.name} begins with a statement's name"
+        found += [
+            (f"{file.stem}.{name}", body)
+            for name, body in zip(parts[::2], parts[1::2], strict=True)
+        ]
+    return found
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
@@ -168,14 +185,14 @@ def pattern(node: ast.JoinedStr) -> str:
 
 
 def read_names() -> list[str]:
-    """What the code passes to `statement`, values put in as `\0`."""
+    """What the code passes to `statement` and `query`, values put in as `\0`."""
     names: list[str] = []
     for file in python_files("plugins"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)
-                and node.func.id == "statement"
+                and node.func.id in ("statement", "query")
             ):
                 names += [word for word in strings(node.args[0])][:1]
     return sorted(set(names))
@@ -185,15 +202,11 @@ def as_regex(name: str, value: str = r"\w+") -> re.Pattern[str]:
     return re.compile(re.escape(name).replace("\0", f"({value})"))
 
 
-def known_words() -> set[str]:
-    """Every string of the code that may be put into a statement's name."""
+def words() -> tuple[set[str], set[str]]:
+    """Every string of the code, and every pattern of one that is built."""
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in python_files("plugins")]
-    words = {word for tree in trees for word in strings(tree)}
-    constants = {word for word in words if re.fullmatch(r"\w+", word)}
-    built = {word for word in words if "\0" in word and re.fullmatch(r"[\w\0]+", word)}
-    return constants | {
-        word.replace("\0", constant) for word in built if word != "\0" for constant in constants
-    }
+    found = {word for tree in trees for word in strings(tree)}
+    return {word for word in found if "\0" not in word}, {word for word in found if "\0" in word}
 
 
 @pytest.mark.parametrize("name", read_names())
@@ -201,30 +214,35 @@ def test_every_statement_the_code_names_exists(name):
     assert any(as_regex(name).fullmatch(existing) for existing in statements())
 
 
-def test_every_statement_is_used_or_belongs_to_an_owner():
-    names, words = read_names(), known_words()
+def test_every_internal_statement_is_used():
+    constants, patterns = words()
+    built = [
+        as_regex(pattern) for pattern in patterns if re.fullmatch(r"[\w\0]+\.[\w\0]+", pattern)
+    ]
 
-    def is_read(existing: str) -> bool:
-        return any(
-            set(found.groups()) <= words
-            for name in names
-            if (found := as_regex(name).fullmatch(existing))
+    def is_read(name: str) -> bool:
+        return name in constants or any(
+            set(found.groups()) <= constants for each in built if (found := each.fullmatch(name))
         )
 
-    unused = {name for name in statements() if not is_read(name)}
+    assert [name for name, _ in internal_statements() if not is_read(name)] == []
 
-    assert {name for name in unused if not name.startswith((OWNERS_STATEMENTS, VIEWS))} == set()
+
+def test_no_internal_statement_is_there_twice():
+    names = [name for name, _ in internal_statements()]
+
+    assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("name", statements())
-def test_a_statement_file_starts_with_a_comment_and_holds_one_statement(name):
-    lines = (SQL / f"{name}.sql").read_text(encoding="utf-8").splitlines()
+def test_a_statement_starts_with_a_comment_and_is_one(name):
+    lines = statements()[name].splitlines()
     comments = [line for line in lines if line.lstrip().startswith("--")]
     code = "\n".join(line for line in lines if line not in comments)
     body = re.sub("'[^']*'", "''", code)
 
     assert lines[0].startswith("-- "), "say first what holds after it ran"
-    assert ";" not in body.rstrip().rstrip(";"), "one statement a file"
+    assert ";" not in body.rstrip().rstrip(";"), "one statement a name"
     assert "--" not in body, "a comment behind code is not taken out before binds are looked for"
     assert not re.search(r"(?<![:\w]):[a-z]", "\n".join(comments)), (
         "tools bind names in comments too"

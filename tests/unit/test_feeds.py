@@ -19,7 +19,7 @@ from shipment_tracking import feeds, polling
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import ChangeFeed, Changes, PlatformClient
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -500,7 +500,7 @@ def test_what_is_reported_to_have_changed_after_another_run_polled_it_stays_due(
 
     with warehouse.begin() as connection:
         connection.execute(
-            statement("warehouse/feeds_report"),
+            query("feeds.report"),
             {
                 "account": SELLER,
                 "own_orders": False,

@@ -48,7 +48,7 @@ def due(warehouse: Engine) -> Callable[[int], None]:
 def new_lane(warehouse: Engine) -> Callable[..., Lane]:
     def make(owner: str = "me", lease: timedelta = 3 * MINUTE) -> Lane:
         binds = {"now": NOW, "only_high_priority": False}
-        return Lane(warehouse, "platform_1688", owner, "gather_traces_claim", binds, lease)
+        return Lane(warehouse, "platform_1688", owner, "gather_traces.claim", binds, lease)
 
     return make
 

@@ -1,4 +1,4 @@
-"""Statements come from include/sql, and an owner's file of the same place wins."""
+"""Statements come from include/sql; an owner's own statement for the ERP or a view wins."""
 
 from pathlib import Path
 
@@ -39,11 +39,14 @@ def test_an_owners_file_that_replaces_nothing_is_refused_by_name(owner: Path) ->
         statement("erp/extract_orders")
 
 
-def test_an_owners_file_for_the_sandbox_is_refused_since_nobody_would_read_it(owner: Path) -> None:
-    (owner / "sandbox").mkdir()
-    (owner / "sandbox" / "erp.py").write_text("", encoding="utf-8")
+@pytest.mark.parametrize(
+    "place", ["sql/warehouse/outbox.sql", "sql/warehouse/outbox_claim.sql", "sandbox/erp.py"]
+)
+def test_an_owners_file_for_what_is_internal_is_refused(owner: Path, place: str) -> None:
+    (owner / place).parent.mkdir(parents=True)
+    (owner / place).write_text("", encoding="utf-8")
 
-    with pytest.raises(StatementError, match=r"erp\.py replaces nothing"):
+    with pytest.raises(StatementError, match=rf"{place} must not be replaced.* may hold sql/erp"):
         statement("erp/extract_orders")
 
 

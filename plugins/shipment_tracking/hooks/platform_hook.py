@@ -159,13 +159,13 @@ class PlatformHook(BaseHook):
         from psycopg.errors import UndefinedTable
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-        from shipment_tracking.sql import statement
+        from shipment_tracking.sql import query
 
         hook = WarehouseHook(self.warehouse_conn_id, connect_timeout=WAREHOUSE_SECONDS)
         try:
             warehouse = hook.get_conn()
             with warehouse.connect() as connection:
-                connection.execute(statement("warehouse/token_find"), {"key": ""})
+                connection.execute(query("tokens.find"), {"key": ""})
         except (AirflowNotFoundException, ConnectionFieldError, SQLAlchemyError) as error:
             if isinstance(error, DBAPIError) and isinstance(error.orig, UndefinedTable):
                 return None, ""  # before the first run, so nothing was renewed yet

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from shipment_tracking.errors import QuotaError
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 MOST_SLOTS_AT_ONCE = 5
 ANSWERS_COMPARED = 20
@@ -84,7 +84,7 @@ class Quota:
 
     def block(self, seconds: float) -> None:
         """Let nobody who shares the app key call for ``seconds`` from now."""
-        self._execute("quota_block", seconds=seconds)
+        self._execute("block", seconds=seconds)
         for share in self._shares:
             with share.lock:
                 share.slots.clear()
@@ -115,9 +115,9 @@ class Quota:
         """Get times from the row; none if they may have been late on their way here."""
         slots = max(1, min(MOST_SLOTS_AT_ONCE, share.waiting))
         asked = time.monotonic()
-        row = self._execute("quota_reserve", share=share.name, slots=slots)
+        row = self._execute("reserve", share=share.name, slots=slots)
         if row is None:
-            blocked = self._execute("quota_blocked_until")
+            blocked = self._execute("blocked_until")
             until = blocked[0] if blocked else None
             raise QuotaError(
                 f"no call of app key {self._key['app_key']} before {until}", until=until
@@ -144,9 +144,9 @@ class Quota:
             )
         if not self._registered:
             self._connection.execute(
-                statement("warehouse/quota_register"),
+                query("quota.register"),
                 {**self._key, "account": self._account, "qps": self._qps},
             )
             self._registered = True
-        result = self._connection.execute(statement(f"warehouse/{name}"), {**self._key, **binds})
+        result = self._connection.execute(query(f"quota.{name}"), {**self._key, **binds})
         return tuple(found) if result.returns_rows and (found := result.first()) else None

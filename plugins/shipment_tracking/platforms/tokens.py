@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 
 from shipment_tracking.errors import AuthError, RetryableError, TokenError
 from shipment_tracking.platforms.refusals import SHANGHAI
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 if TYPE_CHECKING:
     from shipment_tracking.platforms.client import Account, Json
@@ -101,16 +101,14 @@ class TokenStore:
 
     def find(self, key: str) -> TokenPair | None:
         """The newest pair of a key, if one was stored and can be read."""
-        row = self._execute("token_find", key=key)
+        row = self._execute("find", key=key)
         self._seen_at[key] = row.stored_at if row else None
         return self._read(row) if row else None
 
     def lease(self, key: str, account: str) -> bool:
         """Whether the right to renew the pair is ours for now."""
         return (
-            self._execute(
-                "token_lease", key=key, account=account, owner=self._owner, lease=self._lease
-            )
+            self._execute("lease", key=key, account=account, owner=self._owner, lease=self._lease)
             is not None
         )
 
@@ -118,7 +116,7 @@ class TokenStore:
         """Keep a pair that was just renewed; false if another was kept since the last ``find``."""
         tokens = json.dumps([pair.access_token, pair.refresh_token]).encode()
         stored = self._execute(
-            "token_store",
+            "store",
             key=key,
             secret=self._cipher.encrypt(tokens),
             expires_at=pair.expires_at,
@@ -129,7 +127,7 @@ class TokenStore:
 
     def release(self, key: str) -> None:
         """Give the right to renew back."""
-        self._execute("token_release", key=key, owner=self._owner)
+        self._execute("release", key=key, owner=self._owner)
 
     def _read(self, row: Any) -> TokenPair | None:
         plain = self._cipher.decrypt(bytes(row.secret))
@@ -145,7 +143,7 @@ class TokenStore:
 
     def _execute(self, name: str, **binds: object) -> Any:
         with self._engine.begin() as connection:
-            result = connection.execute(statement(f"warehouse/{name}"), binds)
+            result = connection.execute(query(f"tokens.{name}"), binds)
             return result.one_or_none() if result.returns_rows else None
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from shipment_tracking.errors import StatementError, WarehouseRefusedError
-from shipment_tracking.sql import include_folder, include_text, statement, statement_path
+from shipment_tracking.sql import include_folder, include_text, query, statement_path
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def run(warehouse: Engine) -> str:
             return wanted
     with warehouse.begin() as connection:
         _refuse_old_server(connection)
-        connection.execute(statement("warehouse/create_tables_one_at_a_time"))
+        connection.execute(query("create_tables.lock"))
         present = _present_version(connection)
         if present != wanted:
             _upgrade(connection, present, wanted)
@@ -58,7 +58,7 @@ def run(warehouse: Engine) -> str:
 
 def _present_version(connection: Connection) -> str | None:
     """Schema version and digest of the views, kept as the schema's comment."""
-    return connection.execute(statement("warehouse/create_tables_version")).scalar_one_or_none()
+    return connection.execute(query("create_tables.version")).scalar_one_or_none()
 
 
 def _newest_version() -> str:

@@ -18,7 +18,7 @@ from shipment_tracking.domain.waybills import fold
 from shipment_tracking.erp.database import ErpDatabase, read_flag
 from shipment_tracking.errors import ClosureRefusedError, ParamError, StatementError
 from shipment_tracking.models import PLATFORMS, Run
-from shipment_tracking.sql import statement, statement_path
+from shipment_tracking.sql import query, statement, statement_path
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ def run(
     reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account)
     polling.load()
     with warehouse.begin() as connection:
-        connection.execute(statement("warehouse/extract_orders_one_at_a_time"))
-        connection.execute(statement("warehouse/extract_orders_stage"))
+        connection.execute(query("extract_orders.lock"))
+        connection.execute(query("extract_orders.stage"))
         with closing(_fetch(erp, name, this_run)) as found:
             _copy(connection, _wanted(reader.rows(found), this_run))
         reader.raise_if_useless()
@@ -85,7 +85,7 @@ def run(
         raise ClosureRefusedError(refusal)
     with warehouse.begin() as connection:
         due = connection.execute(
-            statement("warehouse/extract_orders_due"),
+            query("extract_orders.due"),
             {
                 "now": now,
                 "backfill": this_run.is_backfill,
@@ -272,7 +272,7 @@ def _wanted(rows: Iterator[tuple[Any, ...]], this_run: Run) -> Iterator[tuple[An
 
 
 def _copy(connection: Connection, rows: Iterator[tuple[Any, ...]]) -> None:
-    copy_statement = str(statement("warehouse/extract_orders_copy"))
+    copy_statement = str(query("extract_orders.copy"))
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(copy_statement) as copy:
@@ -289,9 +289,9 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
     }
 
     def execute(name: str) -> Any:
-        return connection.execute(statement(f"warehouse/extract_orders_{name}"), binds)
+        return connection.execute(query(f"extract_orders.{name}"), binds)
 
-    connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
+    connection.execute(query("erp_rows.lock"))
     execute("refuse_duplicates")
     execute("add_orders")
     execute("move_rows")

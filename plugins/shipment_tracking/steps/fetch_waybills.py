@@ -13,7 +13,7 @@ from shipment_tracking.lanes import LEASE, Answer, Claim, Lane, work_through
 from shipment_tracking.listings import Listing
 from shipment_tracking.models import Run
 from shipment_tracking.platforms.client import PlatformClient
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 SHARE_WHILE_POLLS_WAIT = 0.4
 """The most of a lane's time, and so of its calls, that goes to parcel lists while polls are due."""
@@ -44,7 +44,7 @@ def run(
     counts, warnings = feeds.read(warehouse, client, this_run, now=now, budget=budget)
     with warehouse.connect() as connection:
         polls_wait = connection.execute(
-            statement("warehouse/fetch_waybills_due"),
+            query("fetch_waybills.due"),
             {
                 "account": account,
                 "now": now,
@@ -98,7 +98,7 @@ def _record(
     account = client.account.conn_id
     with warehouse.begin() as connection:
         held = connection.execute(
-            statement("warehouse/fetch_waybills_record"),
+            query("fetch_waybills.record"),
             {
                 "answers": json.dumps([_row(answer) for answer in answers]),
                 "owner": owner,
@@ -120,9 +120,7 @@ def _record(
         polling.plan(connection, sorted(ours - listed), now=now)
         too_old = [row.order_id for row in held if row.too_old]
         if too_old:
-            connection.execute(
-                statement("warehouse/lane_close_too_old"), {"orders": too_old, "now": now}
-            )
+            connection.execute(query("lanes.close_too_old"), {"orders": too_old, "now": now})
         runs.add(
             connection,
             this_run,

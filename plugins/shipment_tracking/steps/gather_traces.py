@@ -30,7 +30,7 @@ from shipment_tracking.listings import Listing
 from shipment_tracking.models import Parcel, Run
 from shipment_tracking.platforms.client import Json, PlatformClient, TraceReader
 from shipment_tracking.platforms.dialects import READERS
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _raise_if_alike(warehouse: Engine, account: str) -> None:
     """:raises LaneStoppedError: most of the account's orders fail for one reason."""
     with warehouse.connect() as connection:
         worst = connection.execute(
-            statement("warehouse/gather_traces_failing_alike"), {"account": account}
+            query("gather_traces.failing_alike"), {"account": account}
         ).one_or_none()
     if worst and worst.failing >= FEWEST_ALIKE and worst.failing * 2 > worst.open:
         raise LaneStoppedError(
@@ -207,7 +207,7 @@ def _record(
 ) -> int:
     """How many of the answers were still ours."""
     held = connection.execute(
-        statement("warehouse/gather_traces_record"),
+        query("gather_traces.record"),
         {
             "answers": json.dumps(rows, ensure_ascii=False),
             "owner": owner,
@@ -221,9 +221,7 @@ def _record(
     ).all()
     too_old = [row.order_id for row in held if row.too_old]
     if too_old:
-        connection.execute(
-            statement("warehouse/lane_close_too_old"), {"orders": too_old, "now": now}
-        )
+        connection.execute(query("lanes.close_too_old"), {"orders": too_old, "now": now})
     ours = {row.order_id for row in held}
     _keep_listings(
         connection, client, this_run, [each for each in listed.items() if each[0] in ours]
@@ -259,6 +257,4 @@ def _keep_listings(
         }
         for order_id, listing in found
     ]
-    connection.execute(
-        statement("warehouse/gather_traces_confirm"), {"listings": json.dumps(asked)}
-    )
+    connection.execute(query("gather_traces.confirm"), {"listings": json.dumps(asked)})

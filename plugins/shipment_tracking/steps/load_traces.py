@@ -18,7 +18,7 @@ from shipment_tracking.errors import ReplyError
 from shipment_tracking.models import ParcelTrace, Run, TraceEvent
 from shipment_tracking.platforms.client import TraceReader
 from shipment_tracking.platforms.dialects import READERS
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def _load_next(
     try:
         with warehouse.begin() as connection:
             replies = connection.execute(
-                statement("warehouse/load_traces_waiting"), {"after": after, "most": most}
+                query("load_traces.waiting"), {"after": after, "most": most}
             ).all()
             ids = [reply.reply_id for reply in replies]
             numbers = _load(connection, this_run, readers, replies, now) if replies else {}
@@ -101,9 +101,9 @@ def _load(
     now: datetime,
 ) -> Counter[str]:
     traces = [(reply, trace) for reply in replies for trace in _read(readers, reply)]
-    connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
+    connection.execute(query("erp_rows.lock"))
     connection.execute(
-        statement("warehouse/load_traces_lock_orders"),
+        query("load_traces.lock_orders"),
         {"orders": sorted({reply.order_id for reply in replies})},
     )
     traces = parcels.of_this_life(connection, traces)
@@ -144,7 +144,7 @@ def _load(
     )
     _touch(connection, [trail for number, trail in trails.items() if number not in announce])
     connection.execute(
-        statement("warehouse/load_traces_done"),
+        query("load_traces.done"),
         {"replies": [reply.reply_id for reply in replies], "now": now},
     )
     events = Counter(events_new=len(new), events_duplicate=read - len(new), rejected=rejected)
@@ -220,16 +220,16 @@ def _event_row(
 def _insert_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     if not rows:
         return
-    connection.execute(statement("warehouse/load_traces_stage"))
+    connection.execute(query("load_traces.stage"))
     driver = connection.connection.driver_connection
     assert driver is not None
     with (
         driver.cursor() as cursor,
-        cursor.copy(str(statement("warehouse/load_traces_copy"))) as copy,
+        cursor.copy(str(query("load_traces.copy"))) as copy,
     ):
         for row in rows:
             copy.write_row(row)
-    connection.execute(statement("warehouse/load_traces_insert"))
+    connection.execute(query("load_traces.insert"))
 
 
 def _touch(connection: Connection, trails: Sequence[evaluation.Trail]) -> None:
@@ -245,9 +245,7 @@ def _touch(connection: Connection, trails: Sequence[evaluation.Trail]) -> None:
         if trail.held and trail.held.fetched_at != trail.shipment.trace_fetched_at
     ]
     if held:
-        connection.execute(
-            statement("warehouse/load_traces_touch"), {"held": json.dumps(held, default=str)}
-        )
+        connection.execute(query("load_traces.touch"), {"held": json.dumps(held, default=str)})
 
 
 def _settle_next(
@@ -255,18 +253,18 @@ def _settle_next(
 ) -> int:
     """Judge the next parcels that wait without a reply; returns the last one's id, 0 for none."""
     with warehouse.begin() as connection:
-        connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
+        connection.execute(query("erp_rows.lock"))
         waiting = connection.execute(
-            statement("warehouse/load_traces_unsettled"),
+            query("load_traces.unsettled"),
             {"after": after, "most": most},
         ).scalars()
         shipments = list(waiting)
         if not shipments:
             return 0
         orders = connection.execute(
-            statement("warehouse/load_traces_orders_of"), {"shipments": shipments}
+            query("load_traces.orders_of"), {"shipments": shipments}
         ).scalars()
-        connection.execute(statement("warehouse/load_traces_lock_orders"), {"orders": list(orders)})
+        connection.execute(query("load_traces.lock_orders"), {"orders": list(orders)})
         trails = evaluation.read_trails(connection, shipments, {})
         evaluation.update_events(connection, trails.values())
         numbers = _settle(connection, this_run, trails, dict.fromkeys(trails), now)
@@ -286,7 +284,7 @@ def _settle(
         return Counter()
     changes = evaluation.judge_parcels(connection, this_run, trails, announce, now)
     orders = connection.execute(
-        statement("warehouse/load_traces_orders_of"), {"shipments": sorted(trails)}
+        query("load_traces.orders_of"), {"shipments": sorted(trails)}
     ).scalars()
     return Counter(changes=changes, signed=evaluation.judge_orders(connection, list(orders), now))
 
@@ -296,6 +294,6 @@ def _set_aside(warehouse: Engine, reply_id: int, error: Exception, now: datetime
     log.warning("reply %d cannot be loaded: %s", reply_id, reason)
     with warehouse.begin() as connection:
         connection.execute(
-            statement("warehouse/load_traces_set_aside"),
+            query("load_traces.quarantine"),
             {"reply_id": reply_id, "error": reason, "tries": TRIES, "now": now},
         )

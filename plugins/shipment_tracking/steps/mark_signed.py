@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row
 from shipment_tracking.erp.sql import OrderState, Sign, SqlWriter
 from shipment_tracking.errors import WritebackError
 from shipment_tracking.models import Run
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def _next(
 ) -> Sequence[Row[Any]]:
     with warehouse.begin() as connection:
         return connection.execute(
-            statement("warehouse/mark_signed_next"),
+            query("mark_signed.next"),
             {
                 "after": after,
                 "most": most,
@@ -100,7 +100,7 @@ def _signed_lately(warehouse: Engine, this_run: Run, now: datetime) -> int:
     with warehouse.connect() as connection:
         return (
             connection.scalar(
-                statement("warehouse/mark_signed_lately"),
+                query("mark_signed.lately"),
                 {
                     "since": now - LATELY,
                     "run_id": this_run.run_id,
@@ -197,9 +197,9 @@ def _begin(
         for row in rows
     ]
     with warehouse.begin() as connection:
-        connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
+        connection.execute(query("erp_rows.lock"))
         begun = connection.execute(
-            statement("warehouse/mark_signed_begin"),
+            query("mark_signed.begin"),
             {
                 "writes": json.dumps(writes, default=str),
                 "run_id": this_run.run_id,
@@ -285,8 +285,6 @@ def _keep(
     ]
     binds = {"outcomes": json.dumps(outcomes, default=str), "now": now}
     with warehouse.begin() as connection:
-        connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
-        connection.execute(
-            statement("warehouse/mark_signed_outcomes"), binds | {"run_id": this_run.run_id}
-        )
-        connection.execute(statement("warehouse/mark_signed_settle"), binds)
+        connection.execute(query("erp_rows.lock"))
+        connection.execute(query("mark_signed.outcomes"), binds | {"run_id": this_run.run_id})
+        connection.execute(query("mark_signed.settle"), binds)

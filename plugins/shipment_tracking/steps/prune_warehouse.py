@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 log = logging.getLogger(__name__)
 
@@ -97,20 +97,18 @@ def _batch(connection: Connection, kind: str, binds: Mapping[str, Any]) -> dict[
     """The counts of a batch, and ``last``: where the next one begins, none at the end."""
     if kind == "orders":
         return _forget_orders(connection, binds)
-    return dict(
-        connection.execute(statement(f"warehouse/prune_warehouse_{kind}"), binds).one()._mapping
-    )
+    return dict(connection.execute(query(f"prune_warehouse.{kind}"), binds).one()._mapping)
 
 
 def _forget_orders(connection: Connection, binds: Mapping[str, Any]) -> dict[str, Any]:
     def execute(name: str, **binds: Any) -> Any:
-        return connection.execute(statement(f"warehouse/prune_warehouse_{name}"), binds)
+        return connection.execute(query(f"prune_warehouse.{name}"), binds)
 
     closed = list(execute("page", **binds).scalars())
     if not closed:
         return {"last": None}
     orders = list(execute("orders", orders=closed, before=binds["before"]).scalars())
     shipments = list(execute("lock_parcels", orders=orders).scalars())
-    forgotten = execute("forget_orders", orders=orders, now=binds["now"]).one()
-    gone = execute("forget_parcels", shipments=shipments).one()
+    forgotten = execute("reset_orders", orders=orders, now=binds["now"]).one()
+    gone = execute("delete_parcels", shipments=shipments).one()
     return {**forgotten._mapping, **gone._mapping, "last": closed[-1]}

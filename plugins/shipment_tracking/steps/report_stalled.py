@@ -15,7 +15,7 @@ from shipment_tracking.domain.statuses import Status
 from shipment_tracking.messages import CLEARED, STALLED, Messages
 from shipment_tracking.models import Run
 from shipment_tracking.outbox import BUDGET, LEASE, Claim, Letter, Outbox, counts, shanghai
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 from shipment_tracking.stages import thresholds
 
 EVENT_IDS = UUID("c1f1b1c4-3d0a-5f0e-8f44-5b6d3a9f2e70")
@@ -76,12 +76,12 @@ def _keep_stalls(
     """Clear and open stalls with their notices, within the caller's transaction."""
 
     def execute(name: str, **binds: Any) -> Any:
-        return connection.execute(statement(f"warehouse/{name}"), binds)
+        return connection.execute(query(name), binds)
 
-    execute("outbox_one_at_a_time")
-    execute("report_stalled_stage")
+    execute("outbox.lock")
+    execute("report_stalled.stage")
     execute(
-        "report_stalled_standing",
+        "report_stalled.standing",
         only_account=this_run.only_account,
         stages=list(hours),
         hours=list(hours.values()),
@@ -95,13 +95,13 @@ def _keep_stalls(
             "event_id": row.event_id,
             "cleared_event_id": uuid5(EVENT_IDS, f"{row.event_id}/{CLEARED}/{now.isoformat()}"),
         }
-        for row in execute("report_stalled_clear", now=now, only_account=this_run.only_account)
+        for row in execute("report_stalled.clear", now=now, only_account=this_run.only_account)
     ]
     if cleared:
-        execute("report_stalled_tell_cleared", cleared=json.dumps(cleared, default=str), now=now)
-    found = [_stall(row) for row in execute("report_stalled_new", now=now)]
+        execute("report_stalled.tell_cleared", cleared=json.dumps(cleared, default=str), now=now)
+    found = [_stall(row) for row in execute("report_stalled.new", now=now)]
     if found:
-        execute("report_stalled_open", stalls=json.dumps(found, default=str), now=now)
+        execute("report_stalled.open", stalls=json.dumps(found, default=str), now=now)
     return {"opened": len(found), "cleared": len(cleared)}
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row
 from shipment_tracking.erp.sql import SqlWriter, Trace
 from shipment_tracking.errors import WritebackError
 from shipment_tracking.models import Run
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def run(
 def _next(warehouse: Engine, this_run: Run, after: str, most: int) -> Sequence[Row[Any]]:
     with warehouse.begin() as connection:
         return connection.execute(
-            statement("warehouse/show_trace_next"),
+            query("show_trace.next"),
             {"after": after, "most": most, "only_account": this_run.only_account},
         ).all()
 
@@ -109,9 +109,9 @@ def _done(
         for trace in traces
     ]
     with warehouse.begin() as connection:
-        connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
+        connection.execute(query("erp_rows.lock"))
         connection.execute(
-            statement("warehouse/show_trace_done"),
+            query("show_trace.done"),
             {"shown": json.dumps(shown, default=str), "now": this_run.started_at},
         )
 
@@ -121,7 +121,7 @@ def _shown_lately(warehouse: Engine, this_run: Run) -> int:
     with warehouse.connect() as connection:
         return (
             connection.scalar(
-                statement("warehouse/show_trace_lately"),
+                query("show_trace.lately"),
                 {"since": this_run.started_at - LATELY, "only_account": this_run.only_account},
             )
             or 0

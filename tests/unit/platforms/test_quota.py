@@ -11,7 +11,7 @@ from sqlalchemy import Engine, Row, event, text
 
 from shipment_tracking.errors import QuotaError
 from shipment_tracking.platforms.quota import Quota
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 
 GATEWAY = "https://gateway.invalid"
 SPACING = 1.04
@@ -174,7 +174,7 @@ def test_slots_of_many_processes_do_not_overlap(new_quota, quotas, app_key):
         key = {"gateway": GATEWAY, "app_key": app_key}
         with quotas.begin() as connection:
             found = connection.execute(
-                statement("warehouse/quota_reserve"), {**key, "share": "all", "slots": slots}
+                query("quota.reserve"), {**key, "share": "all", "slots": slots}
             ).one()
             end = connection.execute(
                 text(

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from sandbox.__main__ import COMMANDS, main
 from sandbox.defaults import ACCOUNTS
 
-INCLUDE = Path(__file__).parents[3] / "include"
+ROOT = Path(__file__).parents[3]
 
 
 def test_help_names_every_command(capsys):
@@ -46,7 +46,7 @@ def test_the_platform_serves_until_it_is_told_to_stop():
     command += ["--clock", "2026-03-02T08:00+08:00", "--speed", "0"]
     with subprocess.Popen(
         command,
-        env=os.environ | {"PYTHONPATH": str(INCLUDE)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -80,7 +80,7 @@ def test_the_platform_keeps_an_erp_in_step_with_its_world(tmp_path):
     engine = create_engine(url, poolclass=NullPool)
     with subprocess.Popen(
         command,
-        env=os.environ | {"PYTHONPATH": str(INCLUDE)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -17,7 +17,7 @@ import requests
 
 from sandbox.receiver import Receiver
 
-INCLUDE = Path(__file__).parents[3] / "include"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_the_command_prints_what_is_delivered():
     command = [sys.executable, "-m", "sandbox", "receiver", "--port", "0", "--audiences", "ops"]
     with subprocess.Popen(
         command,
-        env=os.environ | {"PYTHONPATH": str(INCLUDE)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

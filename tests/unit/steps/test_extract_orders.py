@@ -16,7 +16,7 @@ from shipment_tracking.errors import (
     PollingTableError,
     StatementError,
 )
-from shipment_tracking.sql import OWNER_FOLDER, statement
+from shipment_tracking.sql import OWNER_FOLDER, query
 from shipment_tracking.steps import extract_orders
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -981,7 +981,7 @@ def test_a_backfill_leaves_alone_what_was_polled_just_now(listing, extract, exec
     ) == [(order(2)["platform_order_id"],)]
 
 
-@pytest.mark.parametrize("beside", ["extract_orders_one_at_a_time", "erp_rows_one_at_a_time"])
+@pytest.mark.parametrize("beside", ["extract_orders.lock", "erp_rows.lock"])
 def test_the_list_is_taken_over_by_one_and_beside_no_load(
     beside, while_another_holds, listing, extract
 ):
@@ -998,7 +998,7 @@ def test_the_list_is_read_after_the_one_before_it_was_taken_over(
 ):
     listing(order(1))
 
-    with while_another_holds("extract_orders_one_at_a_time", extract) as taking_over:
+    with while_another_holds("extract_orders.lock", extract) as taking_over:
         listing(order(1), order(2))
 
     taking_over.result()
@@ -1012,7 +1012,7 @@ def test_others_load_while_the_list_is_read(erp, listing, extract, warehouse):
     def load(*of_the_erp):
         with warehouse.begin() as connection:
             connection.execute(text("set local lock_timeout = '1s'"))
-            connection.execute(statement("warehouse/erp_rows_one_at_a_time"))
+            connection.execute(query("erp_rows.lock"))
 
     assert extract() == ["platform_1688"]
 

@@ -1134,7 +1134,7 @@ def test_nothing_is_loaded_while_the_erps_list_is_taken_over(
 ):
     reply(track(), parcel("LP1", (-1, OUT)))
 
-    with while_another_holds("erp_rows_one_at_a_time", load) as loading:
+    with while_another_holds("erp_rows.lock", load) as loading:
         assert not loading.done()
 
     assert loading.result()["events_new"] == 1

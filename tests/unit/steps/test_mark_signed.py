@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.errors import StatementError, WritebackError
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 from shipment_tracking.steps import mark_signed
 
 SHIPPED = datetime(2026, 3, 1, 10)  # noqa: DTZ001
@@ -467,7 +467,7 @@ def test_an_order_that_was_edited_is_signed_once_it_was_read_again_though_a_run_
 def test_rows_are_settled_beside_nobody_who_changes_them_too(sign, write, while_another_holds):
     sign("SO1")
 
-    with while_another_holds("erp_rows_one_at_a_time", write) as writing:
+    with while_another_holds("erp_rows.lock", write) as writing:
         assert not writing.done()
 
     assert writing.result() == {"signed": 1}
@@ -479,7 +479,7 @@ def test_what_came_of_writes_is_kept_beside_nobody_who_changes_the_rows(
     sign("SO1")
 
     with ThreadPoolExecutor(1) as pool, warehouse.connect() as another:
-        lock = statement("warehouse/erp_rows_one_at_a_time")
+        lock = query("erp_rows.lock")
         writing = pool.submit(beside, lambda: another.execute(lock))
         while not writing.done() and not somebody_waits():
             time.sleep(0.01)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from shipment_tracking import parcels
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 from shipment_tracking.steps import load_traces, prune_warehouse
 
 KEEP_DAYS = {"replies": 30, "notices": 90, "orders": 365, "runs": 180, "tokens": 30}
@@ -411,12 +411,10 @@ def test_other_orders_are_loaded_while_a_batch_is_being_deleted(
     (order,) = select("order_id from tracking.tracked_order where platform_order_id = '291'")[0]
     with ThreadPoolExecutor(1) as pool, warehouse.begin() as beside:
         found = {"orders": [order], "before": now, "now": now}
-        assert beside.execute(statement("warehouse/prune_warehouse_orders"), found).all()
-        parcel = beside.execute(statement("warehouse/prune_warehouse_lock_parcels"), found).scalar()
-        beside.execute(statement("warehouse/prune_warehouse_forget_orders"), found)
-        beside.execute(
-            statement("warehouse/prune_warehouse_forget_parcels"), {"shipments": [parcel]}
-        )
+        assert beside.execute(query("prune_warehouse.orders"), found).all()
+        parcel = beside.execute(query("prune_warehouse.lock_parcels"), found).scalar()
+        beside.execute(query("prune_warehouse.reset_orders"), found)
+        beside.execute(query("prune_warehouse.delete_parcels"), {"shipments": [parcel]})
 
         loading = pool.submit(load_traces.run, warehouse, new_run(), now=now)
         assert loading.result(timeout=60)["events_new"] == 1

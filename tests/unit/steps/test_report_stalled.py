@@ -13,7 +13,7 @@ import pytest
 from shipment_tracking import runs
 from shipment_tracking.errors import ChannelDownError, ConnectionFieldError, ParamError
 from shipment_tracking.outbox import TRIES
-from shipment_tracking.sql import statement
+from shipment_tracking.sql import query
 from shipment_tracking.steps import notify_changes, report_stalled
 
 NOTHING = {"opened": 0, "cleared": 0, "sent": 0, "failed": 0, "dead": 0, "suppressed": 0}
@@ -366,7 +366,7 @@ def test_closing_an_order_ends_its_stall_without_a_word(
     report()
     execute("update tracking.tracked_order set closed_at = :now", now=now)
     with warehouse.begin() as connection:
-        connection.execute(statement("warehouse/extract_orders_quiet_closed"), {"now": now})
+        connection.execute(query("extract_orders.quiet_closed"), {"now": now})
 
     assert report(hours=1) == NOTHING
     assert len(items()) == 1
@@ -383,7 +383,7 @@ def leaves(execute, warehouse) -> Callable[..., None]:
         execute("update tracking.erp_row set closed_at = :at, close_reason = 'left_erp'", at=at)
         execute("update tracking.tracked_order set closed_at = :at", at=at)
         with warehouse.begin() as connection:
-            connection.execute(statement("warehouse/extract_orders_quiet_closed"), {"now": at})
+            connection.execute(query("extract_orders.quiet_closed"), {"now": at})
 
     return close
 
@@ -744,7 +744,7 @@ def test_judging_remembers_that_a_sign_was_confirmed(ship, warehouse, select, no
     for row in (verdict, later):
         with warehouse.begin() as connection:
             connection.execute(
-                statement("warehouse/load_traces_judge"),
+                query("load_traces.judge"),
                 {"verdicts": json.dumps([row | {"announced_status": "", "event_count": 0}])},
             )
         assert select("sign_was_confirmed from tracking.shipment") == [(True,)]

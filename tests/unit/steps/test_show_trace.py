@@ -246,7 +246,7 @@ def test_rows_are_shown_beside_nobody_who_changes_them_too(
     tracked("SO1")
     moves()
 
-    with while_another_holds("erp_rows_one_at_a_time", show) as showing:
+    with while_another_holds("erp_rows.lock", show) as showing:
         assert not showing.done()
 
     assert showing.result() == {"shown": 1}

@@ -1,4 +1,0 @@
--- Which schema version is in place; null when the schema has none, no row when it is missing.
-select obj_description(oid, 'pg_namespace') as version
-from pg_namespace
-where nspname = 'tracking'

@@ -1,3 +1,0 @@
--- The account has no feed.
-delete from tracking.feed
-where account = :account

@@ -1,0 +1,254 @@
+-- name: due
+-- How many orders of the account wait to be polled.
+select count(*)
+from tracking.tracked_order
+where
+    account = :account
+    and closed_at is null
+    and (priority > 0 or not :only_high_priority)
+    and parcels_asked_at is not null
+    and next_poll_at <= :now;
+
+
+-- name: claim
+-- A batch of the orders of the account whose parcels are to be asked for is leased to the owner:
+-- high priority first, then waiting for a sign to be confirmed, then by how long they wait.
+with due as (
+    select tracked_order.order_id
+    from tracking.tracked_order
+    where
+        tracked_order.account = :account
+        and tracked_order.closed_at is null
+        and (tracked_order.priority > 0 or not :only_high_priority)
+        and tracked_order.ask_parcels_at <= :now
+        and (
+            tracked_order.parcels_asked_at is null
+            or tracked_order.parcels_asked_at
+            <= :now - case
+                when tracked_order.priority > 0 then :priority_spacing
+                else :min_spacing
+            end
+        )
+        and (
+            tracked_order.lease_until is null
+            or tracked_order.lease_until < clock_timestamp()
+        )
+    order by
+        tracked_order.priority desc,
+        tracked_order.status = 'signed' desc,
+        tracked_order.ask_parcels_at asc,
+        tracked_order.order_id asc
+    limit :most
+    for update skip locked
+),
+
+claimed as (
+    update tracking.tracked_order
+    set
+        lease_owner = :owner,
+        lease_until = clock_timestamp() + :lease,
+        lease_token = tracked_order.lease_token + 1
+    from due
+    where tracked_order.order_id = due.order_id
+    returning tracked_order.*
+)
+
+select
+    claimed.order_id,
+    claimed.platform_order_id,
+    claimed.lease_token,
+    claimed.fingerprint,
+    claimed.all_signed
+from claimed
+order by
+    claimed.priority desc,
+    claimed.status = 'signed' desc,
+    claimed.ask_parcels_at asc,
+    claimed.order_id asc;
+
+
+-- name: claim_backfill
+-- Orders of the account in the interval whose parcels nobody knows yet are leased to the owner.
+with due as (
+    select tracked_order.order_id
+    from tracking.tracked_order
+    where
+        tracked_order.account = :account
+        and tracked_order.backfill_at is not null
+        and tracked_order.parcels_asked_at is null
+        and tracked_order.ask_parcels_at <= :now
+        and (
+            tracked_order.lease_until is null
+            or tracked_order.lease_until < clock_timestamp()
+        )
+        and exists (
+            select 1
+            from tracking.erp_row
+            where
+                erp_row.order_id = tracked_order.order_id
+                and erp_row.shipped_at >= :shipped_from
+                and erp_row.shipped_at < :shipped_to
+        )
+    order by tracked_order.order_id
+    limit :most
+    for update skip locked
+)
+
+update tracking.tracked_order
+set
+    lease_owner = :owner,
+    lease_until = clock_timestamp() + :lease,
+    lease_token = tracked_order.lease_token + 1
+from due
+where tracked_order.order_id = due.order_id
+returning
+    tracked_order.order_id,
+    tracked_order.platform_order_id,
+    tracked_order.lease_token,
+    tracked_order.fingerprint,
+    tracked_order.all_signed;
+
+
+-- name: record
+-- Each answered order that is still the owner's is free again and knows when to be asked next;
+-- once it has parcels, it is due to be polled, if anybody waits for it.
+-- A parcel that is new should have been reported by a feed of orders.
+-- An order that is not shipped yet is asked again soon, one that fails ever more rarely.
+with answer as (
+    select
+        given.*
+    from
+        jsonb_to_recordset(cast(:answers as jsonb))
+            as given (
+                order_id bigint,
+                lease_token bigint,
+                asked_at timestamptz,
+                consignments jsonb,
+                has_parcels boolean,
+                has_unshipped_lines boolean,
+                error text,
+                too_old boolean
+            )
+),
+
+held as (
+    select
+        tracked_order.order_id,
+        answer.lease_token,
+        (
+            select count(*) > 0
+            from tracking.erp_row
+            where
+                erp_row.order_id = tracked_order.order_id
+                and erp_row.closed_at is null
+                and erp_row.signed_at is null
+        ) as is_awaited
+    from tracking.tracked_order
+    inner join answer
+        on
+            tracked_order.order_id = answer.order_id
+            and tracked_order.lease_token = answer.lease_token
+    where
+        tracked_order.lease_owner = :owner
+        and tracked_order.lease_until >= clock_timestamp()
+    order by tracked_order.order_id
+    for update of tracked_order
+)
+
+update tracking.tracked_order
+set
+    parcels_asked_at
+    = case when answer.has_parcels then answer.asked_at else tracked_order.parcels_asked_at end,
+    ask_parcels_at = answer.asked_at + case
+        when answer.has_parcels and answer.error is null then interval '24 hours'
+        else case
+            when tracked_order.priority > 0 then :priority_spacing
+            else :min_spacing
+        end * case
+            when answer.error is null then 1
+            else power(2, least(tracked_order.failures, 4))
+        end
+    end,
+    next_poll_at = case
+        when answer.has_parcels and held.is_awaited
+            then coalesce(tracked_order.next_poll_at, answer.asked_at)
+        else tracked_order.next_poll_at
+    end,
+    unreported_at = case
+        when
+            feed.feed = 'orders'
+            -- An order that is asked for at another time than it was first seen was asked before.
+            and coalesce(
+                tracked_order.parcels_asked_at,
+                case
+                    when tracked_order.ask_parcels_at > tracked_order.first_seen_at
+                        then tracked_order.first_seen_at
+                end
+            ) >= feed.trusted_since
+            and (
+                tracked_order.reported_at is null
+                or tracked_order.reported_at <= tracked_order.parcels_asked_at
+            )
+            and exists (
+                select 1
+                from jsonb_array_elements_text(answer.consignments) as listed (consignment_id)
+                where not exists (
+                    select 1
+                    from tracking.shipment
+                    inner join tracking.order_shipment
+                        on shipment.shipment_id = order_shipment.shipment_id
+                    where
+                        shipment.account = :account
+                        and shipment.consignment_id = listed.consignment_id
+                        and order_shipment.order_id = tracked_order.order_id
+                )
+            )
+            then answer.asked_at
+        else tracked_order.unreported_at
+    end,
+    has_unshipped_lines
+    = coalesce(answer.has_unshipped_lines, tracked_order.has_unshipped_lines),
+    closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
+    backfill_at = case when answer.too_old then null else tracked_order.backfill_at end,
+    failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
+    last_error = answer.error,
+    lease_owner = null,
+    lease_until = null
+from answer
+inner join held
+    on
+        answer.order_id = held.order_id
+        and answer.lease_token = held.lease_token
+left join tracking.feed
+    on
+        feed.account = :account
+        and feed.trusted_since is not null
+where tracked_order.order_id = answer.order_id
+returning
+    tracked_order.order_id,
+    answer.too_old;
+
+
+-- name: supersede
+-- A parcel that the platform listed before and lists no more is superseded; its order forgets it.
+update tracking.order_shipment as link
+set superseded_at = listing.asked_at
+from (
+    select
+        parcel.order_id,
+        max(parcel.seen_at) as asked_at,
+        array_agg(parcel.shipment_id) as listed
+    from
+        jsonb_to_recordset(cast(:parcels as jsonb))
+            as parcel (
+                order_id bigint,
+                shipment_id bigint,
+                seen_at timestamptz
+            )
+    group by parcel.order_id
+) as listing
+where
+    link.order_id = listing.order_id
+    and link.listed_at is not null
+    and link.superseded_at is null
+    and link.shipment_id <> all(listing.listed);

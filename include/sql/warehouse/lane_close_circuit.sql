@@ -1,3 +1,0 @@
--- The account is let in again.
-delete from tracking.circuit
-where account = :account

@@ -1,0 +1,142 @@
+-- name: circuit
+-- Since when the account is known to fail as a whole, how often it did, and why.
+select
+    opened_at,
+    failures,
+    reason
+from tracking.circuit
+where account = :account;
+
+
+-- name: take_back
+-- Nothing of this account is leased to the owner any more.
+with held as (
+    select order_id
+    from tracking.tracked_order
+    where
+        account = :account
+        and lease_owner = :owner
+    order by order_id
+    for update
+)
+
+update tracking.tracked_order
+set
+    lease_owner = null,
+    lease_until = null
+from held
+where tracked_order.order_id = held.order_id;
+
+
+-- name: renew
+-- What the owner still holds under the same token is held for another lease; a lease that ran out
+-- is over, since what was learned under it may be old by now.
+with held as (
+    select tracked_order.order_id
+    from tracking.tracked_order
+    inner join
+        unnest(cast(:orders as bigint[]), cast(:tokens as bigint[]))
+            as given (order_id, lease_token)
+        on
+            tracked_order.order_id = given.order_id
+            and tracked_order.lease_token = given.lease_token
+    where
+        tracked_order.lease_owner = :owner
+        and tracked_order.lease_until >= clock_timestamp()
+    order by tracked_order.order_id
+    for update of tracked_order
+)
+
+update tracking.tracked_order
+set lease_until = clock_timestamp() + :lease
+from held
+where tracked_order.order_id = held.order_id
+returning tracked_order.order_id;
+
+
+-- name: release
+-- The orders that the owner holds under these tokens are free for anybody.
+with held as (
+    select tracked_order.order_id
+    from tracking.tracked_order
+    inner join
+        unnest(cast(:orders as bigint[]), cast(:tokens as bigint[]))
+            as given (order_id, lease_token)
+        on
+            tracked_order.order_id = given.order_id
+            and tracked_order.lease_token = given.lease_token
+    where tracked_order.lease_owner = :owner
+    order by tracked_order.order_id
+    for update of tracked_order
+)
+
+update tracking.tracked_order
+set
+    lease_owner = null,
+    lease_until = null
+from held
+where tracked_order.order_id = held.order_id;
+
+
+-- name: close_too_old
+-- The ERP rows of orders that their platform keeps no trace of any more are closed.
+update tracking.erp_row
+set
+    closed_at = :now,
+    close_reason = 'too_old'
+where
+    order_id = any(:orders)
+    and closed_at is null;
+
+
+-- name: open_circuit
+-- The account failed as a whole: its next lane asks for a single order first.
+insert into tracking.circuit as circuit (account, opened_at, failures, reason)
+values (:account, clock_timestamp(), 1, :reason)
+on conflict (account) do update
+    set
+        failures = circuit.failures + 1,
+        reason = excluded.reason;
+
+
+-- name: close_circuit
+-- The account is let in again.
+delete from tracking.circuit
+where account = :account;
+
+
+-- name: left_over
+-- How many orders of the account this kind of run still has to poll or to ask for parcels of.
+select count(*)
+from tracking.tracked_order
+where
+    account = :account
+    and case
+        when :backfill
+            then
+                backfill_at <= :now
+                and exists (
+                    select 1
+                    from tracking.erp_row
+                    where
+                        erp_row.order_id = tracked_order.order_id
+                        and erp_row.shipped_at >= :shipped_from
+                        and erp_row.shipped_at < :shipped_to
+                )
+        else
+            tracked_order.closed_at is null
+            and (priority > 0 or not :only_high_priority)
+            and (
+                (parcels_asked_at is not null and next_poll_at <= :now)
+                or (
+                    ask_parcels_at <= :now
+                    and (
+                        parcels_asked_at is null
+                        or parcels_asked_at
+                        <= :now - case
+                            when priority > 0 then :priority_spacing else :min_spacing
+                        end
+                    )
+                )
+            )
+    end;
