@@ -216,9 +216,9 @@ class Script:
         self.now = self.listed_at
 
     def correct_number(self) -> None:
-        """Get the number that is its own; from now on its trace holds nothing of the other."""
-        self.corrected_at = self.now
-        self.waybills.append((self.now, self.carrier.new_waybill(self.dice)))
+        """Get the number that is its own once that has a scan; the other's scans are gone then."""
+        self.corrected_at = self.steps[-1].published_at
+        self.waybills.append((self.corrected_at, self.carrier.new_waybill(self.dice)))
 
     def inherit(self, before: Parcel) -> None:
         """Get the number of another parcel, and with it the scans of its life."""

@@ -397,8 +397,11 @@ def _number_corrected(script: Script) -> None:
     """The number was typed wrong at first: it is a stranger's parcel, which is signed already."""
     script.have_strangers_number()
     script.wait(3, 8)
+    script.collect()
     script.correct_number()
-    _ordinary(script)
+    script.travel()
+    script.dispatch()
+    script.sign("self")
 
 
 def _old_replies(script: Script) -> None:
