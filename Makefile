@@ -13,6 +13,7 @@ PYTHON_BIN ?=
 CANDIDATES := $(or $(PYTHON_BIN),python3 python3.13 python3.12 python3.11)
 FITS := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV_PIP := uv pip install --quiet --python $(PYTHON)
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs --quiet build --strict
 PIP := $(PYTHON) -m pip install -qq --disable-pip-version-check
 # An environment whose interpreter has gone (an upgraded Homebrew, say) is made anew.
 LOST := $(shell test -x $(PYTHON) || echo lost)
@@ -49,13 +50,19 @@ bench: $(STAMP) ## measure, each figure beside its limit or rival (PARTS="quota 
 train-texts: $(STAMP) ## train the reader of trace texts (domain/texts.npz)
 	@OMP_NUM_THREADS=1 PYTHONPATH=plugins $(PYTHON) training/train_texts.py
 
+.PHONY: docs
+docs: $(STAMP) ## build the documentation into build/docs
+	@$(MKDOCS)
+	@echo 'open build/docs/index.html'
+
 .PHONY: lint
-lint: $(STAMP) ## check style, types and SQL
+lint: $(STAMP) ## check style, types, SQL and the documentation's links
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m sqlfluff lint include/sql
 	@$(PYTHON) -m check_jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yaml
+	@$(MKDOCS)
 
 .PHONY: lock
 lock: ## resolve the newest versions into requirements.txt and requirements-dev.txt
