@@ -1,0 +1,155 @@
+"""What the documentation says is so: its SQL runs, its commands exist, its messages are raised."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from shipment_tracking.domain.owner_texts import SIGN_KINDS
+from shipment_tracking.domain.statuses import Status
+from shipment_tracking.outbox import TRIES
+
+PROJECT = Path(__file__).parents[3]
+DOCS = PROJECT / "docs"
+PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.rglob("*.md")])
+RUNBOOKS = [DOCS / "runbook.md", DOCS / "zh" / "runbook.md"]
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
+ANY = "…"
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(PROJECT).as_posix()
+
+
+def read(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def sql_in(page: Path) -> list[str]:
+    return [body for language, body in FENCE.findall(read(page)) if language == "sql"]
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", read(page))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if sql_in(page)], ids=name_of)
+def test_sql_of_a_page_runs_in_its_order(page: Path, warehouse: Engine) -> None:
+    with warehouse.connect() as connection:
+        for body in sql_in(page):
+            statement = text(body.strip().rstrip(";"))
+            connection.execute(statement, dict.fromkeys(statement.compile().params))
+        connection.rollback()
+
+
+def test_analytics_lists_the_columns_of_every_view(warehouse: Engine) -> None:
+    documented: dict[str, list[tuple[str, str]]] = {}
+    for section in read(DOCS / "analytics.md").split("\n### ")[1:]:
+        name = section.partition("\n")[0]
+        documented[name] = re.findall(r"^\| `(\w+)` \| ([\w ]+) \|", section, re.MULTILINE)
+    query = text(
+        "select relname, attname, format_type(atttypid, atttypmod) from pg_attribute"
+        " inner join pg_class on pg_class.oid = attrelid"
+        " where relnamespace = 'analytics'::regnamespace and attnum > 0 order by relname, attnum"
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    with warehouse.connect() as connection:
+        for view, column, kind in connection.execute(query):
+            kind = kind.replace("timestamp with time zone", "timestamptz")
+            found.setdefault(view, []).append((column, kind))
+
+    assert documented == found
+
+
+def templates() -> Iterator[str]:
+    """Every text in the code, with an ellipsis for what is put into it."""
+    for file in (PROJECT / "plugins").rglob("*.py"):
+        for node in ast.walk(ast.parse(read(file))):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else ANY
+                    for part in node.values
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield re.sub(r"%[sd]", ANY, node.value)
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS, ids=name_of)
+def test_runbook_quotes_messages_of_the_code(runbook: Path) -> None:
+    quotes = re.findall(r"^> (.+)$", read(runbook), re.MULTILINE)
+    code = list(templates())
+
+    def is_raised(quote: str) -> bool:
+        parts = [re.escape(part.strip()) for part in quote.split(ANY)]
+        pattern = re.compile(".*".join(parts), re.DOTALL)
+        return any(pattern.search(template) for template in code)
+
+    assert len(quotes) > 50
+    assert [quote for quote in quotes if not is_raised(quote)] == []
+
+
+def test_commands_that_pages_name_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", read(PROJECT / "Makefile"), re.MULTILINE))
+    cli = read(PROJECT / "plugins" / "shipment_tracking" / "cli.py")
+    commands = set(re.findall(r'add_parser\(\s*"([\w-]+)"', cli))
+    for page in PAGES:
+        code = re.findall(r"`(?:`{2}\w*\n)?([^`]+)`", read(page))
+        for named in code:
+            assert set(re.findall(r"^make ([a-z-]+)", named, re.M)) <= targets, name_of(page)
+            assert set(re.findall(r"^shipment-tracking ([a-z]\w*)", named, re.M)) <= commands
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_relative_links_of_a_page_resolve(page: Path) -> None:
+    broken = [
+        target
+        for target, _ in LINK.findall(prose(page))
+        if target and "://" not in target and not (page.parent / target).exists()
+    ]
+
+    assert broken == []
+
+
+def test_readme_links_to_headings_that_exist() -> None:
+    for page in PROJECT.glob("README*.md"):
+        for target, anchor in LINK.findall(prose(page)):
+            if target.endswith(".md") and anchor:
+                assert anchor[1:] in anchors(PROJECT / target), f"{page.name}: {target}{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "zh").glob("*.md")), ids=name_of)
+def test_chinese_page_has_the_headings_of_its_english_one(page: Path) -> None:
+    assert levels(page) == levels(DOCS / page.name)
+
+
+def test_chinese_readme_has_the_headings_of_the_english_one() -> None:
+    assert levels(PROJECT / "README.zh-CN.md") == levels(PROJECT / "README.md")
+
+
+def levels(page: Path) -> list[int]:
+    return [len(marks) for marks in re.findall(r"^(#+) ", prose(page), re.MULTILINE)]
+
+
+def test_glossary_lists_every_value() -> None:
+    glossary = read(DOCS / "glossary.md")
+    values = [*map(str, Status), *SIGN_KINDS, "signed", "left_erp", "gave_up", "too_old"]
+
+    assert [value for value in values if f"| `{value}` |" not in glossary] == []
+    assert f"after {TRIES} tries" in glossary
+
+
+def test_readme_is_short() -> None:
+    assert len(read(PROJECT / "README.md").splitlines()) <= 150
+
+
+def test_pictures_are_small() -> None:
+    assert all(file.stat().st_size < 150_000 for file in (DOCS / "images").iterdir())
