@@ -13,7 +13,7 @@ PYTHON_BIN ?=
 CANDIDATES := $(or $(PYTHON_BIN),python3 python3.13 python3.12 python3.11)
 FITS := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV_PIP := uv pip install --quiet --python $(PYTHON)
-MKDOCS := NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs --quiet build --strict
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 PIP := $(PYTHON) -m pip install -qq --disable-pip-version-check
 # An environment whose interpreter has gone (an upgraded Homebrew, say) is made anew.
 LOST := $(shell test -x $(PYTHON) || echo lost)
