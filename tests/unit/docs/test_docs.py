@@ -47,7 +47,8 @@ def test_sql_of_a_page_runs_in_its_order(page: Path, warehouse: Engine) -> None:
     with warehouse.connect() as connection:
         for body in sql_in(page):
             statement = text(body.strip().rstrip(";"))
-            connection.execute(statement, {name: bound(name) for name in statement.compile().params})
+            binds = {name: bound(name) for name in statement.compile().params}
+            connection.execute(statement, binds)
         connection.rollback()
 
 
