@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ RUNBOOKS = [DOCS / "runbook.md", DOCS / "zh" / "runbook.md"]
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
 ANY = "…"
+BUILTIN = ("AttributeError", "TypeError", "ValueError")
 
 
 def name_of(page: Path) -> str:
@@ -71,31 +72,59 @@ def test_analytics_lists_the_columns_of_every_view(warehouse: Engine) -> None:
     assert documented == found
 
 
-def templates() -> Iterator[str]:
-    """Every text in the code, with an ellipsis for what is put into it."""
-    for file in (PROJECT / "plugins").rglob("*.py"):
-        for node in ast.walk(ast.parse(read(file))):
-            if isinstance(node, ast.JoinedStr):
-                yield "".join(
-                    str(part.value) if isinstance(part, ast.Constant) else ANY
-                    for part in node.values
-                )
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield re.sub(r"%[sd]", ANY, node.value)
+@cache
+def nodes() -> list[ast.AST]:
+    files = (PROJECT / "plugins").rglob("*.py")
+    return [node for file in files for node in ast.walk(ast.parse(read(file)))]
+
+
+def template(node: ast.AST) -> str:
+    """A text of the code, with an ellipsis for what is put into it."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(template, node.values))
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.sub(r"%[sd]", ANY, node.value)
+    if isinstance(node, ast.BinOp):
+        return template(node.left) + template(node.right)
+    return ANY
+
+
+def quotes(runbook: Path) -> dict[str, re.Pattern[str]]:
+    """What a runbook quotes, and what finds it in the code."""
+    return {
+        quote: re.compile(".*".join(re.escape(part.strip()) for part in quote.split(ANY)), re.S)
+        for quote in re.findall(r"^> (.+)$", read(runbook), re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize("runbook", RUNBOOKS, ids=name_of)
 def test_runbook_quotes_messages_of_the_code(runbook: Path) -> None:
-    quotes = re.findall(r"^> (.+)$", read(runbook), re.MULTILINE)
-    code = list(templates())
+    code = {template(node) for node in nodes() if isinstance(node, ast.expr)} - {ANY}
 
-    def is_raised(quote: str) -> bool:
-        parts = [re.escape(part.strip()) for part in quote.split(ANY)]
-        pattern = re.compile(".*".join(parts), re.DOTALL)
-        return any(pattern.search(template) for template in code)
+    unknown = [
+        quote
+        for quote, pattern in quotes(runbook).items()
+        if not any(pattern.search(text) for text in code)
+    ]
 
-    assert len(quotes) > 50
-    assert [quote for quote in quotes if not is_raised(quote)] == []
+    assert unknown == []
+
+
+def test_runbook_quotes_every_message_of_an_error() -> None:
+    def is_error(call: ast.Call) -> bool:
+        name = str(getattr(call.func, "id", getattr(call.func, "attr", "")))
+        return (name.endswith("Error") and name not in BUILTIN) or name in ("_error", "Rule")
+
+    found = {
+        template(argument)
+        for node in nodes()
+        if isinstance(node, ast.Call) and is_error(node)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords))
+    }
+    messages = {text for text in found if len(re.findall(r"[a-z]", text)) > 12 and " " in text}
+    patterns = quotes(DOCS / "runbook.md").values()
+
+    assert [text for text in messages if not any(p.search(text) for p in patterns)] == []
 
 
 def test_commands_that_pages_name_exist() -> None:
