@@ -99,7 +99,8 @@ def quotes(runbook: Path) -> dict[str, re.Pattern[str]]:
 
 @pytest.mark.parametrize("runbook", RUNBOOKS, ids=name_of)
 def test_runbook_quotes_messages_of_the_code(runbook: Path) -> None:
-    code = {template(node) for node in nodes() if isinstance(node, ast.expr)} - {ANY}
+    texts = {template(node) for node in nodes() if isinstance(node, ast.expr)}
+    code = [text for text in texts if " " in text and len(text) < 400]
 
     unknown = [
         quote

@@ -500,13 +500,13 @@ def test_e1_an_order_with_a_zero_date_is_signed(open_shop, mariadb):
     assert before["signed_at"] is None
 
 
-ZERO_GUARD = """-- As the README says for zero dates.
+ZERO_GUARD = """-- As docs/erp.md says for zero dates.
     update erp_order
     set status = 'SIGNED', signed_at = :signed_at, updated_at = :now
     where order_no = :erp_key and status = 'SHIPPED' and updated_at = :erp_stamp
         and (signed_at is null or signed_at = 0)
 """
-ZERO_LIST = """-- As the README says for zero dates.
+ZERO_LIST = """-- As docs/erp.md says for zero dates.
     select order_no as erp_key, platform, 'platform_1688' as account, platform_order_id,
         null as waybill_no, nullif(shipped_at, 0) as shipped_at, priority, updated_at as erp_stamp
     from erp_order where status = 'SHIPPED' and (signed_at is null or signed_at = 0)
