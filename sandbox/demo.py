@@ -345,11 +345,12 @@ def _say_what_next(folder: Path) -> None:
 What to look at next
   dags/sync_shipments.py       the pipeline, one screen
   include/sql/erp/             what you edit for your own ERP
-  README.md                    connections, running it in your Airflow, what to do when it is red
+  docs/install.md              running it in your Airflow; docs/connections.md: the connections
+  docs/runbook.md              what to do when a run is red
   make up                      the same in Airflow's UI
   {f"{_short(folder)}/erp.db":<29}the ERP (SQLite): status, signed_at, latest_trace of erp_order
   schema analytics of this demo's warehouse (erp_writebacks: what was written; notifications: who
-  was told; stalls: what stands still):
+  was told; stalls: what is stalled):
                                {look}"""
     )
 
