@@ -283,6 +283,7 @@ REFUSED = (
     "【{city}】收件人拒收，快件将退回寄件人，业务员：{courier}，电话：{mobile}",
 )
 BACK_TO_DEPOT = (
+    ("in_transit", "快件退回仓库，明日重新派送"),
     ("in_transit", "快件因安检原因退回始发网点，重新安排运输"),
     ("in_transit", "快件退回仓库，重新安排派送"),
     ("delivery_failed", "收件人不在，快件退回网点，等待再次派送"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sandbox import carriers
 from shipment_tracking.domain.masking import event_hash, normalise
 from shipment_tracking.domain.texts import classify
 
@@ -80,3 +81,8 @@ def test_d3_a_phone_number_in_full_width_digits_is_masked(phone):
 
 def test_d3_full_width_and_plain_digits_are_one_event():
     assert event_hash(normalise("包裹１２已签收")) == event_hash(normalise("包裹12已签收"))
+
+
+@pytest.mark.parametrize(("label", "text"), carriers.BACK_TO_DEPOT)
+def test_a_parcel_that_goes_back_to_a_depot_to_be_tried_again_is_no_return(label, text):
+    assert classify(normalise(text)).status == label
