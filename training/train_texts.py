@@ -31,7 +31,8 @@ FIGURES = Path(__file__).with_name("figures.json")
 CORPUS = ROOT / "tests" / "unit" / "texts"
 TEXTS = Path(__file__).with_name("texts")
 
-SETTINGS: dict[str, Any] = {"C": 1.0, "least_texts": 2, "weights": "int8"}
+SETTINGS: dict[str, Any] = {"C": 1.0, "for": 4.0, "least_texts": 2, "weights": "int8"}
+"""``for``: how much a text of a status weighs against one of another status."""
 TEXTS_A_PHRASE = 8
 SURENESS = {"high": 1.0, "medium": 0.5, "low": 0.25}
 
@@ -146,7 +147,9 @@ def _fit(
     for status in statuses:
         settled = np.array([status not in row.also_ok for row in rows])
         is_status = np.array([row.label == status for row in rows])
-        machine = LinearSVC(C=SETTINGS["C"], random_state=0)
+        machine = LinearSVC(
+            C=SETTINGS["C"], class_weight={True: SETTINGS["for"], False: 1.0}, random_state=0
+        )
         machines.append(
             machine.fit(matrix[settled], is_status[settled], sample_weight=sureness[settled])
         )
