@@ -439,7 +439,7 @@ class PlatformTaobao:
             if not order.refusal
             for parcel in order.parcels
             for position, step in enumerate(parcel.steps)
-            if not step.is_earlier_life
+            if not (step.is_earlier_life or step.is_strangers)
             if at - MESSAGES_KEPT <= step.published_at <= at
         ]
         scans.sort(key=lambda scan: (scan[0], scan[3].consignment_id, scan[4]))

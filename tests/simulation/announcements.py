@@ -150,7 +150,8 @@ def what_is_sent_has_arrived_once(life: "Simulation") -> Iterator[str]:
         if key not in known:
             yield f"{key} arrived, and nobody sent it"
         if len(deliveries) > 1 and not all(_unsure(life, each) for each in deliveries[:-1]):
-            yield f"{key} arrived {len(deliveries)} times"
+            times = ", ".join(f"{each.at:%T.%f} of {each.event_id}" for each in deliveries)
+            yield f"{key} arrived {len(deliveries)} times: {times}"
 
 
 def what_arrives_is_in_order(life: "Simulation") -> Iterator[str]:
