@@ -16,10 +16,11 @@ from sqlalchemy.pool import NullPool
 from sandbox.erp import metadata
 from sandbox.postgres import PrivatePostgres
 from sandbox.server import Sandbox
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import TIMEOUT, Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import client
+from shipment_tracking.platforms.gateway import TIMEOUT, Gateway
+from shipment_tracking.platforms.ports import Account, PlatformClient
 from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.steps import create_tables
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from shipment_tracking.errors import CarrierTableError
-from shipment_tracking.sql import include_path, include_text
+from shipment_tracking.statements import include_path, include_text
 
 PLACE = "carriers.csv"
 _HEAD = ["code", "name", "aliases"]

@@ -57,7 +57,7 @@ def show_texts(warehouse: "Engine", most: int) -> None:
     """
     from shipment_tracking.domain.statuses import Status
     from shipment_tracking.domain.texts import NARROW, classify
-    from shipment_tracking.sql import query
+    from shipment_tracking.statements import query
 
     with warehouse.connect() as connection:
         rows = connection.execute(query("cli.unknown_texts"), {"most": most}).all()

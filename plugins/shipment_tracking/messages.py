@@ -12,7 +12,7 @@ from jinja2.nodes import Name
 
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError
-from shipment_tracking.sql import include_path, include_text
+from shipment_tracking.statements import include_path, include_text
 
 STALLED = "stalled"
 CLEARED = "cleared"

@@ -3,7 +3,7 @@
 import time
 from datetime import datetime, timedelta
 
-from shipment_tracking.platforms.client import PlatformClient
+from shipment_tracking.platforms.ports import PlatformClient
 
 from .figures import Figure, of_runs
 from .loop import follow

@@ -21,12 +21,11 @@ from sandbox.erp import DemoErp
 from sandbox.server import Sandbox
 from sandbox.stories import STORIES
 from sandbox.world import Order, World, order_truth
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.erp.sql import SqlWriter
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import PlatformClient
-from shipment_tracking.polling import PLACE
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.platforms.ports import PlatformClient
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import (
     create_tables,
     extract_orders,
@@ -35,6 +34,7 @@ from shipment_tracking.steps import (
     load_traces,
     mark_signed,
 )
+from shipment_tracking.warehouse.polling import PLACE
 
 from .figures import Figure
 from .stage import UNLIMITED, Theatre, account_of, opened

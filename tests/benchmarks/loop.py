@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 import requests
 
-from shipment_tracking.platforms.client import Account
+from shipment_tracking.platforms.ports import Account
 
 PAUSE = 0.2  # seconds between two calls
 TIMEOUT = 15  # seconds

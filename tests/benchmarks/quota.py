@@ -8,7 +8,7 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.pool import NullPool
 
 from sandbox.world import World
-from shipment_tracking.platforms.client import THREADS, Account
+from shipment_tracking.platforms.ports import THREADS, Account
 
 from .figures import Figure
 from .stage import ACCOUNT, START, Platform, Theatre, account_of, opened

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import Account
+from shipment_tracking.domain.models import Run
+from shipment_tracking.platforms.ports import Account
 from shipment_tracking.steps import fetch_waybills, gather_traces, load_traces
 
 from .figures import Figure

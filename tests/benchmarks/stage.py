@@ -23,10 +23,11 @@ from sqlalchemy.pool import NullPool
 from sandbox.erp import DemoErp
 from sandbox.postgres import PrivatePostgres
 from sandbox.world import World
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import client
+from shipment_tracking.platforms.gateway import Gateway
+from shipment_tracking.platforms.ports import Account, PlatformClient
 from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.steps import (
     create_tables,

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from shipment_tracking import polling
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import polling
 
 from .figures import Figure
 from .stage import NOW, Theatre

@@ -37,7 +37,7 @@ from sandbox.receiver import Receiver
 from sandbox.server import Sandbox
 from sandbox.stories import STORIES
 from sandbox.world import World
-from shipment_tracking.models import Run
+from shipment_tracking.domain.models import Run
 
 from . import announcements, invariants
 from .invariants import ANSWERED, POLLS, Violation

@@ -15,7 +15,7 @@ from sandbox.platform_1688 import TRACES
 from sandbox.platform_router import WAYBILL_TRACE, WAYBILLS
 from sandbox.platform_taobao import PARCELS, TRACE_GET, TRACE_SEARCH
 from sandbox.world import Order, order_truth
-from shipment_tracking.polling import MIN_SPACING, PRIORITY_SPACING
+from shipment_tracking.warehouse.polling import MIN_SPACING, PRIORITY_SPACING
 
 if TYPE_CHECKING:
     from .driver import Simulation

@@ -28,15 +28,16 @@ from sqlalchemy.pool import NullPool
 
 from shipment_tracking.channels.destination import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.hooks.clock_hook import now
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import Account, Gateway
 from shipment_tracking.platforms.dialects import OAUTHS, client
+from shipment_tracking.platforms.gateway import Gateway
+from shipment_tracking.platforms.ports import Account
 from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.platforms.tokens import Tokens, TokenStore
-from shipment_tracking.sql import query_folders
+from shipment_tracking.statements import query_folders
 from shipment_tracking.steps import (
     extract_orders,
     fetch_waybills,

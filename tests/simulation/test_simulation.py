@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.platform_1688 import ORDERS, TRACES
 from sandbox.platform_taobao import CONSUME, REFRESH, TRACE_SEARCH, TRADES
-from shipment_tracking.sql import include_folder
+from shipment_tracking.statements import include_folder
 
 from .driver import LIFE, SENDS, WRITES, Plan, Simulation, draw_plans
 from .invariants import pruned

@@ -16,7 +16,7 @@ from sandbox.receiver import Receiver
 from shipment_tracking.channels.destination import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 REFERRED_TO = ("shipment", "tracked_order")

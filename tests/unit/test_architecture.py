@@ -5,11 +5,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from shipment_tracking.sql import include_folder
+from shipment_tracking.statements import include_folder
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "plugins" / "shipment_tracking"
@@ -19,6 +20,13 @@ MAY_IMPORT = {
     "airflow": ("dags/", "hooks/"),
     "requests": ("platforms/", "channels/", "erp/"),
 }
+MAY_USE = {
+    "domain": ("domain", "errors"),
+    "channels": ("channels", "domain", "errors"),
+    "erp": ("erp", "domain", "errors", "statements"),
+    "platforms": ("platforms", "domain", "errors", "statements", "hooks.platform_hook"),
+}
+"""Which of our packages and modules a package may import; the command of platforms takes a hook."""
 HEAVY = {"alembic", "jinja2", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}
 TOO_GENERAL = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 OWNERS = ("erp", "analytics")
@@ -69,6 +77,32 @@ def test_a_library_is_imported_only_where_it_belongs(library):
 
     assert importers, "the rule guards nothing any more"
     assert not {name for name in importers if not re.match("|".join(MAY_IMPORT[library]), name)}
+
+
+@pytest.mark.parametrize("package", MAY_USE)
+def test_a_package_imports_only_what_it_may(package):
+    for file in (PACKAGE / package).rglob("*.py"):
+        for name in own_imports(file):
+            place_of = name.removeprefix("shipment_tracking.")
+            assert place_of.startswith(MAY_USE[package]), f"{place(file)} imports {name}"
+
+
+def test_no_import_goes_in_a_circle():
+    imports = {module_name(file): own_imports(file) for file in python_files("plugins")}
+
+    TopologicalSorter(imports).prepare()
+
+
+def module_name(file: Path) -> str:
+    name = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def own_imports(file: Path) -> set[str]:
+    """Modules of ours that a file imports, also for type checkers; no packages of others."""
+    modules = {module_name(each) for each in python_files("plugins")}
+    packages = {name for name in modules if any(other.startswith(f"{name}.") for other in modules)}
+    return (imported(file) & modules) - packages - {module_name(file)}
 
 
 def test_steps_do_not_import_steps():

@@ -12,7 +12,7 @@ from sandbox.carriers import CARRIERS
 from shipment_tracking import carriers
 from shipment_tracking.carriers import Carrier, as_csv, load, refresh, resolve
 from shipment_tracking.errors import CarrierTableError
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.statements import OWNER_FOLDER
 
 REPLIES = Path(__file__).parent / "carriers"
 KEYS = ("taobao_code", "code_1688", "kdniao_code", "kuaidi100_code")

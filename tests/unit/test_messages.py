@@ -8,7 +8,7 @@ from shipment_tracking.channels.destination import LANGUAGES
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError, StatementError
 from shipment_tracking.messages import ALARM, CLEARED, NOTICE, STALLED, Messages
-from shipment_tracking.sql import OWNER_FOLDER, include_folder
+from shipment_tracking.statements import OWNER_FOLDER, include_folder
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from shipment_tracking.domain.models import TraceEvent
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.waybills import fold
-from shipment_tracking.models import TraceEvent
 
 CONFIRM_WITHIN = timedelta(hours=24)
 """How long a signature known by its text only waits for the platform before it counts."""

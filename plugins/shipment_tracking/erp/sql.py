@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from shipment_tracking.erp.database import ErpDatabase, is_set
 from shipment_tracking.errors import StatementError
-from shipment_tracking.sql import statement, statement_path
+from shipment_tracking.statements import statement, statement_path
 
 SIGN_BINDS = {"erp_key", "signed_at", "sign_kind", "waybill_no", "erp_stamp", "now"}
 TRACE_BINDS = {"erp_key", "status", "latest_trace", "latest_trace_at", "waybill_nos"}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from shipment_tracking.platforms.check import Finding
-    from shipment_tracking.platforms.client import Account, PlatformClient
+    from shipment_tracking.platforms.ports import Account, PlatformClient
     from shipment_tracking.platforms.tokens import Tokens
 
 EXTRA_FIELDS = (
@@ -72,7 +72,7 @@ class PlatformHook(BaseHook):
     def get_conn(self) -> "PlatformClient":
         """The client; it connects on first use."""
         from shipment_tracking.platforms import dialects
-        from shipment_tracking.platforms.client import Gateway
+        from shipment_tracking.platforms.gateway import Gateway
         from shipment_tracking.platforms.quota import Quota
 
         account = self.account()
@@ -95,7 +95,7 @@ class PlatformHook(BaseHook):
         Of the warehouse nothing but renewed access tokens is wanted, and it may be out of reach.
         """
         from shipment_tracking.platforms.check import Finding, Pause, check
-        from shipment_tracking.platforms.client import Gateway
+        from shipment_tracking.platforms.gateway import Gateway
 
         account = self.account()
         tokens, unseen = self._tokens_within_reach(account)
@@ -116,8 +116,8 @@ class PlatformHook(BaseHook):
 
     def account(self) -> "Account":
         """The connection, read and checked."""
-        from shipment_tracking.platforms.client import Account
         from shipment_tracking.platforms.dialects import PLATFORMS, needs_access_token
+        from shipment_tracking.platforms.ports import Account
         from shipment_tracking.platforms.taobao import SIGN_METHODS
 
         connection = find(self.platform_conn_id)
@@ -159,7 +159,7 @@ class PlatformHook(BaseHook):
         from psycopg.errors import UndefinedTable
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-        from shipment_tracking.sql import query
+        from shipment_tracking.statements import query
 
         hook = WarehouseHook(self.warehouse_conn_id, connect_timeout=WAREHOUSE_SECONDS)
         try:

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import get_current_context
 
 from shipment_tracking import stages
+from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import ParamError
 from shipment_tracking.hooks import clock_hook, erp_hook, platform_hook, warehouse_hook
-from shipment_tracking.models import Run
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MAIN_DAG = "sync_shipments"

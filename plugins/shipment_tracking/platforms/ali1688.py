@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from shipment_tracking.domain.models import Parcel, ParcelTrace
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.texts import classify
 from shipment_tracking.errors import (
@@ -25,19 +26,15 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.models import Parcel, ParcelTrace
-from shipment_tracking.platforms.client import (
-    Account,
-    Changes,
+from shipment_tracking.platforms.gateway import (
     DialectClient,
     Feeds,
     Gateway,
-    Json,
     Request,
     Unknown,
-    Waybills,
     nothing,
 )
+from shipment_tracking.platforms.ports import Account, Changes, Json, Waybills
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.replies import (

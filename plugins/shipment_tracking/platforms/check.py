@@ -16,8 +16,8 @@ from shipment_tracking.errors import (
     QuotaError,
     UnmappedError,
 )
-from shipment_tracking.platforms.client import Gateway
 from shipment_tracking.platforms.dialects import PROBES
+from shipment_tracking.platforms.gateway import Gateway
 
 SHORTEST_PAUSE = 0.2  # seconds
 

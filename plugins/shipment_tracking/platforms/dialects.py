@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from shipment_tracking.platforms import ali1688, router, taobao
-from shipment_tracking.platforms.client import Gateway, PlatformClient, TraceReader
+from shipment_tracking.platforms.gateway import Gateway
+from shipment_tracking.platforms.ports import PlatformClient, TraceReader
 from shipment_tracking.platforms.probe import Probes
 from shipment_tracking.platforms.tokens import OAuth
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shipment_tracking.platforms.client import Gateway
+from shipment_tracking.platforms.gateway import Gateway
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from shipment_tracking.errors import QuotaError
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 
 MOST_SLOTS_AT_ONCE = 5
 ANSWERS_COMPARED = 20

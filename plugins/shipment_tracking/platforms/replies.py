@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shipment_tracking.domain.masking import normalise
+from shipment_tracking.domain.models import Parcel, ParcelTrace
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import ReplyError
-from shipment_tracking.models import Parcel, ParcelTrace
 
 LONGEST_ID = 200
 LONGEST_TIME = 64

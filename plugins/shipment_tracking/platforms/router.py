@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from shipment_tracking.domain.masking import event_hash
+from shipment_tracking.domain.models import Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.texts import classify
 from shipment_tracking.errors import (
@@ -29,17 +30,9 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.models import Parcel, ParcelTrace, TraceEvent
 from shipment_tracking.platforms.ali1688 import read_time
-from shipment_tracking.platforms.client import (
-    DialectClient,
-    Gateway,
-    Json,
-    PlatformClient,
-    Unknown,
-    Waybills,
-    nothing,
-)
+from shipment_tracking.platforms.gateway import DialectClient, Gateway, Unknown, nothing
+from shipment_tracking.platforms.ports import Json, PlatformClient, Waybills
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.replies import (

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from shipment_tracking.domain.masking import event_hash, normalise
+from shipment_tracking.domain.models import RejectedStep, TraceEvent
 from shipment_tracking.domain.texts import Reading
 from shipment_tracking.errors import ReplyError
-from shipment_tracking.models import RejectedStep, TraceEvent
 from shipment_tracking.platforms.replies import LONGEST_TIME, text_of
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

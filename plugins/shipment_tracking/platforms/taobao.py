@@ -20,6 +20,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
+from shipment_tracking.domain.models import Parcel, ParcelTrace
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.domain.texts import Reading, classify, sign_kind
 from shipment_tracking.domain.waybills import fold
@@ -33,18 +34,8 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.models import Parcel, ParcelTrace
-from shipment_tracking.platforms.client import (
-    Account,
-    Changes,
-    DialectClient,
-    Feeds,
-    Gateway,
-    Json,
-    Unknown,
-    Waybills,
-    nothing,
-)
+from shipment_tracking.platforms.gateway import DialectClient, Feeds, Gateway, Unknown, nothing
+from shipment_tracking.platforms.ports import Account, Changes, Json, Waybills
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.replies import (

@@ -15,17 +15,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from sqlalchemy import Engine
 
 from shipment_tracking.errors import AuthError, RetryableError, TokenError
+from shipment_tracking.platforms.ports import Account, Json
 from shipment_tracking.platforms.refusals import SHANGHAI
-from shipment_tracking.sql import query
-
-if TYPE_CHECKING:
-    from shipment_tracking.platforms.client import Account, Json
+from shipment_tracking.statements import query
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +65,9 @@ class OAuth:
     """
 
     api: str
-    page: Callable[["Account"], str]
-    request: Callable[["Account", str], tuple[str, Mapping[str, str]]]
-    read: Callable[[int, "Json", datetime], TokenPair]
+    page: Callable[[Account], str]
+    request: Callable[[Account, str], tuple[str, Mapping[str, str]]]
+    read: Callable[[int, Json, datetime], TokenPair]
 
 
 Ask = Callable[[OAuth, str], TokenPair]
@@ -157,7 +155,7 @@ class Tokens:
 
     def __init__(
         self,
-        account: "Account",
+        account: Account,
         oauth: OAuth | None = None,
         store: TokenStore | None = None,
         *,
@@ -294,7 +292,7 @@ class Tokens:
         return TokenError(told, **said)
 
 
-def _key(account: "Account") -> str:
+def _key(account: Account) -> str:
     """Names the connection's pair without telling it."""
     parts = (account.gateway, account.app_key, account.access_token, account.refresh_token)
     return blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()

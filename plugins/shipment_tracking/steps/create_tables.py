@@ -14,11 +14,11 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from shipment_tracking.errors import StatementError, WarehouseRefusedError
-from shipment_tracking.sql import include_folder, include_text, query, statement_path
+from shipment_tracking.statements import include_folder, include_text, query, statement_path
 
 log = logging.getLogger(__name__)
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATIONS = Path(__file__).parents[1] / "warehouse" / "migrations"
 OLDEST_SERVER = 140000
 ROLES = ("tracking_owner", "tracking_writer", "analytics_reader")
 CANNOT_REPLACE = (InvalidTableDefinition, DuplicateTable)

@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping
 
-from shipment_tracking import polling, runs
+from shipment_tracking.domain.models import PLATFORMS, Run
 from shipment_tracking.domain.waybills import fold
 from shipment_tracking.erp.database import ErpDatabase, read_flag
 from shipment_tracking.errors import ClosureRefusedError, ParamError, StatementError
-from shipment_tracking.models import PLATFORMS, Run
-from shipment_tracking.sql import query, statement, statement_path
+from shipment_tracking.statements import query, statement, statement_path
+from shipment_tracking.warehouse import polling, runs
 
 log = logging.getLogger(__name__)
 

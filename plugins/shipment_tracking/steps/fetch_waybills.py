@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from shipment_tracking import feeds, listings, polling, runs
+from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
-from shipment_tracking.lanes import LEASE, Answer, Claim, Lane, work_through
-from shipment_tracking.listings import Listing
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import PlatformClient
-from shipment_tracking.sql import query
+from shipment_tracking.platforms.ports import PlatformClient
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import feeds, listings, polling, runs
+from shipment_tracking.warehouse.lanes import LEASE, Answer, Claim, Lane, work_through
+from shipment_tracking.warehouse.listings import Listing
 
 SHARE_WHILE_POLLS_WAIT = 0.4
 """The most of a lane's time, and so of its calls, that goes to parcel lists while polls are due."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from shipment_tracking import listings, polling, runs
 from shipment_tracking.domain.evidence import SIGN_ACTIONS, shows_signature
+from shipment_tracking.domain.models import Parcel, Run
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import (
     LaneStoppedError,
@@ -25,12 +25,12 @@ from shipment_tracking.errors import (
     RejectedError,
     ReplyError,
 )
-from shipment_tracking.lanes import LEASE, Answer, Claim, Lane, work_through
-from shipment_tracking.listings import Listing
-from shipment_tracking.models import Parcel, Run
-from shipment_tracking.platforms.client import Json, PlatformClient, TraceReader
 from shipment_tracking.platforms.dialects import READERS
-from shipment_tracking.sql import query
+from shipment_tracking.platforms.ports import Json, PlatformClient, TraceReader
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import listings, polling, runs
+from shipment_tracking.warehouse.lanes import LEASE, Answer, Claim, Lane, work_through
+from shipment_tracking.warehouse.listings import Listing
 
 
 @dataclass(frozen=True, slots=True)

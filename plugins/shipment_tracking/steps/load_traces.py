@@ -11,14 +11,14 @@ import psycopg
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from shipment_tracking import evaluation, parcels, rejections, runs
 from shipment_tracking.domain.evidence import FUTURE_TOLERANCE, Reply, Scan
 from shipment_tracking.domain.masking import HASH_VERSION, event_hash
+from shipment_tracking.domain.models import ParcelTrace, Run, TraceEvent
 from shipment_tracking.errors import ReplyError
-from shipment_tracking.models import ParcelTrace, Run, TraceEvent
-from shipment_tracking.platforms.client import TraceReader
 from shipment_tracking.platforms.dialects import READERS
-from shipment_tracking.sql import query
+from shipment_tracking.platforms.ports import TraceReader
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import evaluation, parcels, rejections, runs
 
 log = logging.getLogger(__name__)
 

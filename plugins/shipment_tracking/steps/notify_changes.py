@@ -11,12 +11,20 @@ from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DataError
 
 from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase, read_flag
 from shipment_tracking.errors import StatementError
 from shipment_tracking.messages import Messages
-from shipment_tracking.models import Run
-from shipment_tracking.outbox import BUDGET, LEASE, Claim, Letter, Outbox, counts, shanghai
-from shipment_tracking.sql import statement, statement_path
+from shipment_tracking.statements import statement, statement_path
+from shipment_tracking.warehouse.outbox import (
+    BUDGET,
+    LEASE,
+    Claim,
+    Letter,
+    Outbox,
+    counts,
+    shanghai,
+)
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 
 log = logging.getLogger(__name__)
 

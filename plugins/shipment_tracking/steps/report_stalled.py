@@ -11,12 +11,20 @@ from sqlalchemy import Connection, Engine, Row
 
 from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
+from shipment_tracking.domain.models import Run
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.messages import CLEARED, STALLED, Messages
-from shipment_tracking.models import Run
-from shipment_tracking.outbox import BUDGET, LEASE, Claim, Letter, Outbox, counts, shanghai
-from shipment_tracking.sql import query
 from shipment_tracking.stages import thresholds
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse.outbox import (
+    BUDGET,
+    LEASE,
+    Claim,
+    Letter,
+    Outbox,
+    counts,
+    shanghai,
+)
 
 EVENT_IDS = UUID("c1f1b1c4-3d0a-5f0e-8f44-5b6d3a9f2e70")
 MOST_ITEMS = 1000

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Engine, Row
 
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.sql import SqlWriter, Trace
 from shipment_tracking.errors import WritebackError
-from shipment_tracking.models import Run
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 
 log = logging.getLogger(__name__)
 

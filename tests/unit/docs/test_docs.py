@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from shipment_tracking.domain.owner_texts import SIGN_KINDS
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.outbox import TRIES
+from shipment_tracking.warehouse.outbox import TRIES
 
 PROJECT = Path(__file__).parents[3]
 DOCS = PROJECT / "docs"

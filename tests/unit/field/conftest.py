@@ -11,7 +11,7 @@ from sandbox.airflow_home import OWNER
 from sandbox.erp import DemoErp
 from sandbox.receiver import Receiver
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.statements import OWNER_FOLDER
 
 from .stage import Field
 

@@ -21,11 +21,12 @@ from sandbox.erp import erp_order
 from sandbox.receiver import Receiver
 from shipment_tracking.channels.destination import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.erp.sql import SqlWriter
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import client
+from shipment_tracking.platforms.gateway import Gateway
+from shipment_tracking.platforms.ports import Account, PlatformClient
 from shipment_tracking.steps import (
     extract_orders,
     fetch_waybills,

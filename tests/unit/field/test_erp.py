@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from sqlalchemy import URL, Engine, Row, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
-from shipment_tracking import runs
+from shipment_tracking.domain.models import Run
 from shipment_tracking.domain.waybills import fold
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.erp.sql import SqlWriter
-from shipment_tracking.models import Run
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import extract_orders, mark_signed, notify_changes, show_trace
+from shipment_tracking.warehouse import runs
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import URL, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
-from shipment_tracking import runs
 from shipment_tracking.erp.database import ErpDatabase, is_set
 from shipment_tracking.erp.sql import SqlWriter
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import extract_orders, mark_signed, notify_changes, show_trace
+from shipment_tracking.warehouse import runs
 
 
 @pytest.fixture

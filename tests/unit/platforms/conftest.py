@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 import pytest
 from sqlalchemy import Engine
 
-from shipment_tracking.platforms.client import Account, Gateway
+from shipment_tracking.platforms.gateway import Gateway
+from shipment_tracking.platforms.ports import Account
 from shipment_tracking.platforms.quota import Quota
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shipment_tracking.domain.models import ParcelTrace
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -17,7 +18,6 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.models import ParcelTrace
 from shipment_tracking.platforms.ali1688 import (
     Ali1688Client,
     OrderFeed,

@@ -13,8 +13,8 @@ from sandbox.server import Sandbox
 from sandbox.world import World
 from shipment_tracking.platforms.ali1688 import ORDER, PARCELS, TRACES
 from shipment_tracking.platforms.check import Finding, Pause, check, verdict
-from shipment_tracking.platforms.client import Gateway
 from shipment_tracking.platforms.dialects import CLIENTS, PROBES
+from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.router import ORDER_STATUS, TRACE, WAYBILLS
 from shipment_tracking.platforms.taobao import (
     CONFIRM,

@@ -22,11 +22,11 @@ from sandbox.server import Sandbox
 from sandbox.stories import STORIES
 from sandbox.witness import differences, erp_differences, leaks
 from sandbox.world import World, platform_of
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.erp.sql import SqlWriter
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import PlatformClient
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.platforms.ports import PlatformClient
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import (
     extract_orders,
     fetch_waybills,

@@ -19,9 +19,9 @@ from sandbox.server import Sandbox
 from sandbox.stories import STORIES
 from sandbox.witness import Difference, differences
 from sandbox.world import World
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import THREADS, PlatformClient
+from shipment_tracking.platforms.ports import THREADS, PlatformClient
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

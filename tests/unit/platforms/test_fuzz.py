@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shipment_tracking.domain.models import ParcelTrace
 from shipment_tracking.errors import PlatformError, ReplyError
-from shipment_tracking.models import ParcelTrace
-from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import READERS, client
+from shipment_tracking.platforms.gateway import Gateway
+from shipment_tracking.platforms.ports import Account, PlatformClient
 from shipment_tracking.platforms.scans import EARLIEST, LATEST
 
 from .mutations import CASES, recorded, sent, spoilt

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, Row, event, text
 
 from shipment_tracking.errors import QuotaError
 from shipment_tracking.platforms.quota import Quota
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 
 GATEWAY = "https://gateway.invalid"
 SPACING = 1.04

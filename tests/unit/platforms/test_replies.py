@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shipment_tracking.domain.evidence import PlatformWord, Scan, judge
+from shipment_tracking.domain.models import Parcel, ParcelTrace
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -19,7 +20,6 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.models import Parcel, ParcelTrace
 from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.ali1688 import Ali1688Client
 from shipment_tracking.platforms.taobao import TaobaoClient

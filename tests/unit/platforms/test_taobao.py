@@ -23,7 +23,7 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.platforms.client import Changes
+from shipment_tracking.platforms.ports import Changes
 from shipment_tracking.platforms.taobao import (
     PARCELS,
     TRACE_GET,

@@ -22,8 +22,9 @@ from sandbox.server import Sandbox
 from sandbox.world import World
 from shipment_tracking.errors import AuthError, RetryableError, TokenError
 from shipment_tracking.platforms import ali1688, taobao
-from shipment_tracking.platforms.client import Account, Gateway, PlatformClient
 from shipment_tracking.platforms.dialects import OAUTHS, client
+from shipment_tracking.platforms.gateway import Gateway
+from shipment_tracking.platforms.ports import Account, PlatformClient
 from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens, TokenStore
 

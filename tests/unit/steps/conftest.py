@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from sandbox.erp import erp_order
 from shipment_tracking.erp.sql import SqlWriter
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import extract_orders
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from shipment_tracking.errors import StatementError, WarehouseRefusedError
-from shipment_tracking.sql import OWNER_FOLDER, include_folder
+from shipment_tracking.statements import OWNER_FOLDER, include_folder
 from shipment_tracking.steps import create_tables
 
 # Promised to users: names and order.

@@ -16,7 +16,7 @@ from shipment_tracking.errors import (
     PollingTableError,
     StatementError,
 )
-from shipment_tracking.sql import OWNER_FOLDER, query
+from shipment_tracking.statements import OWNER_FOLDER, query
 from shipment_tracking.steps import extract_orders
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from shipment_tracking.domain.models import ApiUsage, Parcel, Run
 from shipment_tracking.errors import AuthError, PlatformError, RejectedError
-from shipment_tracking.models import ApiUsage, Parcel, Run
-from shipment_tracking.platforms.client import Account
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.platforms.ports import Account
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import fetch_waybills
 
 MINUTE = timedelta(minutes=1)

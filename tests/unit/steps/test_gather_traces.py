@@ -13,7 +13,7 @@ from sandbox.clock import Clock
 from sandbox.defaults import apps_for
 from sandbox.server import Sandbox
 from sandbox.world import World
-from shipment_tracking import parcels
+from shipment_tracking.domain.models import ApiUsage, Parcel, Run
 from shipment_tracking.errors import (
     AuthError,
     LaneStoppedError,
@@ -21,11 +21,11 @@ from shipment_tracking.errors import (
     RejectedError,
     RetryableError,
 )
-from shipment_tracking.lanes import Lane
-from shipment_tracking.models import ApiUsage, Parcel, Run
-from shipment_tracking.platforms.client import Account
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.platforms.ports import Account
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import fetch_waybills, gather_traces, load_traces
+from shipment_tracking.warehouse import parcels
+from shipment_tracking.warehouse.lanes import Lane
 
 MINUTE = timedelta(minutes=1)
 BUDGET = 5 * MINUTE

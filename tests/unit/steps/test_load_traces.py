@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from shipment_tracking import parcels
 from shipment_tracking.platforms.ali1688 import PARCEL_STATUSES, read_traces
 from shipment_tracking.steps import load_traces
+from shipment_tracking.warehouse import parcels
 
 ACCOUNT = "platform_1688"
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.errors import StatementError, WritebackError
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 from shipment_tracking.steps import mark_signed
 
 SHIPPED = datetime(2026, 3, 1, 10)  # noqa: DTZ001

@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import insert as insert_into
 
 from sandbox.erp import DemoErp, erp_order
-from shipment_tracking import runs
 from shipment_tracking.errors import (
     ChannelDownError,
     ConnectionFieldError,
     MessageError,
     StatementError,
 )
-from shipment_tracking.sql import OWNER_FOLDER
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import notify_changes
+from shipment_tracking.warehouse import runs
 
 NONE = {"sent": 0, "failed": 0, "dead": 0, "suppressed": 0}
 
@@ -508,7 +508,7 @@ def test_a_channel_that_failed_is_red_also_while_it_is_too_early_to_try_again(
 def test_a_dry_run_changes_nothing_and_says_what_would_be_sent(
     ship, change, notify, receiver, select, caplog
 ):
-    caplog.set_level(logging.INFO, "shipment_tracking.outbox")
+    caplog.set_level(logging.INFO, "shipment_tracking.warehouse.outbox")
     parcel = ship(1, waybill_no="19900000007")
     change(parcel, "picked_up", hours=-1)
     change(parcel, "signed")
@@ -530,7 +530,7 @@ def test_a_dry_run_changes_nothing_and_says_what_would_be_sent(
 def test_n1_shadow_mode_counts_notices_and_never_sends_them(
     ship, change, notify, receiver, select, caplog
 ):
-    caplog.set_level(logging.INFO, "shipment_tracking.outbox")
+    caplog.set_level(logging.INFO, "shipment_tracking.warehouse.outbox")
     change(ship(1), "picked_up")
     change(ship(2), "signed")
 

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from shipment_tracking import parcels
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 from shipment_tracking.steps import load_traces, prune_warehouse
+from shipment_tracking.warehouse import parcels
 
 KEEP_DAYS = {"replies": 30, "notices": 90, "orders": 365, "runs": 180, "tokens": 30}
 SIGNED = "快件已签收，签收人：本人"

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shipment_tracking import runs
 from shipment_tracking.errors import ChannelDownError, ConnectionFieldError, ParamError
-from shipment_tracking.outbox import TRIES
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 from shipment_tracking.steps import notify_changes, report_stalled
+from shipment_tracking.warehouse import runs
+from shipment_tracking.warehouse.outbox import TRIES
 
 NOTHING = {"opened": 0, "cleared": 0, "sent": 0, "failed": 0, "dead": 0, "suppressed": 0}
 
@@ -704,7 +704,7 @@ def test_killed_after_opening_it_sends_the_alarm_next_time(
 def test_a_dry_run_opens_and_sends_nothing_and_says_what_it_would(
     ship, report, receiver, stalls, select, caplog, at
 ):
-    caplog.set_level(logging.INFO, "shipment_tracking.outbox")
+    caplog.set_level(logging.INFO, "shipment_tracking.warehouse.outbox")
     ship(status="in_transit", last_event_at=at(hours=-80))
 
     assert report(dry_run=True) == NOTHING | {"opened": 1, "would_send": 1}

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import PollingTableError
-from shipment_tracking.sql import include_path, include_text, query
+from shipment_tracking.statements import include_path, include_text, query
 
 PLACE = "polling.csv"
 ANY = "any"

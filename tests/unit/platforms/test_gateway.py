@@ -13,15 +13,16 @@ from sandbox.defaults import apps_for
 from sandbox.platform_1688 import INFOS
 from sandbox.server import Sandbox
 from sandbox.world import World
+from shipment_tracking.domain.models import ApiUsage
 from shipment_tracking.errors import (
     AuthError,
     PlatformError,
     RejectedError,
     RetryableError,
 )
-from shipment_tracking.models import ApiUsage
 from shipment_tracking.platforms.ali1688 import sign
-from shipment_tracking.platforms.client import Gateway, PlatformClient
+from shipment_tracking.platforms.gateway import Gateway
+from shipment_tracking.platforms.ports import PlatformClient
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 FAULTS = {

@@ -1,13 +1,11 @@
-"""What every dialect shares: the account, the port, the session, retry, metering and redaction."""
+"""What every dialect shares: the session, retry, metering and redaction."""
 
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -16,6 +14,7 @@ from tenacity.wait import wait_base, wait_random_exponential
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from shipment_tracking.domain.masking import normalise
+from shipment_tracking.domain.models import ApiUsage
 from shipment_tracking.errors import (
     AuthError,
     PlatformError,
@@ -25,7 +24,13 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.models import ApiUsage, Parcel, ParcelTrace
+from shipment_tracking.platforms.ports import (
+    THREADS,
+    Account,
+    ChangeFeed,
+    Json,
+    Pace,
+)
 from shipment_tracking.platforms.replies import (
     LONGEST_WORD,
     NotANumberError,
@@ -35,7 +40,6 @@ from shipment_tracking.platforms.replies import (
 )
 from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens
 
-THREADS = 16
 TIMEOUT = (3, 10)  # seconds to connect, to read
 TRIES = 3
 LONGEST_WAIT = 30  # seconds between two tries, whatever the platform asks for
@@ -43,12 +47,8 @@ LONGEST_BAN = 24 * 60 * 60.0  # seconds that a reply's head may keep everybody w
 SECRET_PARAMS = ("access_token", "refresh_token", "client_secret", "session")
 
 T = TypeVar("T")
-Json = dict[str, Any]
 Request = Callable[[str], tuple[str, Mapping[str, str]]]
 """Path and params of a call, signed, from the access token it is made with."""
-
-Waybills = Mapping[str, Sequence[str]]
-"""Consignment ids by waybill number; parcels of one box share a number."""
 
 Verb = Literal["GET", "POST"]
 """Whether the params of a call travel in its address or in a form."""
@@ -66,115 +66,6 @@ class _WithoutQuery(logging.Filter):
 
 
 logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQuery())
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """
-    One authorisation of one account: an Airflow connection, read and checked.
-
-    :param sign_method: how requests are signed, where the dialect leaves a choice (``top``).
-    :param feed: what tells which orders changed: ``orders``, ``messages`` or nothing.
-    """
-
-    conn_id: str
-    platform: str
-    dialect: str
-    gateway: str
-    app_key: str
-    app_secret: str = field(repr=False)
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    qps: float
-    sign_method: str = "hmac-sha256"
-    feed: str = ""
-
-
-class Pace(Protocol):
-    """The right to call, one call at a time."""
-
-    def acquire(self) -> None:
-        """Wait until a call may be made."""
-
-    def block(self, seconds: float) -> None:
-        """The platform wants no calls for ``seconds`` from now."""
-
-    def close(self) -> None:
-        """Give back what it holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """
-    A page of what a feed reports.
-
-    :param orders: the newest change (aware) of each order.
-    :param receipts: what to confirm once it is stored; without that the page comes again.
-    """
-
-    orders: Mapping[str, datetime]
-    receipts: tuple[str, ...] = ()
-
-
-class ChangeFeed(Protocol):
-    """
-    The port: which orders changed.
-
-    :param longest: the longest time that one question may be about.
-    :param platforms: whose orders it may report: those of any account, unless ``own_orders``.
-    """
-
-    longest: timedelta
-    platforms: tuple[str, ...]
-    own_orders: bool
-
-    def changed_orders(self, since: datetime, until: datetime) -> Iterator[Changes]:
-        """
-        What changed in ``[since, until]`` (aware), an order perhaps more than once.
-
-        :raises PlatformError: what came before is true, but there may be more.
-        """
-
-    def confirm(self, changes: Changes) -> None:
-        """The page is stored, and need not come again."""
-
-
-class PlatformClient(Protocol):
-    """The port: what a step may ask a platform, whatever its dialect."""
-
-    account: Account
-    feed: ChangeFeed | None
-    """By the account's choice."""
-
-    def fetch_parcels(self, order_id: str) -> list[Parcel]:
-        """The order's parcels with their platform status; none when it is not shipped yet."""
-
-    def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
-        """The order's traces as the platform prints them, masked and without what we do not need.
-
-        An order without any trace yet gives an empty answer, not an error.
-
-        :param waybills: consignment ids by waybill number, as far as they are known; a platform
-            whose traces do not name the parcel finds it by its number."""
-
-    def has_unshipped_lines(self, order_id: str) -> bool:
-        """Whether a line of the order is still to be shipped."""
-
-    def drain_usage(self) -> list[ApiUsage]:
-        """Calls made since the last look."""
-
-    def warnings(self) -> list[str]:
-        """What a person should see to though the calls went on; one line each."""
-
-    def close(self) -> None:
-        """Give connections back."""
-
-
-class TraceReader(Protocol):
-    """Reads what ``fetch_traces`` of the same dialect returned, today or a year ago."""
-
-    def __call__(self, body: Json) -> list[ParcelTrace]:
-        """:raises ReplyError: the reply is not what the dialect promises."""
 
 
 Unknown = Callable[[Json], Iterable[str]]

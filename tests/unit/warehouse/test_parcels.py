@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from shipment_tracking import parcels
+from shipment_tracking.warehouse import parcels
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from shipment_tracking import parcels
+from shipment_tracking.domain.models import Parcel
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.models import Parcel
-from shipment_tracking.platforms.client import PlatformClient
-from shipment_tracking.sql import query
+from shipment_tracking.platforms.ports import PlatformClient
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import parcels
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row
 
-from shipment_tracking import runs
 from shipment_tracking.channels.destination import Channels, Destination, account_of
 from shipment_tracking.domain.masking import mask
+from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import ChannelDownError, DeliveryError, PersonNeededError
-from shipment_tracking.models import Run
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import runs
 
 log = logging.getLogger(__name__)
 

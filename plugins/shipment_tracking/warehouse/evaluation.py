@@ -11,12 +11,12 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import Connection, Row
 
-from shipment_tracking import polling
 from shipment_tracking.domain import evidence
 from shipment_tracking.domain.evidence import Held, ParcelState, PlatformWord, Reply, RowState, Scan
+from shipment_tracking.domain.models import Run
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.models import Run
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import polling
 
 EVENT_IDS = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 FIRST_SIGHT = timedelta(hours=24)

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import Engine
 
-from shipment_tracking import runs
-from shipment_tracking.models import ApiUsage
+from shipment_tracking.domain.models import ApiUsage
+from shipment_tracking.warehouse import runs
 
 
 @pytest.fixture

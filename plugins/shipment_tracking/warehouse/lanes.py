@@ -20,7 +20,7 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from shipment_tracking import runs
+from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import (
     AuthError,
     PlatformBugError,
@@ -29,10 +29,10 @@ from shipment_tracking.errors import (
     RejectedError,
     RetryableError,
 )
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import THREADS, PlatformClient, Waybills
-from shipment_tracking.polling import SPACING
-from shipment_tracking.sql import query
+from shipment_tracking.platforms.ports import THREADS, PlatformClient, Waybills
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import runs
+from shipment_tracking.warehouse.polling import SPACING
 
 log = logging.getLogger(__name__)
 

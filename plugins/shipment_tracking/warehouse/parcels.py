@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from shipment_tracking import carriers
+from shipment_tracking.domain.models import ParcelTrace
 from shipment_tracking.domain.waybills import fold
-from shipment_tracking.models import ParcelTrace
-from shipment_tracking.sql import query
+from shipment_tracking.statements import query
 
 SAME_BOX = timedelta(hours=48)
 """Orders that list one waybill share its parcel if they were shipped this close together."""

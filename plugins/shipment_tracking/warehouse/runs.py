@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shipment_tracking.models import ApiUsage, Run
-from shipment_tracking.sql import query
+from shipment_tracking.domain.models import ApiUsage, Run
+from shipment_tracking.statements import query
 
 NUMBERS = (
     "due",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shipment_tracking.errors import StatementError
-from shipment_tracking.sql import OWNER_FOLDER, include_folder, statement, statement_path
+from shipment_tracking.statements import OWNER_FOLDER, include_folder, statement, statement_path
 
 
 @pytest.fixture

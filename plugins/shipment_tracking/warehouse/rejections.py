@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from shipment_tracking.domain.masking import event_hash
-from shipment_tracking.models import ParcelTrace
-from shipment_tracking.sql import query
+from shipment_tracking.domain.models import ParcelTrace
+from shipment_tracking.statements import query
 
 
 def keep(

@@ -15,12 +15,12 @@ from sandbox.platform_taobao import CONFIRM, CONSUME, PARCELS, TRACE_GET, TRADES
 from sandbox.server import Sandbox
 from sandbox.witness import differences
 from sandbox.world import World
-from shipment_tracking import feeds, polling
+from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import ChangeFeed, Changes, PlatformClient
-from shipment_tracking.sql import query
+from shipment_tracking.platforms.ports import ChangeFeed, Changes, PlatformClient
+from shipment_tracking.statements import query
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
+from shipment_tracking.warehouse import feeds, polling
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 BUDGET = timedelta(minutes=5)

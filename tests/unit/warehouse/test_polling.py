@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shipment_tracking import polling
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import PollingTableError
-from shipment_tracking.sql import OWNER_FOLDER, include_folder
+from shipment_tracking.statements import OWNER_FOLDER, include_folder
+from shipment_tracking.warehouse import polling
 
 HEAD = "stage,quiet_hours,minutes\n"
 HOUR = timedelta(hours=1)
@@ -436,5 +436,5 @@ def test_the_usual_time_counts_from_pick_up_and_not_from_the_first_scan(
 
 def test_the_table_is_part_of_what_is_installed():
     assert (include_folder() / "polling.csv").is_file()
-    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    project = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
     assert '"include/polling.csv" = "shipment_tracking/include/polling.csv"' in project

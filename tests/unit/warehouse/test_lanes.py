@@ -19,7 +19,14 @@ from shipment_tracking.errors import (
     RejectedError,
     RetryableError,
 )
-from shipment_tracking.lanes import FAILURES_IN_A_ROW, Answer, Claim, Lane, Tally, work_through
+from shipment_tracking.warehouse.lanes import (
+    FAILURES_IN_A_ROW,
+    Answer,
+    Claim,
+    Lane,
+    Tally,
+    work_through,
+)
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

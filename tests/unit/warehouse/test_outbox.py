@@ -12,7 +12,6 @@ from uuid import UUID
 
 import pytest
 
-from shipment_tracking import runs
 from shipment_tracking.channels.destination import Channel, Channels, Destination
 from shipment_tracking.errors import (
     ChannelDownError,
@@ -20,7 +19,8 @@ from shipment_tracking.errors import (
     DeliveryError,
     MessageError,
 )
-from shipment_tracking.outbox import FIRST_PAUSE, TRIES, Claim, Letter, Outbox
+from shipment_tracking.warehouse import runs
+from shipment_tracking.warehouse.outbox import FIRST_PAUSE, TRIES, Claim, Letter, Outbox
 
 ACCOUNTS = ["platform_1688", "platform_1688_east"]
 

@@ -18,11 +18,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from shipment_tracking import polling, runs
+from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import PlatformError, RetryableError
-from shipment_tracking.models import Run
-from shipment_tracking.platforms.client import ChangeFeed, Changes, PlatformClient
-from shipment_tracking.sql import query
+from shipment_tracking.platforms.ports import ChangeFeed, Changes, PlatformClient
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import polling, runs
 
 log = logging.getLogger(__name__)
 
