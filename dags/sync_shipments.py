@@ -1,11 +1,11 @@
 """
-Every 30 minutes: where the parcels of the ERP's shipped orders are, and who is told of it.
+Every 30 minutes: where the parcels of the ERP's shipped orders are, and who is notified of it.
 
 **What it promises.** Every shipped and unsigned order of the ERP is polled when the polling table
 says, at the latest after half an hour while it is out for delivery or of high priority, and every
 scan of its parcels is stored once. A signed order is written back to the ERP once, and what
 people decide there stands. Every change of status is announced once to each channel that wants it,
-and a parcel that stands still gives one alarm. Nothing is lost when a task dies: what is due is
+and a stalled parcel gives one alarm. Nothing is lost when a task dies: what is due is
 state in the warehouse, so the next run takes up the rest.
 
 **Shadow mode.** Until the connection `erp_db` says `"write": "sql"` in its extra, everything is
@@ -142,7 +142,7 @@ def pipeline() -> None:
     @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
     @task(trigger_rule="all_done", multiple_outputs=False)
     def report_stalled() -> dict[str, int]:
-        """Every parcel that stands still has given one alarm."""
+        """Every stalled parcel has given one alarm."""
         return steps.report_stalled.run(
             hooks.warehouse(),
             hooks.acting_run(),

@@ -79,7 +79,7 @@ def refresh(table: Iterable[Carrier], reply: Mapping[str, Any]) -> Refreshed:
     A code that another carrier goes by already stays with that one.
 
     :param reply: of ``alibaba.logistics.OpQueryLogisticCompanyList``.
-    :raises CarrierTableError: the reply is no such list.
+    :raises CarrierTableError: the reply is not such a list.
     """
     before = tuple(table)
     rows = list(before)

@@ -2,7 +2,7 @@
 Errors, named by what to do about them.
 
     ShipmentTrackingError
-    ├── PersonNeededError       trying again is useless: a person must act, the text says how
+    ├── PersonNeededError       trying again is useless: manual action required, the text says how
     │   ├── ConnectionFieldError    an Airflow connection lacks something
     │   ├── StatementError          an ERP statement or its folder breaks the contract
     │   ├── MessageError            a notice's text cannot be written
@@ -15,14 +15,14 @@ Errors, named by what to do about them.
     │   ├── RedTasksError           tasks of the run are red; the text lists them
     │   ├── LaneStoppedError        most of an account's orders fail alike
     │   ├── AuthError               the platform does not let this account in
-    │   │   └── TokenError          its access token, or the one to renew it with, is no good
+    │   │   └── TokenError          its access token, or the one to renew it with, is not usable
     │   └── PlatformBugError        the platform calls our request malformed
     ├── DeliveryError           a receiver did not take a message: it is sent again later
     ├── ChannelDownError        channels failed in this run; the others got everything
-    ├── ReplyError              a stored reply cannot be read: it is tried again, then set aside
+    ├── ReplyError              a stored reply cannot be read: it is tried again, then quarantined
     ├── WritebackError          the ERP takes most writes not: they are tried again
     └── PlatformError           a platform answered something else than data
-        ├── RetryableError      passing: ask again
+        ├── RetryableError      transient: ask again
         │   ├── QuotaError      too fast: ask again after a while, and let everybody wait
         │   └── UnmappedError   a code that we do not know: ask again, and count it
         ├── RejectedError       this order only: skip it, go on
@@ -111,7 +111,7 @@ class WritebackError(ShipmentTrackingError):
 
 class PlatformError(ShipmentTrackingError):
     """
-    A platform's answer that is no data.
+    A platform's answer that is not data.
 
     :param message: what happened and, where a person can do something, what.
     :param code: the platform's own error code.
@@ -131,7 +131,7 @@ class PlatformError(ShipmentTrackingError):
 
 class RetryableError(PlatformError):
     """
-    Passing trouble.
+    A transient error.
 
     :param retry_after: seconds the platform asked us to wait, if it did.
     """

@@ -1,5 +1,5 @@
 """
-When a parcel stands still: by stage, how many hours it may stay there before an alarm.
+When a parcel is stalled: by stage, how many hours it may stay there before an alarm.
 
 ``pickup`` counts from when the ERP shipped it, or else from its first event; ``in_transit`` and
 ``out_for_delivery`` from its last event, or else from when the platform first said so;
@@ -46,7 +46,8 @@ def thresholds(stalled_after_hours: Mapping[str, object] | None) -> dict[str, fl
 def _hours(stage: str, value: object) -> float:
     if stage not in HOURS:
         raise ParamError(
-            f"stalled_after_hours has {stage!r}, which is no stage; stages are {', '.join(HOURS)}"
+            f"stalled_after_hours has {stage!r}, which is not a stage; "
+            f"stages are {', '.join(HOURS)}"
         )
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < float(value) < float("inf"):  # type: ignore[arg-type]

@@ -59,7 +59,7 @@ def include_text(path: Path, error: type[PersonNeededError]) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise error(f"{path} is no UTF-8 text; save it as UTF-8") from problem
+        raise error(f"{path} is not UTF-8 text; save it as UTF-8") from problem
 
 
 def statement_path(name: str) -> Path:

@@ -136,7 +136,7 @@ def test_a_table_saved_by_a_spreadsheet_is_read(owner):
 def test_a_table_in_another_encoding_is_refused_by_name(owner):
     owner.write_text("code,name,aliases\nYTO,圆通速递,圆通\n", encoding="gbk")
 
-    with pytest.raises(CarrierTableError, match=r"carriers\.csv is no UTF-8 text"):
+    with pytest.raises(CarrierTableError, match=r"carriers\.csv is not UTF-8 text"):
         load()
 
 

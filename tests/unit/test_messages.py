@@ -86,7 +86,7 @@ def test_a_mistake_in_a_text_is_told_with_file_and_line(owner, text, line, said)
 def test_a_text_in_another_encoding_is_refused_by_name(owner):
     (owner / "signed.txt").write_text("签收", encoding="gbk")
 
-    with pytest.raises(MessageError, match=r"signed\.txt is no UTF-8 text"):
+    with pytest.raises(MessageError, match=r"signed\.txt is not UTF-8 text"):
         Messages("zh")
 
 

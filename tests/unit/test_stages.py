@@ -21,8 +21,8 @@ def test_what_is_told_replaces_that_stage_only():
 @pytest.mark.parametrize(
     ("told", "named"),
     [
-        ({"intransit": 5}, "'intransit', which is no stage; stages are pickup"),
-        ({"returned": 5}, "'returned', which is no stage"),
+        ({"intransit": 5}, "'intransit', which is not a stage; stages are pickup"),
+        ({"returned": 5}, "'returned', which is not a stage"),
         ({"pickup": 0}, "pickup is 0"),
         ({"pickup": -1}, "pickup is -1"),
         ({"pickup": "48"}, "pickup is '48'"),

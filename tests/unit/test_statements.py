@@ -88,7 +88,7 @@ def test_a_byte_order_mark_does_no_harm(owner: Path) -> None:
 def test_a_statement_in_another_encoding_is_refused_by_name(owner: Path) -> None:
     put(owner, "erp/extract_orders", "").write_text("select '已发货'", encoding="gbk")
 
-    with pytest.raises(StatementError, match=r"extract_orders\.sql is no UTF-8 text"):
+    with pytest.raises(StatementError, match=r"extract_orders\.sql is not UTF-8 text"):
         statement("erp/extract_orders")
 
 

@@ -198,7 +198,7 @@ where
 
 
 -- name: quarantine
--- The reply was tried once more; after the last try it is set aside. Its order says why.
+-- The reply was tried once more; after the last try it is quarantined. Its order says why.
 with tried as (
     update tracking.trace_reply
     set
@@ -465,7 +465,7 @@ where
 update tracking.notification
 set
     state = 'suppressed',
-    reason = 'overtaken'
+    reason = 'superseded'
 where
     shipment_id = any(:shipments)
     and state = 'pending'

@@ -176,7 +176,7 @@ with overtaken as (
 update tracking.notification
 set
     state = 'suppressed',
-    reason = 'overtaken'
+    reason = 'superseded'
 from overtaken
 where notification.notification_id = overtaken.notification_id
 returning notification.notification_id;

@@ -11,7 +11,7 @@ limit :most;
 
 
 -- name: orders
--- Those of the orders whose parcels may be forgotten are ours until the transaction ends: closed,
+-- Those of the orders whose parcels may be deleted are ours until the transaction ends: closed,
 -- not polled since the time given, and nothing of them is under way.
 select tracked_order.order_id
 from tracking.tracked_order

@@ -160,7 +160,7 @@ left join lateral (
 
 
 -- name: new
--- Parcels that stand still for too long without an open stall for it. Of one that stands again
+-- Stalled parcels without an open stall for it. Of one that stands again
 -- where it stood before: whether its alarm holds, as everybody got it or will, and nobody heard of
 -- its end.
 select

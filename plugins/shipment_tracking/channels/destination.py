@@ -1,4 +1,4 @@
-"""Who is told of what, and by which channel."""
+"""Who is notified of what, and by which channel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Destination:
     """
     One channel of one audience.
 
-    :param audience: ``ops``, ``customers``, or an account, which is told of its own parcels only.
+    :param audience: ``ops``, ``customers``, or an account, which is notified of its own parcels.
     :param channel_name: unique within the audience.
     :param statuses: the statuses it wants to hear of, and ``stalled`` for alarms; None: all.
     """
@@ -71,7 +71,7 @@ class Destination:
 
     @property
     def account(self) -> str | None:
-        """The only account it is told of, if it is not told of all."""
+        """The only account it is notified of, if not of all."""
         return account_of(self.audience)
 
     def __str__(self) -> str:
@@ -96,5 +96,5 @@ def connection_id(audience: str) -> str:
 
 
 def account_of(audience: str) -> str | None:
-    """The account that an audience is; None for those who are told of every account."""
+    """The account that an audience is; None for those who are notified of every account."""
     return None if audience in (OPS, CUSTOMERS) else audience

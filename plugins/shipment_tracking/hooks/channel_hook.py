@@ -66,7 +66,9 @@ class ChannelHook(BaseHook):
         from shipment_tracking.channels.webhook import Webhook
 
         if not isinstance(fields, dict):
-            raise self._error(f"channel {number} is no object with the fields {', '.join(FIELDS)}")
+            raise self._error(
+                f"channel {number} is not an object with the fields {', '.join(FIELDS)}"
+            )
         unknown = sorted(fields.keys() - set(FIELDS))
         if unknown:
             raise self._error(
@@ -104,7 +106,7 @@ class ChannelHook(BaseHook):
             usable = False
         # The url itself may carry a token, so no message shows it.
         if not usable:
-            raise self._error(f"channel {name}: url is no http or https address")
+            raise self._error(f"channel {name}: url is not an http or https address")
         if kind := robot_type(parts.hostname or ""):
             remedy = (
                 f'make its type "{kind}"'

@@ -53,7 +53,7 @@ def extra_of(connection: "Connection", *, known: Collection[str] | None = None) 
         extra = None
     if not isinstance(extra, dict):
         raise ConnectionFieldError(
-            f"connection {connection.conn_id}: extra is no JSON object; write it like "
+            f"connection {connection.conn_id}: extra is not a JSON object; write it like "
             '{"field": "value"}'
         )
     unknown = sorted(extra.keys() - set(known)) if known is not None else []

@@ -125,7 +125,7 @@ class ErpHook(BaseHook):
         except (ArgumentError, ValueError):
             # The cause may hold the password.
             raise self._error(
-                "extra sqlalchemy_url is no address of a database; write it like "
+                "extra sqlalchemy_url is not the address of a database; write it like "
                 "mysql+pymysql://login:password@host:3306/schema"
             ) from None
 
@@ -137,7 +137,7 @@ class ErpHook(BaseHook):
         query = as_query(extra | flat, MYSQL_EXTRAS)
         for name in ("ssl_ca", "ssl_cert", "ssl_key"):
             if name in query and not Path(query[name]).is_file():
-                raise self._error(f"extra {name} is {query[name]!r}, which is no file here")
+                raise self._error(f"extra {name} is {query[name]!r}, which is not a file here")
         return {"charset": "utf8mb4", **query}
 
     def _timezone(self, zone: Any) -> ZoneInfo:
@@ -145,7 +145,7 @@ class ErpHook(BaseHook):
             return ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
             raise self._error(
-                f"extra timezone {zone!r} is no time zone; write it like Asia/Shanghai"
+                f"extra timezone {zone!r} is not a time zone; write it like Asia/Shanghai"
             ) from error
 
     def _error(self, problem: str) -> ConnectionFieldError:

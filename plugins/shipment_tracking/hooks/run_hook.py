@@ -152,6 +152,6 @@ def _aware(value: Any) -> datetime:
         time = datetime.fromisoformat(str(value))
     except ValueError as error:
         raise ParamError(
-            f"{value!r} is no date and time; write it like 2026-03-02T00:00"
+            f"{value!r} is not a date and time; write it like 2026-03-02T00:00"
         ) from error
     return (time if time.tzinfo else time.replace(tzinfo=SHANGHAI)).astimezone(UTC)

@@ -29,7 +29,7 @@ PARAMS = {
     "stalled_after_hours": Param(
         None,
         type=["null", "object"],
-        description="Hours by stage after which a parcel that stands still gives an alarm, instead "
+        description="Hours by stage after which a stalled parcel gives an alarm, instead "
         'of the defaults: {"pickup": 48, "in_transit": 72, "out_for_delivery": 24, '
         '"ready_for_pickup": 72}. Exceptions, failures and returns give one at once.',
     ),

@@ -262,7 +262,7 @@ class Gateway:
             raise
 
     def _told(self, message: str, params: Mapping[str, str]) -> str:
-        """A platform's message without persons, and without what lets the account in."""
+        """A platform's message without persons, and without its credentials."""
         account = self.account
         secrets = {account.app_secret, account.access_token, account.refresh_token}
         for secret in filter(None, secrets | {params.get(name) for name in SECRET_PARAMS}):
@@ -342,7 +342,7 @@ class DialectClient:
 
 
 def _may_pass_soon(error: BaseException) -> bool:
-    """Passing trouble, unless its end is known to be far."""
+    """A transient error, unless its end is known to be far."""
     has_end = isinstance(error, QuotaError) and error.until is not None
     return isinstance(error, RetryableError) and not has_end
 

@@ -2,7 +2,7 @@
 What a platform's error code asks of us: one table of rules a dialect, read by one function.
 
 The first rule that matches decides; the code does, never the HTTP status. A code that no rule
-knows is passing trouble, and is counted by its name until somebody writes its rule.
+knows is a transient error, and is counted by its name until somebody writes its rule.
 """
 
 import re

@@ -36,7 +36,7 @@ PATIENCE = timedelta(minutes=3)
 """How long to wait for somebody else who renews; longer than the lease of one who died."""
 LOOK_AGAIN = 0.2  # seconds
 ASK_AGAIN = timedelta(minutes=5)
-"""How long a process leaves a platform alone that would not renew a pair for a passing reason."""
+"""How long a process leaves a platform alone that would not renew a pair for a transient reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def run(
         runs.begin(connection, this_run)
     only = this_run.only_account
     if only and not knows_account(only):
-        raise ParamError(f"only_account {only!r} is no connection of type ecommerce_platform")
+        raise ParamError(f"only_account {only!r} is not a connection of type ecommerce_platform")
     name = "backfill_orders" if this_run.is_backfill else "extract_orders"
     reader = _RowReader(erp, statement_path(f"erp/{name}").name, knows_account)
     polling.load()
@@ -202,7 +202,7 @@ class _RowReader:
             return f"platform_order_id is {order_id!r}, not text; cast it in {self.file_name}"
         if not re.fullmatch(r"[0-9]+", order_id):
             return (
-                f"platform_order_id is {order_id!r}, which is no order's number; correct it, or "
+                f"platform_order_id is {order_id!r}, which is not an order number; correct it, or "
                 f"let {self.file_name} return one row for each order"
             )
         if not isinstance(account, str) or not _is_text(account):
@@ -211,8 +211,8 @@ class _RowReader:
             self.accounts[account] = self.knows_account(account)
         if not self.accounts[account]:
             return (
-                f"account {account!r} is no Airflow connection of type ecommerce_platform; add the "
-                f"connection or correct {self.file_name}"
+                f"account {account!r} is not an Airflow connection of type ecommerce_platform; "
+                f"add the connection or correct {self.file_name}"
             )
         return None
 

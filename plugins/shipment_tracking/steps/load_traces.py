@@ -42,7 +42,7 @@ def run(
     Load every waiting reply and judge every parcel with new evidence, a chunk a transaction.
 
     Killed at any point and run again, it takes up just the rest. A reply that cannot be loaded is
-    set aside after three tries and stops nobody; its order's ``last_error`` tells.
+    quarantined after three tries and stops nobody; its order's ``last_error`` tells.
 
     :param readers: by dialect, what reads a stored reply.
     :returns: ``events_new, events_duplicate, changes, signed, unreadable, rejected``.

@@ -20,7 +20,7 @@ from shipment_tracking.warehouse.outbox import (
     BUDGET,
     LEASE,
     Claim,
-    Letter,
+    Message,
     Outbox,
     counts,
     shanghai,
@@ -63,7 +63,7 @@ def run(
     A dry run addresses and sends nothing; it logs what would be sent. Shadow mode does the same and
     suppresses what is due, so that people are not flooded once sending is allowed.
 
-    :param open_erp: where contacts are looked up; called only when customers are told.
+    :param open_erp: where contacts are looked up; called only when customers are notified.
     :param channels: by accounts, every destination that their notices may have.
     :param owner: who holds the leases; the same for every try of the task.
     :param budget: wall-clock time after which nothing new is claimed.
@@ -105,7 +105,7 @@ def _rehearse(
 
 
 class _Writer:
-    """Writes the letters of claimed notices, one each."""
+    """Writes the messages of claimed notices, one each."""
 
     def __init__(self, outbox: Outbox, open_erp: Callable[[], ErpDatabase]) -> None:
         self._outbox = outbox
@@ -121,19 +121,19 @@ class _Writer:
                 f"used, so no customer was notified: {reasons[0]}"
             )
 
-    def write(self, destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
+    def write(self, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
         """:raises PersonNeededError: a text or the contacts' statement cannot be used."""
         messages = Messages(destination.language)
         rows = self._outbox.contents(claims)
         told = [(claim, _facts(claim, rows[claim.notification_id])) for claim in claims]
         if destination.audience != CUSTOMERS:
-            return [_letter(messages, claim, facts) for claim, facts in told]
+            return [_message(messages, claim, facts) for claim, facts in told]
         awaited = {claim for claim in claims if rows[claim.notification_id].is_awaited}
         contacts = self._contacts([facts for claim, facts in told if claim in awaited])
         return [
             _customers_letter(messages, claim, facts, contacts)
             if claim in awaited
-            else _no_letter(claim, "no order")
+            else _no_message(claim, "no order")
             for claim, facts in told
         ]
 
@@ -170,34 +170,34 @@ def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _letter(messages: Messages, claim: Claim, facts: Mapping[str, Any]) -> Letter:
+def _message(messages: Messages, claim: Claim, facts: Mapping[str, Any]) -> Message:
     text = messages.text(claim.reason, {"contacts": [], **facts})
-    return Letter([claim], claim.event_id, {**facts, "text": text})
+    return Message([claim], claim.event_id, {**facts, "text": text})
 
 
 def _customers_letter(
     messages: Messages, claim: Claim, facts: dict[str, Any], contacts: Mapping[str, _Contact]
-) -> Letter:
-    """A letter to those who may be told; orders of others are left out."""
+) -> Message:
+    """A message to those who may be notified; orders of others are left out."""
     found = [(order, contacts[order["erp_key"]]) for order in facts["orders"]]
     willing = [(order, contact.told) for order, contact in found if contact.told]
     if willing:
         facts["orders"] = [order for order, _ in willing]
         facts["contacts"] = [told for _, told in willing]
-        return _letter(messages, claim, facts)
+        return _message(messages, claim, facts)
     unusable = [contact.unusable for _, contact in found if contact.unusable]
     if unusable:
-        return _no_letter(claim, "no contact", "; ".join(unusable))
-    return _no_letter(claim, "opted out")
+        return _no_message(claim, "no contact", "; ".join(unusable))
+    return _no_message(claim, "opted out")
 
 
-def _no_letter(claim: Claim, reason: str, error: str | None = None) -> Letter:
-    return Letter([claim], claim.event_id, None, reason, error)
+def _no_message(claim: Claim, reason: str, error: str | None = None) -> Message:
+    return Message([claim], claim.event_id, None, reason, error)
 
 
 def _contact(connection: Connection, erp_key: str) -> _Contact:
     """
-    Who is told of an order. No value of theirs is in a reason: the statement may mix them up.
+    Who is notified of an order. No value of theirs is in a reason: the statement may mix them up.
 
     :raises StatementError: ``find_contact.sql`` lacks a column.
     """

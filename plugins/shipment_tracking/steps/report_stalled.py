@@ -1,4 +1,4 @@
-"""Raises one alarm for each parcel that stands still, and says when it moves again."""
+"""Raises one alarm for each stalled parcel, and says when it moves again."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from shipment_tracking.warehouse.outbox import (
     BUDGET,
     LEASE,
     Claim,
-    Letter,
+    Message,
     Outbox,
     counts,
     shanghai,
@@ -42,7 +42,7 @@ def run(
     lease: timedelta = LEASE,
 ) -> dict[str, int]:
     """
-    Open a stall for each parcel that stands still for too long, clear those that moved, and tell
+    Open a stall for each stalled parcel, clear those that moved, and tell
     ops and accounts of both, in one message a channel; what waited since another run is in its own.
 
     A dry run, and shadow mode, open, clear and send nothing; they log what would be sent. What is
@@ -140,29 +140,29 @@ def _for_staff(found: Channels) -> Channels:
     )
 
 
-def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
+def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
     """
-    One letter for all alarms of a run, so that a repeated one is the same.
+    One message for all alarms of a run, so that a repeated one is the same.
 
-    What its stall has forgotten is told to nobody.
+    What no longer belongs to its stall is not sent.
     """
     messages = Messages(destination.language)
     rows = outbox.contents(claims)
     runs: dict[datetime, list[Claim]] = {}
-    letters = []
+    composed = []
     for claim in claims:
         row = rows[claim.notification_id]
         if row.stage:
             runs.setdefault(row.created_at, []).append(claim)
         else:
-            letters.append(Letter([claim], claim.event_id, None, "overtaken"))
+            composed.append(Message([claim], claim.event_id, None, "superseded"))
     for _, told in sorted(runs.items()):
         items = [_item(claim, rows[claim.notification_id]) for claim in told]
-        letters.append(_letter(messages, told, items))
-    return letters
+        composed.append(_message(messages, told, items))
+    return composed
 
 
-def _letter(messages: Messages, told: Sequence[Claim], items: Sequence[dict[str, Any]]) -> Letter:
+def _message(messages: Messages, told: Sequence[Claim], items: Sequence[dict[str, Any]]) -> Message:
     event_id = uuid5(EVENT_IDS, " ".join(sorted(item["event_id"] for item in items)))
     texts = [
         messages.text(word, {"items": alike})
@@ -175,7 +175,7 @@ def _letter(messages: Messages, told: Sequence[Claim], items: Sequence[dict[str,
         "items": items,
         "text": "\n\n".join(texts),
     }
-    return Letter(told, event_id, body)
+    return Message(told, event_id, body)
 
 
 def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:

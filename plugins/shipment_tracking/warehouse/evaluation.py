@@ -344,7 +344,7 @@ def _notice_state(
     if not is_announced:
         return {"state": "suppressed", "reason": "backfill"}
     if not newest:
-        return {"state": "suppressed", "reason": "overtaken"}
+        return {"state": "suppressed", "reason": "superseded"}
     if not of.is_awaited:
         return {"state": "suppressed", "reason": "closed"}
     if change["to_status"] == of.announced_status:

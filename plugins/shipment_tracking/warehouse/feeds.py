@@ -40,7 +40,7 @@ def read(
     """
     Let the open orders be due that the account's feed reports.
 
-    A feed that fails is no error: the orders are asked for as if there were none, and a warning
+    A feed that fails is not an error: the orders are asked for as if there were none, and a warning
     is returned. Backfills and runs of high-priority orders alone read no feed.
 
     :param now: aware; how far the feed is read.

@@ -1,8 +1,8 @@
 """
 Work through one account's due orders: claim by lease, ask the platform in threads, record.
 
-A lease keeps two runs from asking for the same order at once; its token keeps a process that was
-thought dead from writing. No database transaction is open while a platform is asked.
+A lease keeps two runs from asking for the same order at once; its token keeps a stale
+worker from writing. No database transaction is open while a platform is asked.
 
 An account that fails as a whole (not let in, or one order after the other fails) opens its circuit:
 the lane ends, and the next one, of whatever run, asks for a single order before it goes on.
@@ -146,7 +146,7 @@ class Lane:
         return held is not None and held[0] == claim
 
     def renew(self) -> None:
-        """Hold for another lease what is still ours; forget what others took."""
+        """Renew the leases that are still ours; drop those that others took."""
         if not self.held:
             return
         deadline = self._deadline()
@@ -392,7 +392,7 @@ class _Work:
         self.answers.append(answer)
 
     def _count_failure(self, error: RetryableError, is_first: bool) -> None:
-        """Passing trouble of one order; what failed before is no news of the account."""
+        """A transient error of one order; what failed before is no news of the account."""
         self.failures_in_a_row += is_first
         account = self.lane.account
         if self.is_probing:
@@ -406,7 +406,7 @@ class _Work:
             )
 
     def _end_probe(self) -> None:
-        """The platform lets the account in."""
+        """The platform accepts the credentials."""
         if self.is_probing:
             self.is_probing = False
             self.lane.close_circuit()

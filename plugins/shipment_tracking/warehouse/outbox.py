@@ -57,12 +57,12 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Message:
     """
     One message and the notices it tells of.
 
     :param body: None when nobody may be told; ``suppressed`` then says why.
-    :param error: what somebody has to mend so that they can be told.
+    :param error: what somebody has to fix so that they can be notified.
     """
 
     claims: Sequence[Claim]
@@ -72,7 +72,7 @@ class Letter:
     error: str | None = None
 
 
-Compose = Callable[[Destination, Sequence[Claim]], Sequence[Letter]]
+Compose = Callable[[Destination, Sequence[Claim]], Sequence[Message]]
 
 
 @dataclass(slots=True)
@@ -174,7 +174,7 @@ class Outbox:
         """
         Send what is due, every destination in a thread of its own.
 
-        :param compose: makes letters of claimed notices, right before they are sent.
+        :param compose: makes messages of claimed notices, right before they are sent.
         :param budget: wall-clock time after which nothing new is claimed.
         :returns: how many notices were ``sent``, ``failed``, are ``dead`` or ``suppressed``.
         :raises ChannelDownError: a channel failed, now or before, and notices wait for it;
@@ -243,11 +243,11 @@ class Outbox:
                 self._hasten(connection, destination)
                 continue
             try:
-                for letter in compose(destination, list(held.values())):
+                for message in compose(destination, list(held.values())):
                     if is_over() or time.monotonic() >= deadline:
                         break
-                    error = self._send(connection, served, letter)
-                    for claim in letter.claims:
+                    error = self._send(connection, served, message)
+                    for claim in message.claims:
                         del held[claim.notification_id]
                     failures = failures + 1 if error else 0
                     if error and (failures == FAILURES_IN_A_ROW or error.retry_after):
@@ -290,22 +290,26 @@ class Outbox:
             )
 
     def _send(
-        self, connection: Connection, served: _Served, letter: Letter
+        self, connection: Connection, served: _Served, message: Message
     ) -> DeliveryError | None:
-        """Send one letter and write down what came of it."""
-        if letter.body is None:
+        """Send one message and write down what came of it."""
+        if message.body is None:
             self._on_claims(
-                connection, "suppress", letter.claims, reason=letter.suppressed, error=letter.error
+                connection,
+                "suppress",
+                message.claims,
+                reason=message.suppressed,
+                error=message.error,
             )
-            served.counts["suppressed"] += len(letter.claims)
+            served.counts["suppressed"] += len(message.claims)
             return None
         try:
-            served.destination.channel.send(letter.event_id, letter.body)
+            served.destination.channel.send(message.event_id, message.body)
         except DeliveryError as error:
             states = self._on_claims(
                 connection,
                 "fail",
-                letter.claims,
+                message.claims,
                 error=str(error),
                 tries=TRIES,
                 first_pause=FIRST_PAUSE,
@@ -313,21 +317,21 @@ class Outbox:
             )
             served.last_error = str(error)
             served.counts["dead"] += states.count("dead")
-            served.counts["failed"] += len(letter.claims) - states.count("dead")
+            served.counts["failed"] += len(message.claims) - states.count("dead")
             return error
-        self._acknowledge(connection, letter)
-        served.counts["sent"] += len(letter.claims)
+        self._acknowledge(connection, message)
+        served.counts["sent"] += len(message.claims)
         return None
 
-    def _acknowledge(self, connection: Connection, letter: Letter) -> None:
+    def _acknowledge(self, connection: Connection, message: Message) -> None:
         with connection.begin():
-            reasons = [claim.reason for claim in letter.claims]
+            reasons = [claim.reason for claim in message.claims]
             known = self._execute(
-                connection, "acknowledge", reasons=reasons, **_tokens(letter.claims)
+                connection, "acknowledge", reasons=reasons, **_tokens(message.claims)
             ).all()
             runs.add(connection, self.this_run, now=self.now, notices_sent=len(known))
-        if len(known) < len(letter.claims):
-            log.warning("message %s took longer than its lease", letter.event_id)
+        if len(known) < len(message.claims):
+            log.warning("message %s took longer than its lease", message.event_id)
 
     def _on_claims(
         self, connection: Connection, name: str, claims: Sequence[Claim], **binds: Any
@@ -350,7 +354,7 @@ class Outbox:
         reason = served.last_error or waiting.last_error
         if reason is None:
             return None
-        return ChannelDownError(f"{destination}: {waiting.notices} notices wait: {reason}")
+        return ChannelDownError(f"{destination}: {waiting.notices} notices are pending: {reason}")
 
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:
         given = {"now": self.now, "digest": self.digest, "owner": self.owner, **binds}

@@ -119,7 +119,7 @@ def _rule(number: int, fields: list[str]) -> Rule:
         raise ValueError(f"{len(fields)} fields instead of {','.join(_HEAD)}")
     stage, quiet, minutes = fields
     if stage not in STAGES:
-        raise ValueError(f"{stage!r} is no stage; stages are {', '.join(STAGES)}")
+        raise ValueError(f"{stage!r} is not a stage; stages are {', '.join(STAGES)}")
     try:
         quiet_hours = float(quiet)
     except ValueError:

@@ -231,7 +231,7 @@ def test_an_erp_connection_becomes_its_database(
         (mysql(ssl_mode="REQUIRED"), "unknown fields ssl_mode; known are timezone, write, ssl_ca"),
         (mysql(ssl={"verify": 1}), "extra ssl must be an object of some of ca, cert, key"),
         (mysql(ssl="/ca.pem"), "extra ssl must be an object of some of ca, cert, key"),
-        (mysql(ssl_ca="/nowhere.pem"), "ssl_ca is '/nowhere.pem', which is no file here"),
+        (mysql(ssl_ca="/nowhere.pem"), "ssl_ca is '/nowhere.pem', which is not a file here"),
         (sqlite(write="yes"), """extra write is 'yes'; it must be "off\""""),
         (sqlite(write="tryton"), "extra write is 'tryton'"),
         (sqlite(write=True), "extra write is True"),

@@ -936,7 +936,7 @@ def test_c1_an_order_id_that_is_none_is_told_before_anybody_asks(typed, listing)
     listing.read()
 
     bad, good = listing.known("last_error from analytics.orders order by erp_key")
-    assert "which is no order's number" in bad[0]
+    assert "which is not an order number" in bad[0]
     assert good[0] is None
 
 

@@ -148,7 +148,7 @@ def test_eight_at_once_leave_one_schema(empty):
 
 
 def test_a_view_whose_text_changed_is_made_again(warehouse, tmp_path):
-    shutil.copytree(create_tables.MIGRATIONS.parent, tmp_path / "plugins" / "shipment_tracking")
+    shutil.copytree(create_tables.MIGRATIONS.parents[1], tmp_path / "plugins" / "shipment_tracking")
     shutil.copytree(include_folder() / "sql", tmp_path / "include" / "sql")
     changed = tmp_path / "include" / "sql" / "analytics" / "runs.sql"
     changed.write_text(changed.read_text().replace("run.failed_orders", "run.failed_orders as bad"))

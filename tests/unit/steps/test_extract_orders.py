@@ -365,7 +365,7 @@ def test_a_run_is_known_even_if_the_list_cannot_be_taken_over(
         ({"platform_order_id": ""}, "platform_order_id is '', not text"),
         ({"platform_order_id": "29\x0038"}, "platform_order_id is '29\\x0038', not text"),
         ({"account": None}, "account is None, not the id of an Airflow connection"),
-        ({"account": "platform_nobody"}, "account 'platform_nobody' is no Airflow connection"),
+        ({"account": "platform_nobody"}, "account 'platform_nobody' is not an Airflow connection"),
         ({"shipped_at": "yesterday"}, "shipped_at: Invalid isoformat string: 'yesterday'"),
         ({"shipped_at": 20260301}, "shipped_at: 20260301 is no time"),
         ({"priority": "N"}, "priority: 'N' is neither 0 nor 1"),
@@ -433,7 +433,7 @@ def test_a_tracked_row_that_breaks_keeps_its_order(listing, extract, rows, selec
     listing(order(1, account="platform_nobody"), order(2))
     extract()
 
-    assert "is no Airflow connection" in rows()["SO1"].last_error
+    assert "is not an Airflow connection" in rows()["SO1"].last_error
     assert select("count(*) from tracking.tracked_order where closed_at is null") == [(2,)]
 
 

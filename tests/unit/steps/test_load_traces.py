@@ -342,9 +342,9 @@ def test_every_change_is_kept_and_only_the_newest_is_announced(track, reply, loa
         ("in_transit", "out_for_delivery", NOON - timedelta(hours=1), NOON, True),
     ]
     assert sorted(notices()) == [
-        ("in_transit", "suppressed", "overtaken", False),
+        ("in_transit", "suppressed", "superseded", False),
         ("out_for_delivery", "pending", "out_for_delivery", True),
-        ("picked_up", "suppressed", "overtaken", False),
+        ("picked_up", "suppressed", "superseded", False),
     ]
 
 
@@ -646,7 +646,7 @@ def test_a_held_notice_is_not_sent_once_the_parcel_has_moved_on(track, reply, lo
     load()
 
     assert notices() == [
-        ("signed", "suppressed", "overtaken", False),
+        ("signed", "suppressed", "superseded", False),
         ("delivery_failed", "pending", "delivery_failed", True),
     ]
 

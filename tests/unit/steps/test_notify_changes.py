@@ -451,7 +451,9 @@ def test_a_channel_that_is_down_and_a_broken_connection_are_both_named(
         notify("ops", broken=broken)
 
     assert "url is missing" in str(caught.value)
-    assert "connection notify_ops, channel ops: 1 notices wait: HTTP 503" in str(caught.value)
+    assert "connection notify_ops, channel ops: 1 notices are pending: HTTP 503" in str(
+        caught.value
+    )
 
 
 def test_sixty_hours_of_a_dead_receiver_lose_and_double_nothing(
@@ -479,11 +481,11 @@ def test_sixty_hours_of_a_dead_receiver_lose_and_double_nothing(
     told_late = [each.event_id for each in receiver.deliveries("ops")]
     assert len(told_late) == len(set(told_late))
     assert set(told_late) == {listed[-1] for listed in events.values()}
-    overtaken = select(
+    superseded = select(
         "cast(event_id as text) from tracking.notification"
-        " where channel = 'ops' and state = 'suppressed' and reason = 'overtaken'"
+        " where channel = 'ops' and state = 'suppressed' and reason = 'superseded'"
     )
-    assert sorted([*told_late, *(event for (event,) in overtaken)]) == every
+    assert sorted([*told_late, *(event for (event,) in superseded)]) == every
 
 
 def test_a_channel_that_failed_is_red_also_while_it_is_too_early_to_try_again(
@@ -495,7 +497,7 @@ def test_a_channel_that_failed_is_red_also_while_it_is_too_early_to_try_again(
         notify("ops", hours=0)
     receiver.come_back("ops")
 
-    with pytest.raises(ChannelDownError, match="1 notices wait: HTTP 503"):
+    with pytest.raises(ChannelDownError, match="1 notices are pending: HTTP 503"):
         notify("ops", hours=0)
 
     assert notify("ops", hours=1)["sent"] == 1

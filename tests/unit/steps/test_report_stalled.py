@@ -1,4 +1,4 @@
-"""A parcel that stands still gives one alarm, and none once it moves, is signed or not awaited."""
+"""A stalled parcel gives one alarm, and none once it moves, is signed or not awaited."""
 
 import json
 import logging
@@ -488,7 +488,7 @@ def test_an_end_that_nobody_heard_of_is_not_told_once_the_parcel_stands_there_ag
     assert stalls() == [("in_transit", at(hours=-80), False)]
     assert select("state, reason from analytics.notifications order by created_at") == [
         ("sent", "stalled:in_transit"),
-        ("suppressed", "overtaken"),
+        ("suppressed", "superseded"),
     ]
     moves(parcel, "signed", at(hours=3))
     assert report(hours=4) == NOTHING | {"cleared": 1, "sent": 1}
@@ -573,7 +573,7 @@ def test_alarms_and_notices_of_one_parcel_do_not_get_in_each_others_way(
     with pytest.raises(ChannelDownError):
         report()
     change(parcel, "in_transit")
-    with pytest.raises(ChannelDownError, match="1 notices wait"):
+    with pytest.raises(ChannelDownError, match="1 notices are pending"):
         notify_changes.run(
             warehouse, new_run(), open_erp=lambda: None, channels=to("ops"), owner="x", now=now
         )
@@ -606,7 +606,7 @@ def test_a_receiver_that_was_down_gets_the_alarm_later_with_the_same_id(
 ):
     ship(status="in_transit", last_event_at=at(hours=-80))
     receiver.go_down("ops", "lost")
-    with pytest.raises(ChannelDownError, match="notify_ops, channel ops: 1 notices wait"):
+    with pytest.raises(ChannelDownError, match="notify_ops, channel ops: 1 notices are pending"):
         report()
     assert select("alerted_at from analytics.stalls") == [(None,)]
     receiver.come_back("ops")

@@ -20,15 +20,15 @@ from shipment_tracking.errors import (
     MessageError,
 )
 from shipment_tracking.warehouse import runs
-from shipment_tracking.warehouse.outbox import FIRST_PAUSE, TRIES, Claim, Letter, Outbox
+from shipment_tracking.warehouse.outbox import FIRST_PAUSE, TRIES, Claim, Message, Outbox
 
 ACCOUNTS = ["platform_1688", "platform_1688_east"]
 
 
-def plain(destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
-    """Letters that say as little as possible."""
+def plain(destination: Destination, claims: Sequence[Claim]) -> list[Message]:
+    """Messages that say as little as possible."""
     return [
-        Letter([claim], claim.event_id, {"event_id": str(claim.event_id), "reason": claim.reason})
+        Message([claim], claim.event_id, {"event_id": str(claim.event_id), "reason": claim.reason})
         for claim in claims
     ]
 
@@ -240,7 +240,7 @@ def test_the_newest_notice_of_a_parcel_wins(ship, change, post, told, states):
 
     assert post("ops") == {"sent": 2, "suppressed": 1}
     assert set(told()) == {newest, other}
-    assert ("ops", "suppressed", "overtaken", 0) in states()
+    assert ("ops", "suppressed", "superseded", 0) in states()
 
 
 def test_a_newer_notice_overtakes_one_that_waits_for_its_channel(
@@ -277,7 +277,7 @@ def test_a_newer_one_waits_while_an_older_one_is_under_way(
         first.result()
 
     assert told() == [older, newer]
-    # What was overtaken on its way was sent all the same.
+    # What was superseded on its way was sent all the same.
     assert [row[1:3] for row in states()] == [("sent", "out_for_delivery"), ("sent", "signed")]
 
 
@@ -337,7 +337,7 @@ def test_a_letter_that_cannot_be_written_frees_what_was_claimed(
     change(ship(), "signed")
     found = to("ops")(())
 
-    def refuse(destination: Destination, claims: Sequence[Claim]) -> list[Letter]:
+    def refuse(destination: Destination, claims: Sequence[Claim]) -> list[Message]:
         raise MessageError("signed.txt, line 1")
 
     with warehouse.begin() as connection:
@@ -370,7 +370,9 @@ def test_a_failing_channel_is_named_with_what_waits_and_why(ship, change, post, 
     with pytest.raises(ChannelDownError) as caught:
         post("ops")
 
-    assert str(caught.value) == "connection notify_ops, channel ops: 2 notices wait: HTTP 502"
+    assert (
+        str(caught.value) == "connection notify_ops, channel ops: 2 notices are pending: HTTP 502"
+    )
 
 
 def test_after_three_failures_in_a_row_a_channel_is_left_alone(
@@ -380,7 +382,7 @@ def test_after_three_failures_in_a_row_a_channel_is_left_alone(
         change(ship(number), "signed")
     receiver.go_down("ops", "reset")
 
-    with pytest.raises(ChannelDownError, match="12 notices wait"):
+    with pytest.raises(ChannelDownError, match="12 notices are pending"):
         post("ops", "ops/phone")
 
     assert len(receiver.refusals("ops")) == 3
@@ -404,7 +406,7 @@ def test_one_failure_among_others_stops_nothing(ship, change, outbox, to, destin
     found = to(replace(usual, channel=Choosy()))(())
     with warehouse.begin() as connection:
         outbox.address(connection, found, ACCOUNTS)
-    with pytest.raises(ChannelDownError, match="4 notices wait: HTTP 400"):
+    with pytest.raises(ChannelDownError, match="4 notices are pending: HTTP 400"):
         outbox.deliver(found, ACCOUNTS, plain)
 
 
@@ -519,7 +521,7 @@ def test_a_letter_to_nobody_is_suppressed_with_its_reason(
     counts = outbox.deliver(
         found,
         ACCOUNTS,
-        lambda destination, claims: [Letter(claims, claims[0].event_id, None, "opted out")],
+        lambda destination, claims: [Message(claims, claims[0].event_id, None, "opted out")],
     )
 
     assert counts == {"suppressed": 1}

@@ -99,7 +99,10 @@ def test_blanks_empty_lines_and_a_byte_order_mark_do_no_harm(table):
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("intransit,0,60\nany,0,0", "line 2: 'intransit' is no stage; stages are any, high_prio"),
+        (
+            "intransit,0,60\nany,0,0",
+            "line 2: 'intransit' is not a stage; stages are any, high_prio",
+        ),
         ("pending,0\nany,0,0", "line 2: 2 fields instead of stage,quiet_hours,minutes"),
         ("pending,,60\nany,0,0", "line 2: quiet_hours is ''; it must be a number of hours"),
         ("pending,-1,60\nany,0,0", "line 2: quiet_hours is '-1'"),
@@ -137,7 +140,7 @@ def test_a_table_with_another_head_is_named(table):
 def test_a_table_in_another_encoding_is_named(table):
     table("").write_text(f"{HEAD}随便,0,120\n", encoding="gbk")
 
-    with pytest.raises(PollingTableError, match=r"polling\.csv is no UTF-8 text"):
+    with pytest.raises(PollingTableError, match=r"polling\.csv is not UTF-8 text"):
         polling.load()
 
 
