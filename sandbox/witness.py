@@ -287,6 +287,10 @@ def _erp_differences(
             yield from _trace_differences(found, true, zone, is_signed=is_closing)
 
 
+TAKEN_BACK = frozenset({"flapping_replies", "steps_dropped"})
+"""Stories in which the platform takes a step back, which is announced only of a signature."""
+
+
 def _told_differences(
     messages: Sequence[Mapping[str, Any]], world: World, moments: Sequence[datetime]
 ) -> Iterator[Difference]:
@@ -325,6 +329,10 @@ def _told_differences(
                         yield Difference("told again", where, status_told, f"{times} times")
             first = next(life for life in lives if consignment_id in life)
             last_told = told[order.order_id, consignment_id][-1:]
+            if order.story in TAKEN_BACK and last_told in [
+                [each.get(consignment_id)] for each in lives
+            ]:
+                continue
             if last_told not in ([status], []) or (
                 not last_told and first[consignment_id] != status
             ):

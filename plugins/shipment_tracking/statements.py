@@ -72,16 +72,19 @@ def statement_path(name: str) -> Path:
     return include_path(f"sql/{name}.sql")
 
 
-def statement(name: str, *, binds: set[str] | None = None) -> TextClause:
+def statement(name: str, *, binds: set[str] | None = None, needs: str | None = None) -> TextClause:
     """
     A statement ready to execute with bound values.
 
     :param name: path below ``sql`` without its ending.
     :param binds: the names the caller will bind; a file that binds others is refused.
-    :raises StatementError: the file is empty or binds other names than promised.
+    :param needs: the name that it must bind.
+    :raises StatementError: the file is empty, binds other names than promised, or not the one
+        that it needs.
     """
     path = statement_path(name)
-    return _read(path, path.stat().st_mtime_ns, frozenset(binds) if binds is not None else None)
+    given = frozenset(binds) if binds is not None else None
+    return _read(path, path.stat().st_mtime_ns, given, needs)
 
 
 def query(name: str) -> TextClause:
@@ -113,7 +116,7 @@ def _module_path(module: str) -> Path:
 
 
 @cache
-def _read(path: Path, changed: int, binds: frozenset[str] | None) -> TextClause:
+def _read(path: Path, changed: int, binds: frozenset[str] | None, needs: str | None) -> TextClause:
     # Comment lines go first: SQLAlchemy would take a ":word" inside them for a bind.
     body = _COMMENT_LINE.sub("", include_text(path, StatementError)).strip().rstrip(";")
     if not body:
@@ -123,6 +126,11 @@ def _read(path: Path, changed: int, binds: frozenset[str] | None) -> TextClause:
         raise StatementError(
             f"{path} binds {', '.join(sorted(found - binds))}, which is not given to it; "
             f"it may bind {', '.join(sorted(binds)) or 'nothing'} (a plain colon is written \\:)"
+        )
+    if needs and needs not in found:
+        raise StatementError(
+            f"{path} does not bind {needs}, so it would do the same for every order; "
+            f"add where … = :{needs}"
         )
     return text(body)
 
@@ -134,11 +142,12 @@ def _refuse_unknown_files(owner: Path) -> None:
     known = include_folder()
     for file in sorted(owner.rglob("*")):
         place = file.relative_to(owner)
-        if not file.is_file():
+        is_hidden = any(part.startswith(".") for part in place.parts) or file.name.endswith("~")
+        if is_hidden or not file.is_file():
             continue
         if not any(place.is_relative_to(each) for each in REPLACEABLE):
             raise StatementError(
-                f"{file} must not be replaced: {place} is internal and changes with each version; "
+                f"{file} cannot be used: {place} is not a file that an owner may replace; "
                 f"{OWNER_FOLDER} may hold {', '.join(REPLACEABLE)}; move it out of {owner}"
             )
         if not (known / place).is_file():

@@ -46,8 +46,21 @@ def test_an_owners_file_for_what_is_internal_is_refused(owner: Path, place: str)
     (owner / place).parent.mkdir(parents=True)
     (owner / place).write_text("", encoding="utf-8")
 
-    with pytest.raises(StatementError, match=rf"{place} must not be replaced.* may hold sql/erp"):
+    with pytest.raises(
+        StatementError, match=rf"{place} is not a file that an owner may replace.* may hold sql/erp"
+    ):
         statement("erp/extract_orders")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [".DS_Store", ".git/HEAD", "sql/erp/..data/mark_signed.sql", "sql/erp/mark_signed.sql~"],
+)
+def test_hidden_files_and_backups_of_an_owner_are_ignored(owner: Path, place: str) -> None:
+    (owner / place).parent.mkdir(parents=True, exist_ok=True)
+    (owner / place).write_text("", encoding="utf-8")
+
+    assert statement("erp/extract_orders") is not None
 
 
 def test_an_owners_folder_that_is_not_there_is_refused(

@@ -40,14 +40,16 @@ DENIALS: tuple[Denial, ...] = (
         r"^.*(?:反签收|(?:撤销|撤回|取消|作废|否认|虚假|误|假)(?:了)?(?:点|操作)?签收"
         r"|签收(?:录入)?(?:失败|撤销|异常|有误|取消|作废|错误)|signature (?:was )?(?:withdrawn"
         r"|void)"
-        r"|signed in error|deliver(?:y|ed) in error|misdeliver).*$",
+        r"|(?:签收|妥投)[,。]?(?:后)?改派|signed in error|deliver(?:y|ed) in error|misdeliver).*$",
         "失败签收录入，签收失败",
         "本人签收，签收成功",
     ),
     Denial(
         "part",
         "Only a part of the pieces is signed",
-        r"^.*(?:(?<![/0])0+/0+(?![/0]).{0,3}签收|部分(?:包裹|快件|货物|商品|件)?(?:已)?签收"
+        r"^.*(?:(?<![/0])0+/0+(?![/0]).{0,3}签收|部分(?:包裹|快件|货物|商品|件)?(?:已)?(?:签收|妥投)"
+        r"|0+[件个](?:包裹|快件)?中(?:的|有)?0+[件个]|少件|短少|未完成"
+        r"|signed for 0+ of 0+|(?<![/0])0+/0+ (?:piece|pcs|parcel|package|item)|delivered short"
         r"|其余|剩余|余下|(?:还|尚)(?:有|差|缺).{0,6}(?:件|箱)"
         r"|partial(?:ly)? deliver|part(?:ial)? delivery|remaining (?:piece|package|parcel"
         r"|item)).*$",
@@ -59,7 +61,8 @@ DENIALS: tuple[Denial, ...] = (
         "What is true only if something else is",
         rf"(?:[如若](?:需|要|您|未|有|果|遇|不|无|对|收|客|本|显示|已|系统)|若|倘|一旦|是否"
         rf"|假如|除非){_REST}"
-        r"|\bif (?:you|the|not|no|item|parcel|package|un)[^.;]*|\bunless [^.;]*",
+        r"|\bif (?:you|the|not|no|item|parcel|package|un)[^.;]*|\b(?:unless|once) [^.;]*"
+        r"|\b(?:delivered|signed|received) ?\?",
         "如已签收请忽略",
         "已签收，如您未收到请联系客服",
     ),
@@ -73,7 +76,7 @@ DENIALS: tuple[Denial, ...] = (
         rf"{_REST}"
         r"|(?:\b(?:will|shall|to|can|may|should|must|might)\b(?: \w+)? (?:be|have been) ?"
         r"|\bfor (?=deliver|collect|pick)"
-        r"|\b(?:expected|estimated|scheduled|planned|due|about|ready|awaiting|eta|waiting|pending|"
+        r"|\b(?:expected|estimated|scheduled|planned|due|about|ready|guaranteed|awaiting|eta|waiting|pending|"
         r"attempting|preparing|out|on its way|transit|en ?route)\b)[^,.;-]*",
         "预计明天签收",
         "已签收，签收人：本人",
@@ -91,10 +94,29 @@ DENIALS: tuple[Denial, ...] = (
         "spoken",
         "A signature that is only arranged or talked about",
         r"(?:(?<!按)(?<!按照)(?:通知|联系|安排|电话|短信|预约|取消|更改|嘱咐|委托|催促|劝说"
-        r"|说服|告知|派人|拜托|交代|答应|约定|约好|协商))"
+        r"|说服|告知|派人|拜托|交代|答应|同意|约定|约好|协商))"
         r"[^,。;!已]{0,12}(?:签收|代?收|取件|领取)",
         "快件已由测试小区通知门卫签收",
         "电话联系后，门卫已签收",
+    ),
+    Denial(
+        "disputed",
+        "Somebody says that it was not received, or that the wrong one received it",
+        r"^.*(?:(?<![如若])(?:未|没有?)收到|未联系上|联系不上|被[偷盗]|报案|冒领|疑似"
+        r"|(?:客户|收件人|本人|用户)不在(?!.*(?:签收|代[收签]|妥投|已放))"
+        r"|签收[,。]?.{0,6}(?:否认|异议|争议)|\bdisput\w*|\b(?:lost|stolen)\b"
+        r"|\bwrong (?:customer|address|person|house|recipient|door)|by mistake).*$",
+        "已放门口，客户未收到",
+        "已签收，如未收到请联系快递员",
+    ),
+    Denial(
+        "paperwork",
+        "A paper or a message is signed for or delivered, not the parcel",
+        r"proof of delivery (?:requested|pending|required|unavailable)[^,.;]*"
+        r"|\bdelivery (?:order|appointment|card)\b[^,.;]*"
+        r"|(?:通知|短信|取件码)(?:单)?已?送达[^,。;]*|(?:回单|资料|单证|发票)已?签收",
+        "回单已签收",
+        "货物已签收，回单已寄出",
     ),
     Denial(
         "negation",
@@ -132,6 +154,7 @@ DENIALS: tuple[Denial, ...] = (
         r"仓储|入库|集货仓|货代|干线|司机|口岸|代理商|末端|尾程|服务商|合作[商方点])】?(?:已"
         r"|成功|完成|扫描)*"
         r"(?:被|由)?(?:其)?(?:签收|收货|提货|取件|交付)(?![人者]?(?:本人|客户))"
+        r"|(?:派[送件]员|快递员|配送员|投递员|分公司|分部|营业部|(?:菜鸟|中转|分拨)仓)已?签收(?!人)"
         rf"|(?:快递员|揽收员|揽件员|收件员|业务员|骑[手士]|外[送卖]员|小哥|司机|师傅){_REST}(?:取[走件货出]|揽"
         rf"|收件(?!人))"
         r"|签收(?:入库|到件|入仓|扫描入|文件|总包|单证)|documents? delivered|(?:邮政"

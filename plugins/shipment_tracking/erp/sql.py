@@ -102,7 +102,7 @@ class SqlWriter:
         :raises StatementError: ``order_state.sql`` lacks a column or finds several rows whatever
             the key.
         """
-        order_state = statement("erp/order_state", binds={"erp_key"})
+        order_state = statement("erp/order_state", binds={"erp_key"}, needs="erp_key")
         states: dict[str, OrderState | str] = {}
         several: list[str] = []
         with self.erp.connect() as connection:
@@ -199,14 +199,14 @@ class SqlWriter:
     def _write(
         self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]], keep: bool
     ) -> dict[str, bool | str]:
-        write = statement(f"erp/{name}", binds=binds)
+        write = statement(f"erp/{name}", binds=binds, needs="erp_key")
         written: dict[str, bool | str] = {}
         several: list[str] = []
         with self.erp.begin() as connection:
             if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
                 connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
             for row in rows:
-                count = _write_row(connection, write, row, keep=keep)
+                count = _write_row(connection, name, write, row, keep=keep)
                 if isinstance(count, int) and count > 1:
                     several.append(
                         f"{statement_path(f'erp/{name}')} would write {count} rows for erp_key "
@@ -220,7 +220,7 @@ class SqlWriter:
 
 
 def _write_row(
-    connection: Connection, write: TextClause, row: Mapping[str, Any], *, keep: bool
+    connection: Connection, name: str, write: TextClause, row: Mapping[str, Any], *, keep: bool
 ) -> int | str:
     """
     Write one row, and if the ERP cannot hold a character of it, with a question mark in its place.
@@ -231,7 +231,8 @@ def _write_row(
     for storable in _ever_plainer(row):
         savepoint = connection.begin_nested()
         try:
-            count = connection.execute(write, storable).rowcount
+            result = connection.execute(write, storable)
+            count = result.rowcount
         except (DBAPIError, UnicodeEncodeError) as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise
@@ -241,6 +242,11 @@ def _write_row(
             if not _is_unstorable(error):
                 return reason
             continue
+        if result.returns_rows:
+            raise StatementError(
+                f"{statement_path(f'erp/{name}')} returns rows, so nobody can tell what it wrote; "
+                f"it must be an update without returning"
+            )
         if count > 1:
             savepoint.rollback()
             return count

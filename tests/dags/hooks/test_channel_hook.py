@@ -88,7 +88,7 @@ def test_a_broken_audience_stops_no_other(connect: Callable[..., None]) -> None:
         (CHANNEL | {"statuses": ["delivered"]}, "some of pending, info_received"),
         (CHANNEL | {"statuses": []}, "statuses is []"),
         (CHANNEL | {"statuses": "signed"}, "statuses is 'signed'"),
-        ("webhook", "channel 1 is no object"),
+        ("webhook", "channel 1 is not an object"),
     ],
 )
 def test_a_broken_field_is_named_with_its_connection(

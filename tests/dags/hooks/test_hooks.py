@@ -170,7 +170,7 @@ def sqlite(**extra: Any) -> dict[str, Any]:
     return {"conn_type": "sqlite", "host": "x", "extra": extra}
 
 
-def generic(url: str, message: str = "no address of a database") -> tuple[dict[str, Any], str]:
+def generic(url: str, message: str = "not the address of a database") -> tuple[dict[str, Any], str]:
     return {"conn_type": "generic", "extra": {"sqlalchemy_url": url}}, message
 
 
@@ -319,7 +319,7 @@ def test_an_extra_that_is_no_json_object_is_refused_by_every_hook(
     fields = {"conn_type": kind, "host": "h", "extra": extra}
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
 
-    with pytest.raises(ConnectionFieldError, match=f"{conn_id}: extra is no JSON object"):
+    with pytest.raises(ConnectionFieldError, match=f"{conn_id}: extra is not a JSON object"):
         opened()
 
 

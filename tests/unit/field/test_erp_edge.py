@@ -337,7 +337,10 @@ def test_b6_quiet_night_with_a_failing_row_is_green(
         "create trigger refuse before update on outbound begin"
         " select raise(abort, 'not this one'); end",
     )
-    owners("show_trace", "-- Any column.\nupdate outbound set waybill_no = :status where 1 = 1")
+    owners(
+        "show_trace",
+        "-- Any column.\nupdate outbound set waybill_no = :status where order_no = :erp_key",
+    )
     for number in range(failing):
         run_sql(shop, "insert into outbound (order_no) values (:key)", key=f"SO{number}")
     take_over(shop)

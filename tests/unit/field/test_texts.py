@@ -86,3 +86,46 @@ def test_d3_full_width_and_plain_digits_are_one_event():
 @pytest.mark.parametrize(("label", "text"), carriers.BACK_TO_DEPOT)
 def test_a_parcel_that_goes_back_to_a_depot_to_be_tried_again_is_no_return(label, text):
     assert classify(normalise(text)).status == label
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3件中的2件已签收",
+        "3個包裹中的2個已簽收",
+        "Signed for 2 of 3",
+        "2/3 pieces delivered",
+        "整单未完成，部分妥投",
+        "短少签收",
+        "客户同意由邻居代收，下午派送",
+        "Guaranteed delivered by 10:30",
+        "Once delivered, sign here",
+        "Delivered? please confirm",
+        "疑似签收",
+        "Proof of delivery requested",
+        "Delivery order signed",
+        "取件通知已送达",
+        "回单已签收",
+        "已送到小区门口，未联系上客户",
+        "已放門口，客戶未收到",
+        "放门口被偷，已报案",
+        "已签收，客户否认",
+        "Driver says delivered, customer disputes receipt",
+        "Lost after delivered scan",
+        "他人冒领签收",
+        "Delivered to the wrong customer",
+        "已妥投改派",
+        "菜鸟仓已签收",
+        "派送员已签收",
+        "分公司已签收",
+    ],
+)
+def test_a_text_that_only_sounds_signed_is_not(text):
+    assert classify(normalise(text)).status != "signed"
+
+
+@pytest.mark.parametrize(
+    "text", ["已签收，如未收到请联系快递员", "客户不在家，已放门口并签收", "Signed for 2 parcels"]
+)
+def test_a_signature_beside_such_words_is_signed(text):
+    assert classify(normalise(text)).status == "signed"

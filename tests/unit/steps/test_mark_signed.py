@@ -634,7 +634,9 @@ def test_keys_that_stand_twice_are_told_from_one_that_is_gone(double, sign, writ
 
 def test_a_state_that_finds_several_rows_of_every_key_is_refused(sign, write, owners):
     owners(
-        "order_state", "-- All.\nselect status, signed_at, updated_at as erp_stamp from erp_order"
+        "order_state",
+        "-- All.\nselect status, signed_at, updated_at as erp_stamp from erp_order"
+        " where :erp_key <> ''",
     )
     sign("SO1", "SO2")
 
@@ -643,13 +645,34 @@ def test_a_state_that_finds_several_rows_of_every_key_is_refused(sign, write, ow
 
 
 def test_a_statement_that_would_write_several_rows_writes_none(sign, write, owners, order):
-    owners("mark_signed", "-- Too much.\nupdate erp_order set status = 'SIGNED'")
+    owners("mark_signed", "-- All.\nupdate erp_order set status = 'SIGNED' where :erp_key <> ''")
     sign("SO1", "SO2")
 
     with pytest.raises(StatementError, match=r"mark_signed.sql would write 2 rows for erp_key SO1"):
         write()
 
     assert order("SO1").status == order("SO2").status == "SHIPPED"
+
+
+@pytest.mark.parametrize("name", ["mark_signed", "order_state"])
+def test_a_statement_that_names_no_order_is_refused(name, sign, write, owners, order):
+    owners(name, "-- ?\nupdate erp_order set status = 'SIGNED'")
+    sign("SO1")
+
+    with pytest.raises(StatementError, match=rf"{name}.sql does not bind erp_key"):
+        write()
+
+    assert order("SO1").status == "SHIPPED"
+
+
+def test_a_statement_that_writes_nothing_is_refused(sign, write, owners, select):
+    owners("mark_signed", "-- ?\nselect order_no from erp_order where order_no = :erp_key")
+    sign("SO1")
+
+    with pytest.raises(StatementError, match=r"mark_signed.sql returns rows"):
+        write()
+
+    assert select("outcome from tracking.erp_writeback") in ([], [(None,)])
 
 
 def test_a_statement_that_binds_something_unknown_is_refused(sign, write, owners):
