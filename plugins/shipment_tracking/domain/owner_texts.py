@@ -1,8 +1,8 @@
 """
 The owner's own readings of texts: ``texts.csv`` in ``$SHIPMENT_TRACKING_INCLUDE``.
 
-Its first line is ``text,status,sign_kind``. A line reads the text that ``shipment-tracking texts``
-shows; ``sign_kind`` may be empty.
+Its first line is ``text,status,sign_kind``; more columns, as ``shipment-tracking texts`` prints
+them, are not read. A line reads a text of that list; ``sign_kind`` may be empty.
 """
 
 import csv
@@ -46,18 +46,19 @@ def _read(path: str, changed: int) -> dict[str, tuple[Status, str | None]]:
     except UnicodeDecodeError as error:
         raise OwnerTextsError(f"{path} is not UTF-8 text; save it as UTF-8") from error
     rows = csv.reader(StringIO(body))
-    if next(rows, None) != _HEAD:
+    head = next(rows, [])
+    if head[: len(_HEAD)] != _HEAD:
         raise OwnerTextsError(f"{path}, line 1: it must be {','.join(_HEAD)}")
     found: dict[str, tuple[Status, str | None]] = {}
     for row in rows:
         if not row:
             continue
         where = f"{path}, line {rows.line_num}"
-        if len(row) != len(_HEAD):
+        if len(row) != len(head):
             raise OwnerTextsError(
-                f"{where}: {len(row)} fields instead of {','.join(_HEAD)}; quote a text with commas"
+                f"{where}: {len(row)} fields instead of {','.join(head)}; quote a text with commas"
             )
-        text, status, kind = (field.strip() for field in row)
+        text, status, kind = (field.strip() for field in row[: len(_HEAD)])
         key = normalise(text)
         if not key:
             raise OwnerTextsError(f"{where}: the text is empty")

@@ -37,6 +37,15 @@ def test_a_line_is_compared_as_it_is_stored(owner):
     assert classify(normalise("电话13912345678  出仓")).decided_by == "owner"
 
 
+def test_a_line_of_the_command_is_pasted_as_it_is(owner):
+    owner(
+        "text,status,sign_kind,decided_by,seen,last_seen_at\n"
+        "星管家交接,in_transit,,model?,7,2026-03-02 08:00+0800\n"
+    )
+
+    assert classify("星管家交接") == ("in_transit", None, "owner")
+
+
 def test_a_changed_file_is_read_anew(owner, tmp_path):
     assert classify("星管家交接").decided_by != "owner"
 
@@ -49,6 +58,7 @@ def test_a_changed_file_is_read_anew(owner, tmp_path):
     ("body", "place"),
     [
         ("text,status\n", "line 1: it must be text,status,sign_kind"),
+        ("text,sign_kind,status\n", "line 1: it must be text,status,sign_kind"),
         (HEAD + "某文,delivered,\n", "line 2: 'delivered' is not a status"),
         (HEAD + "一,二,三,四\n", "line 2: 4 fields"),
         (HEAD + "\n某文,in_transit,self\n", "line 3: sign_kind is 'self'"),
