@@ -97,8 +97,9 @@ def mask(text: str) -> str:
         text = named.sub(_star_unless_kept, text)
     if _ANY_NUMBER.search(text):
         text = _NUMBER.sub("*", text)
-    if "*" in text:
-        text = _STARRED.sub(_star, text)
+    # What one name leaves may be the end of the next.
+    while "*" in text and (shorter := _STARRED.sub(_star, text)) != text:
+        text = shorter
     text = _PICKUP_CODE.sub(_star, text)
     text = _BARE_NAMED.sub(_star, text)
     return _NAMED.sub(_star_unless_kept, text)

@@ -57,6 +57,15 @@ DENIALS: tuple[Denial, ...] = (
         "3件全部签收",
     ),
     Denial(
+        "paperwork",
+        "A paper or a message is signed for or delivered, not the parcel",
+        r"proof of delivery (?:requested|pending|required|unavailable)[^,.;]*"
+        r"|\bdelivery (?:order|appointment|card)\b[^,.;]*"
+        r"|(?:取件|提货|签收)?(?:通知|短信|取件码)(?:单)?已?送达[^,。;]*|签?(?:回单|资料|单证|发票)已?签收",
+        "回单已签收",
+        "货物已签收，回单已寄出",
+    ),
+    Denial(
         "condition",
         "What is true only if something else is",
         rf"(?:[如若](?:需|要|您|未|有|果|遇|不|无|对|收|客|本|显示|已|系统)|若|倘|一旦|是否"
@@ -108,15 +117,6 @@ DENIALS: tuple[Denial, ...] = (
         r"|\bwrong (?:customer|address|person|house|recipient|door)|by mistake).*$",
         "已放门口，客户未收到",
         "已签收，如未收到请联系快递员",
-    ),
-    Denial(
-        "paperwork",
-        "A paper or a message is signed for or delivered, not the parcel",
-        r"proof of delivery (?:requested|pending|required|unavailable)[^,.;]*"
-        r"|\bdelivery (?:order|appointment|card)\b[^,.;]*"
-        r"|(?:通知|短信|取件码)(?:单)?已?送达[^,。;]*|(?:回单|资料|单证|发票)已?签收",
-        "回单已签收",
-        "货物已签收，回单已寄出",
     ),
     Denial(
         "negation",
