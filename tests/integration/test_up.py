@@ -36,7 +36,7 @@ def said_by(command: subprocess.Popen[str]) -> str:
     return said
 
 
-def wait_until(true: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_until(true: Callable[[], Any], seconds: float = 240) -> Any:
     deadline = time.monotonic() + seconds
     while not (answer := true()):
         assert time.monotonic() < deadline, "waited in vain"
