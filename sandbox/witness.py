@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row, select, text
 from sandbox.erp import Row as ErpRow
 from sandbox.erp import erp_order, rows
 from sandbox.parcels import SHANGHAI
-from sandbox.world import OrderTruth, ParcelTruth, World, dialect_of, order_truth
+from sandbox.world import Order, OrderTruth, ParcelTruth, World, dialect_of, order_truth
 
 STALLED_AFTER_HOURS = {
     "pickup": 48,
@@ -287,10 +287,6 @@ def _erp_differences(
             yield from _trace_differences(found, true, zone, is_signed=is_closing)
 
 
-TAKEN_BACK = frozenset({"flapping_replies", "steps_dropped"})
-"""Stories in which the platform takes a step back, which is announced only of a signature."""
-
-
 def _told_differences(
     messages: Sequence[Mapping[str, Any]], world: World, moments: Sequence[datetime]
 ) -> Iterator[Difference]:
@@ -329,14 +325,17 @@ def _told_differences(
                         yield Difference("told again", where, status_told, f"{times} times")
             first = next(life for life in lives if consignment_id in life)
             last_told = told[order.order_id, consignment_id][-1:]
-            if order.story in TAKEN_BACK and last_told in [
-                [each.get(consignment_id)] for each in lives
-            ]:
-                continue
+            if last_told and last_told[0] in _flapping(order):
+                continue  # that the platform took it back is announced of a signature only
             if last_told not in ([status], []) or (
                 not last_told and first[consignment_id] != status
             ):
                 yield Difference("told last", where, status, "".join(last_told) or None)
+
+
+def _flapping(order: Order) -> set[str]:
+    """The statuses of steps that the platform shows and takes away in turn."""
+    return {step.label for parcel in order.parcels for step in parcel.steps if step.flaps}
 
 
 def _mistyped_orders(world: World) -> set[_OrderKey]:

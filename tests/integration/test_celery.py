@@ -364,7 +364,7 @@ def most_in_any_window(sandbox: Sandbox) -> dict[str, int]:
     }
 
 
-def test_a_lane_whose_worker_dies_is_taken_over_and_the_warehouse_is_the_worlds_truth(
+def test_a_lane_of_a_killed_worker_is_taken_over(
     stack: Stack,
 ) -> None:
     now = stack.clock.now()

@@ -83,7 +83,7 @@ def test_a_connection_in_airflows_database_is_checked_step_by_step(stored: str) 
 
 
 @pytest.mark.usefixtures("away_from_the_warehouse")
-def test_a_connection_of_the_environment_that_does_not_work_ends_the_command_with_an_error(
+def test_a_broken_environment_connection_ends_the_command_with_an_error(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = sandbox.connection(ACCOUNT) | {"password": "HIDDEN"}
@@ -99,7 +99,7 @@ def test_a_connection_of_the_environment_that_does_not_work_ends_the_command_wit
     assert "HIDDEN" not in checked.stdout + checked.stderr
 
 
-def test_a_connection_that_is_nowhere_is_told_with_the_places_that_were_searched(
+def test_a_missing_connection_names_the_places_searched(
     airflow_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from shipment_tracking.hooks.platform_hook import check

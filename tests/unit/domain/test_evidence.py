@@ -310,7 +310,7 @@ def test_a_sign_by_its_text_alone_is_of_kind_text_and_waits():
     assert sign(judge([SIGNED_BY_FAMILY], None, "pending")) == (START, "text", False)
 
 
-def test_the_platforms_word_confirms_the_text_which_knows_the_time_and_the_signer():
+def test_a_platform_sign_confirms_the_text_with_its_time_and_signer():
     said = word("signed", hours=1)
 
     assert sign(judge([SIGNED_BY_FAMILY], said, "pending")) == (START, "family", True)
@@ -330,7 +330,7 @@ def test_of_two_sign_events_the_first_one_dates_the_sign():
     assert judge(trail, word("signed", hours=3), "pending").signed_at == START
 
 
-def test_a_withdrawn_sign_is_no_sign_and_a_second_one_counts_from_its_own_event():
+def test_after_a_withdrawn_signature_the_second_one_counts():
     withdrawn = scans("signed", "delivery_failed")
     again = scans("signed", "delivery_failed", "out_for_delivery", "signed")
 
