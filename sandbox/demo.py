@@ -280,8 +280,8 @@ def _report(stage: Stage) -> list[str]:
     )
     print(
         f"People were told of {len(stage.receiver.notices())} changes by signed webhooks; "
-        f"{totals.suppressed} more were old at first sight or overtaken by a newer one. "
-        f"{totals.stalls} times a parcel stood still and gave an alarm; {totals.cleared} of them "
+        f"{totals.suppressed} more were old at first sight or superseded by a newer one. "
+        f"{totals.stalls} parcels were stalled and gave an alarm; {totals.cleared} of them "
         "are over."
     )
     if notices := stage.receiver.notices():
@@ -323,7 +323,7 @@ def _report(stage: Stage) -> list[str]:
         print(
             "Warehouse, ERP and receiver agree with it: every scan once, every parcel's status "
             "right; just the signed\norders signed, with their times; every change told once; the "
-            "parcels that stand still reported; no person's\nname or phone number stored."
+            "stalled parcels reported; no person's\nname or phone number stored."
         )
     problems = [str(difference) for difference in found[:20]]
     problems += [f"stored in the warehouse: {word}" for word in told[:20]]

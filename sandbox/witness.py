@@ -325,7 +325,7 @@ def _told_differences(
                         yield Difference("told again", where, status_told, f"{times} times")
             first = next(life for life in lives if consignment_id in life)
             last_told = told[order.order_id, consignment_id][-1:]
-            if last_told and last_told[0] in _flapping(order):
+            if last_told and last_told[0] in taken_back(order, world.as_of(moments[-1])):
                 continue  # that the platform took it back is announced of a signature only
             if last_told not in ([status], []) or (
                 not last_told and first[consignment_id] != status
@@ -333,9 +333,15 @@ def _told_differences(
                 yield Difference("told last", where, status, "".join(last_told) or None)
 
 
-def _flapping(order: Order) -> set[str]:
-    """The statuses of steps that the platform shows and takes away in turn."""
-    return {step.label for parcel in order.parcels for step in parcel.steps if step.flaps}
+def taken_back(order: Order, at: datetime) -> set[str]:
+    """The statuses of steps that the platform showed once and does not show now."""
+    return {
+        step.label
+        for parcel in order.parcels
+        for step in parcel.steps
+        if step.label != "signed" and not step.is_strangers
+        if step.published_at <= at and not step.is_shown(at)
+    }
 
 
 def _mistyped_orders(world: World) -> set[_OrderKey]:

@@ -10,7 +10,7 @@ import pytest
 from sandbox.erp import rows
 from sandbox.parcels import Step
 from sandbox.platform_1688 import printed_status
-from sandbox.witness import folded, is_signed
+from sandbox.witness import folded, is_signed, taken_back
 from sandbox.world import (
     Order,
     OrderTruth,
@@ -302,3 +302,14 @@ def test_back_to_the_depot_is_no_return():
         statuses = {parcel.status for _, true in life(order) for parcel in true.parcels}
         assert not statuses & {"returning", "returned"}
         assert "signed" in statuses
+
+
+@pytest.mark.parametrize("story", ["steps_dropped", "flapping_replies", "sign_taken_back"])
+def test_a_step_counts_as_taken_back_while_it_is_gone(story):
+    for order in world_of(story).orders():
+        steps = [step for parcel in order.parcels for step in parcel.steps]
+        assert taken_back(order, min(step.published_at for step in steps)) == set()
+        for step in steps:
+            if step.withdrawn_at:
+                gone = taken_back(order, step.withdrawn_at)
+                assert (step.label in gone) == (step.label != "signed")
