@@ -30,26 +30,51 @@ create table tracking.tracked_order (
     lease_owner text,
     lease_until timestamptz,
     lease_token bigint not null default 0,
+    reopened_at timestamptz,
+    quiet_since timestamptz,
+    pruned_at timestamptz,
+    changed_at timestamptz,
+    reported_at timestamptz,
+    unreported_at timestamptz,
     unique (platform, account, platform_order_id)
 );
 comment on table tracking.tracked_order is
     'The polling unit: one order of one account, with what is due when and who works on it.';
-comment on column tracking.tracked_order.backfill_at is
-    'Set while a backfill waits to poll this order.';
-comment on column tracking.tracked_order.fingerprint is
-    'Of the newest stored reply; an equal one is not stored again.';
 comment on column tracking.tracked_order.has_unshipped_lines is
     'By the order detail; null while nobody asked.';
 comment on column tracking.tracked_order.traces_seen_at is
     'When its platform last answered with traces, and not with nothing.';
+comment on column tracking.tracked_order.backfill_at is
+    'Set while a backfill waits to poll this order.';
+comment on column tracking.tracked_order.fingerprint is
+    'Of the newest stored reply; an equal one is not stored again.';
 comment on column tracking.tracked_order.load_error is
     'Why its newest reply could not be loaded; last_error: why it could not be asked for.';
-create index tracked_order_due on tracking.tracked_order (account, next_poll_at)
-    where closed_at is null;
+comment on column tracking.tracked_order.reopened_at is
+    'When it was closed and came back; it is not called quiet by what was before.';
+comment on column tracking.tracked_order.quiet_since is
+    'Set when no rule polls it any more: since when nothing new is known; it is closed next.';
+comment on column tracking.tracked_order.pruned_at is
+    'When its parcels were deleted last; if it comes back, it starts anew and announces no past.';
+comment on column tracking.tracked_order.changed_at is
+    'By its platform: its newest change that a feed reported; reported_at: when that was read.';
+comment on column tracking.tracked_order.unreported_at is
+    'When a poll found what the feed should report; it still may.';
 create index tracked_order_ask_parcels on tracking.tracked_order (account, ask_parcels_at)
     where closed_at is null;
 create index tracked_order_backfill on tracking.tracked_order (account, backfill_at)
     where backfill_at is not null;
+create index tracked_order_closed on tracking.tracked_order (closed_at) where closed_at is not null;
+create index tracked_order_due on tracking.tracked_order (account, next_poll_at)
+    where closed_at is null;
+create index tracked_order_platform_order_id on tracking.tracked_order (platform_order_id)
+    where closed_at is null;
+create index tracked_order_prunable on tracking.tracked_order (order_id, closed_at)
+    where closed_at is not null and parcels_asked_at is not null;
+create index tracked_order_quiet on tracking.tracked_order (order_id)
+    where quiet_since is not null and closed_at is null;
+create index tracked_order_unreported on tracking.tracked_order (account)
+    where unreported_at is not null;
 
 create table tracking.erp_row (
     erp_key text primary key,
@@ -71,12 +96,37 @@ create table tracking.erp_row (
     close_reason text check (
         close_reason in ('signed', 'left_erp', 'gave_up', 'too_old', 'stopped')
     ),
-    last_error text
+    last_error text,
+    sign_kind text,
+    sign_event uuid,
+    settled_event uuid,
+    latest_trace text,
+    latest_trace_at timestamptz,
+    waybill_nos text,
+    trace_changed boolean not null default false,
+    sign_error text,
+    shown_at timestamptz,
+    trace_error text
 );
 comment on table tracking.erp_row is 'One row of the ERP; several may share a tracked order.';
 comment on column tracking.erp_row.listed is 'Whether the newest complete list held this row.';
+comment on column tracking.erp_row.sign_event is
+    'The status change that made it signed: what mark_signed writes to the ERP once.';
+comment on column tracking.erp_row.settled_event is
+    'The sign_event that mark_signed is done with, whatever came of it.';
+comment on column tracking.erp_row.trace_changed is
+    'Whether the ERP shows another trace than this one.';
+comment on column tracking.erp_row.sign_error is
+    'Why it cannot be signed although its parcels are, or which parcel it lacks.';
+comment on column tracking.erp_row.shown_at is 'When the ERP last took its trace.';
+comment on column tracking.erp_row.trace_error is 'Why the ERP did not take its trace last time.';
+create index erp_row_listed on tracking.erp_row (erp_key) where listed;
+create index erp_row_open on tracking.erp_row (order_id) where closed_at is null;
 create index erp_row_order on tracking.erp_row (order_id);
 create index erp_row_shipped on tracking.erp_row (shipped_at);
+create index erp_row_trace_changed on tracking.erp_row (erp_key) where trace_changed;
+create index erp_row_unwritten on tracking.erp_row (erp_key)
+    where sign_event is not null and sign_event is distinct from settled_event;
 
 create table tracking.shipment (
     shipment_id bigint generated always as identity primary key,
@@ -100,6 +150,13 @@ create table tracking.shipment (
     last_event text,
     event_count integer not null default 0,
     unsettled boolean not null default true,
+    sign_was_confirmed boolean not null default false,
+    trace_fetched_at timestamptz,
+    trace_since timestamptz,
+    trace_waybill_no text,
+    announced_status text not null default 'pending',
+    last_event_status text,
+    router_code text,
     unique (account, consignment_id)
 );
 comment on table tracking.shipment is 'One parcel and its present status.';
@@ -107,9 +164,25 @@ comment on column tracking.shipment.platform_status_since is
     'When this platform status was fetched first; platform_status_at: fetched last.';
 comment on column tracking.shipment.sign_seen_at is
     'When its sign was seen first; it has 24 hours to be confirmed.';
-create index shipment_unsettled on tracking.shipment (shipment_id) where unsettled;
+comment on column tracking.shipment.sign_was_confirmed is
+    'Whether its sign was ever confirmed, even if it was withdrawn since.';
+comment on column tracking.shipment.trace_fetched_at is 'When its newest loaded reply was fetched.';
+comment on column tracking.shipment.trace_since is
+    'The time of the oldest event in its newest loaded reply.';
+comment on column tracking.shipment.trace_waybill_no is
+    'The waybill number that its newest loaded reply named it by.';
+comment on column tracking.shipment.announced_status is
+    'Its status, leaving out a signature that was never confirmed: what people may know.';
+comment on column tracking.shipment.router_code is
+    'The carrier''s code as a router spells it, with which its traces are asked for; null where '
+    'the platform gives its parcels ids of their own.';
+create index shipment_confirmed on tracking.shipment (sign_confirmed_at)
+    where sign_confirmed_at is not null;
+create index shipment_sign_withdrawn on tracking.shipment (shipment_id)
+    where sign_was_confirmed and status <> 'signed';
 create index shipment_unconfirmed on tracking.shipment (sign_seen_at)
     where sign_seen_at is not null and sign_confirmed_at is null;
+create index shipment_unsettled on tracking.shipment (shipment_id) where unsettled;
 
 create table tracking.order_shipment (
     order_id bigint not null references tracking.tracked_order,
@@ -144,10 +217,34 @@ create table tracking.trace_event (
     city text,
     action text,
     fetched_at timestamptz not null,
+    decided_by text not null default '',
+    earlier_life boolean not null default false,
+    withdrawn_at timestamptz,
     primary key (shipment_id, occurred_at, event_hash)
 );
 comment on table tracking.trace_event is
     'One scan, once. No foreign key: loading checks its shipment in the same transaction.';
+comment on column tracking.trace_event.decided_by is
+    'What decided its status: action, owner, model or the id of a rule.';
+comment on column tracking.trace_event.earlier_life is
+    'More than 48 hours older than the shipping: it belongs to an earlier parcel with this number.';
+comment on column tracking.trace_event.withdrawn_at is
+    'When a newer reply no longer held it; since then it is no evidence.';
+
+create table tracking.rejected_event (
+    order_id bigint not null references tracking.tracked_order,
+    consignment_id text not null,
+    waybill_no text,
+    occurred_at_text text not null,
+    description text not null,
+    reason text not null,
+    fetched_at timestamptz not null,
+    event_hash bigint not null,
+    primary key (order_id, consignment_id, event_hash)
+);
+comment on table tracking.rejected_event is 'Steps of replies that cannot become trace events.';
+comment on column tracking.rejected_event.event_hash is
+    'Over time, description and reason, so that a repeated reply adds nothing.';
 
 create table tracking.trace_reply (
     reply_id bigint generated always as identity primary key,
@@ -164,9 +261,9 @@ create table tracking.trace_reply (
     quarantined_at timestamptz
 );
 comment on table tracking.trace_reply is 'Masked replies, kept when they said something new.';
+create index trace_reply_order on tracking.trace_reply (order_id);
 create index trace_reply_waiting on tracking.trace_reply (reply_id)
     where loaded_at is null and quarantined_at is null;
-create index trace_reply_order on tracking.trace_reply (order_id);
 
 create table tracking.status_change (
     event_id uuid primary key,
@@ -192,12 +289,28 @@ create table tracking.notification (
     due_at timestamptz,
     sent_at timestamptz,
     last_error text,
+    digest boolean not null default false,
+    lease_owner text,
+    lease_until timestamptz,
+    lease_token bigint not null default 0,
+    from_status text,
     unique (event_id, audience, channel)
 );
 comment on table tracking.notification is
     'The outbox. No channel: not yet addressed. A null due_at: held until a sign is confirmed.';
-create index notification_pending on tracking.notification (due_at) where state = 'pending';
-create index notification_shipment on tracking.notification (shipment_id) where state = 'pending';
+comment on column tracking.notification.digest is
+    'An alarm, sent together with others; else a notice of its own.';
+comment on column tracking.notification.from_status is
+    'The status that was announced before; null: that of the status change.';
+create index notification_due on tracking.notification (audience, channel, due_at)
+    where state = 'pending';
+create index notification_leased on tracking.notification (lease_owner)
+    where lease_owner is not null;
+create index notification_sent on tracking.notification (audience, channel, sent_at)
+    where state = 'sent';
+create index notification_shipment on tracking.notification (shipment_id, audience, channel);
+create index notification_unaddressed on tracking.notification (notification_id)
+    where state = 'pending' and channel = '';
 
 create table tracking.erp_writeback (
     writeback_id bigint generated always as identity primary key,
@@ -209,9 +322,7 @@ create table tracking.erp_writeback (
     signed_at timestamptz not null,
     sign_kind text,
     before jsonb not null,
-    outcome text check (
-        outcome in ('signed', 'already', 'changed', 'gone', 'refused', 'failed')
-    ),
+    outcome text check (outcome in ('signed', 'already', 'changed', 'gone', 'refused', 'failed')),
     detail text,
     run_id text not null,
     created_at timestamptz not null,
@@ -230,8 +341,43 @@ create table tracking.stall (
     opened_at timestamptz not null,
     cleared_at timestamptz,
     alerted_at timestamptz,
+    event_id uuid,
+    cleared_event_id uuid,
     unique (shipment_id, stage, since)
 );
+comment on column tracking.stall.event_id is
+    'Of the alarm that tells of it; cleared_event_id: of the notice that it is over.';
+create unique index stall_cleared_event on tracking.stall (cleared_event_id);
+create unique index stall_event on tracking.stall (event_id);
+create index stall_open on tracking.stall (shipment_id) where cleared_at is null;
+
+create table tracking.feed (
+    account text primary key,
+    feed text not null,
+    cursor_at timestamptz not null,
+    trusted_since timestamptz,
+    reported bigint not null default 0,
+    missed bigint not null default 0,
+    last_error text
+);
+comment on table tracking.feed is
+    'How far an account''s change feed was read, and what came of it.';
+comment on column tracking.feed.cursor_at is
+    'Every change until then was reported, and its order made due.';
+comment on column tracking.feed.trusted_since is
+    'Since when every reading succeeded; null: orders are asked for as if there were no feed.';
+comment on column tracking.feed.reported is 'Changes of open orders that the feed reported.';
+comment on column tracking.feed.missed is 'Changes that a poll found and the feed never reported.';
+
+create table tracking.transit_time (
+    carrier_code text primary key,
+    parcels integer not null,
+    early interval,
+    late interval,
+    learnt_at timestamptz not null
+);
+comment on table tracking.transit_time is
+    'How long parcels usually take from pick-up to out for delivery; the empty code: all carriers.';
 
 create table tracking.api_quota (
     gateway text not null,
@@ -254,6 +400,33 @@ create table tracking.api_quota_account (
 );
 comment on table tracking.api_quota_account is
     'Which connections share an app key; the slowest one seen within a day sets the spacing.';
+
+create table tracking.token (
+    token_id bigint generated always as identity primary key,
+    pair text not null unique,
+    account text not null,
+    secret bytea,
+    expires_at timestamptz,
+    refresh_expires_at timestamptz,
+    stored_at timestamptz,
+    lease_owner text,
+    lease_until timestamptz,
+    lease_token bigint not null default 0
+);
+comment on table tracking.token is 'Renewed access tokens.';
+comment on column tracking.token.pair is
+    'Digest of the pair in the connection, which this one followed: a new one there wins.';
+comment on column tracking.token.secret is
+    'The token pair, encrypted with the Fernet key; null until the first was stored.';
+
+create table tracking.circuit (
+    account text primary key,
+    opened_at timestamptz not null,
+    failures integer not null,
+    reason text not null
+);
+comment on table tracking.circuit is
+    'Accounts whose last lane failed as a whole: the next one asks for a single order first.';
 
 create table tracking.run (
     run_id text primary key,
@@ -281,16 +454,25 @@ create table tracking.api_usage (
     primary key (run_id, account, api, outcome)
 );
 
-create table tracking.token (
-    account text primary key,
-    secret bytea not null,
-    expires_at timestamptz,
-    refresh_expires_at timestamptz,
-    stored_at timestamptz not null,
-    lease_owner text,
-    lease_until timestamptz
+create statistics tracking.notification_waiting (mcv) on state, channel from tracking.notification;
+"""
+
+FUNCTIONS = """
+-- The same as domain.waybills.fold.
+create function tracking.fold_waybill(waybill_no text) returns text
+language sql immutable parallel safe
+return nullif(
+    upper(
+        regexp_replace(
+            normalize(waybill_no, nfkc),
+            '[[:space:]\u0001-\u0020\u007f\u0085\u00a0\u1680\u200b-\u200f\u2028\u2029\u2060\ufeff]+',
+            '',
+            'g'
+        )
+    ),
+    ''
 );
-comment on column tracking.token.secret is 'The token pair, encrypted with the Fernet key.';
+comment on function tracking.fold_waybill is 'The form in which waybill numbers are compared.';
 """
 
 GRANTS = """
@@ -305,5 +487,5 @@ grant usage on schema analytics to analytics_reader;
 
 def upgrade() -> None:
     """Create the tables and let the three roles use them."""
-    op.get_bind().exec_driver_sql(TABLES)
-    op.get_bind().exec_driver_sql(GRANTS)
+    for commands in (TABLES, FUNCTIONS, GRANTS):
+        op.get_bind().exec_driver_sql(commands)
