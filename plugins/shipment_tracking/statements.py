@@ -87,25 +87,36 @@ def statement(name: str, *, binds: set[str] | None = None, needs: str | None = N
     return _read(path, path.stat().st_mtime_ns, given, needs)
 
 
-def query(name: str) -> TextClause:
+def query(name: str, **identifiers: str) -> TextClause:
     """
     A statement of the warehouse, ready to execute with bound values.
 
     :param name: its module and its name there, such as ``load_traces.copy``.
+    :param identifiers: tables and columns of ours to write in place of ``:name``; never data.
     :raises KeyError: there is no such statement.
     """
     module, _, own = name.partition(".")
-    return queries(_module_path(module))[own]
+    return _with_identifiers(_module_path(module), own, tuple(identifiers.items()))
 
 
 @cache
-def queries(path: Path) -> dict[str, TextClause]:
+def queries(path: Path) -> dict[str, str]:
     """The statements of a module's file by name, in the order in which they stand there."""
     _, *parts = _NAME_LINE.split(path.read_text(encoding="utf-8"))
     return {
-        name: text(_COMMENT_LINE.sub("", body).strip().rstrip(";"))
+        name: _COMMENT_LINE.sub("", body).strip().rstrip(";")
         for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
+
+
+@cache
+def _with_identifiers(
+    path: Path, name: str, identifiers: tuple[tuple[str, str], ...]
+) -> TextClause:
+    body = queries(path)[name]
+    for placeholder, identifier in identifiers:
+        body = body.replace(f":{placeholder}", identifier)
+    return text(body)
 
 
 def _module_path(module: str) -> Path:

@@ -278,8 +278,6 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
         "only_high_priority": False,
         **polling.SPACING,
         "most": 100,
-        "owner": "volume",
-        "lease": timedelta(minutes=3),
     }
     last = {"shipments": list(range(shipments - CHUNK, shipments))}
     orders = {"orders": last["shipments"]}
@@ -302,8 +300,8 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     prune = {"before": NOW - timedelta(days=365), "now": NOW, "after": None, "most": 200}
     old = list(range(1, 201))
 
-    yield "gather_traces.claim", _nothing, lane
-    yield "fetch_waybills.claim", _nothing, lane
+    yield "gather_traces.due", _nothing, lane
+    yield "fetch_waybills.due", _nothing, lane
     yield "load_traces.waiting", _nothing, {"after": 0, "most": CHUNK}
     yield "load_traces.lock_orders", _nothing, {"orders": last["shipments"]}
     yield "load_traces.insert", _stage_events, {}

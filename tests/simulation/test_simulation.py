@@ -15,9 +15,9 @@ from .invariants import pruned
 
 ROUNDS = 26
 LEASE_CHECKS = (
-    "            and tracked_order.lease_token = answer.lease_token\n",
-    "    where\n        tracked_order.lease_owner = :owner\n"
-    "        and tracked_order.lease_until >= clock_timestamp()\n",
+    "        and leased.lease_token = given.token\n",
+    "where\n    not :only_live\n"
+    "    or (leased.lease_owner = :owner and leased.lease_until >= clock_timestamp())\n",
 )
 DEATHS = [Plan(minutes=480, dies=commit) for commit in range(1, 9)]
 ZOMBIES = [Plan(zombie="fetch_waybills"), Plan(), Plan(zombie="gather_traces"), Plan()]
@@ -92,8 +92,7 @@ def test_a_process_that_was_thought_dead_writes_nothing(
 def test_without_its_lease_checks_the_simulation_fails(
     simulate: Callable[..., Simulation], plant: Callable[..., Path]
 ) -> None:
-    for name in ("fetch_waybills.record", "gather_traces.record"):
-        folder = plant(name, *((check, "") for check in LEASE_CHECKS))
+    folder = plant("leases.fence", *((check, "") for check in LEASE_CHECKS))
     life = simulate(1, orders=6, queries=folder)
 
     life.live(ZOMBIES)

@@ -1,4 +1,4 @@
--- name: due
+-- name: polls_due
 -- How many orders of the account wait to be polled.
 select count(*)
 from tracking.tracked_order
@@ -10,108 +10,78 @@ where
     and next_poll_at <= :now;
 
 
--- name: claim
--- A batch of the orders of the account whose parcels are to be asked for is leased to the owner:
--- high priority first, then waiting for a sign to be confirmed, then by how long they wait.
-with due as (
-    select tracked_order.order_id
-    from tracking.tracked_order
-    where
-        tracked_order.account = :account
-        and tracked_order.closed_at is null
-        and (tracked_order.priority > 0 or not :only_high_priority)
-        and tracked_order.ask_parcels_at <= :now
-        and (
-            tracked_order.parcels_asked_at is null
-            or tracked_order.parcels_asked_at
-            <= :now - case
-                when tracked_order.priority > 0 then :priority_spacing
-                else :min_spacing
-            end
-        )
-        and (
-            tracked_order.lease_until is null
-            or tracked_order.lease_until < clock_timestamp()
-        )
-    order by
-        tracked_order.priority desc,
-        tracked_order.status = 'signed' desc,
-        tracked_order.ask_parcels_at asc,
-        tracked_order.order_id asc
-    limit :most
-    for update skip locked
-),
-
-claimed as (
-    update tracking.tracked_order
-    set
-        lease_owner = :owner,
-        lease_until = clock_timestamp() + :lease,
-        lease_token = tracked_order.lease_token + 1
-    from due
-    where tracked_order.order_id = due.order_id
-    returning tracked_order.*
-)
-
-select
-    claimed.order_id,
-    claimed.platform_order_id,
-    claimed.lease_token,
-    claimed.fingerprint,
-    claimed.all_signed
-from claimed
+-- name: due
+-- A batch of the account's orders whose parcels are to be asked for and that nobody holds, locked:
+-- high priority first, then waiting for a signature to be confirmed, then by how long they wait.
+select tracked_order.order_id
+from tracking.tracked_order
+where
+    tracked_order.account = :account
+    and tracked_order.closed_at is null
+    and (tracked_order.priority > 0 or not :only_high_priority)
+    and tracked_order.ask_parcels_at <= :now
+    and (
+        tracked_order.parcels_asked_at is null
+        or tracked_order.parcels_asked_at
+        <= :now - case
+            when tracked_order.priority > 0 then :priority_spacing
+            else :min_spacing
+        end
+    )
+    and (
+        tracked_order.lease_until is null
+        or tracked_order.lease_until < clock_timestamp()
+    )
 order by
-    claimed.priority desc,
-    claimed.status = 'signed' desc,
-    claimed.ask_parcels_at asc,
-    claimed.order_id asc;
+    tracked_order.priority desc,
+    tracked_order.status = 'signed' desc,
+    tracked_order.ask_parcels_at asc,
+    tracked_order.order_id asc
+limit :most
+for update skip locked;
 
 
--- name: claim_backfill
--- Orders of the account in the interval whose parcels nobody knows yet are leased to the owner.
-with due as (
-    select tracked_order.order_id
-    from tracking.tracked_order
-    where
-        tracked_order.account = :account
-        and tracked_order.backfill_at is not null
-        and tracked_order.parcels_asked_at is null
-        and tracked_order.ask_parcels_at <= :now
-        and (
-            tracked_order.lease_until is null
-            or tracked_order.lease_until < clock_timestamp()
-        )
-        and exists (
-            select 1
-            from tracking.erp_row
-            where
-                erp_row.order_id = tracked_order.order_id
-                and erp_row.shipped_at >= :shipped_from
-                and erp_row.shipped_at < :shipped_to
-        )
-    order by tracked_order.order_id
-    limit :most
-    for update skip locked
-)
+-- name: due_for_backfill
+-- Orders of the account in the interval whose parcels are not known yet and that nobody holds,
+-- locked.
+select tracked_order.order_id
+from tracking.tracked_order
+where
+    tracked_order.account = :account
+    and tracked_order.backfill_at is not null
+    and tracked_order.parcels_asked_at is null
+    and tracked_order.ask_parcels_at <= :now
+    and (
+        tracked_order.lease_until is null
+        or tracked_order.lease_until < clock_timestamp()
+    )
+    and exists (
+        select 1
+        from tracking.erp_row
+        where
+            erp_row.order_id = tracked_order.order_id
+            and erp_row.shipped_at >= :shipped_from
+            and erp_row.shipped_at < :shipped_to
+    )
+order by tracked_order.order_id
+limit :most
+for update skip locked;
 
-update tracking.tracked_order
-set
-    lease_owner = :owner,
-    lease_until = clock_timestamp() + :lease,
-    lease_token = tracked_order.lease_token + 1
-from due
-where tracked_order.order_id = due.order_id
-returning
-    tracked_order.order_id,
-    tracked_order.platform_order_id,
-    tracked_order.lease_token,
-    tracked_order.fingerprint,
-    tracked_order.all_signed;
+
+-- name: claimed
+-- What is known of the given orders.
+select
+    order_id,
+    platform_order_id,
+    fingerprint,
+    all_signed
+from tracking.tracked_order
+where order_id = any(:orders);
 
 
 -- name: record
--- Each answered order that is still the owner's is free again and knows when to be asked next;
--- once it has parcels, it is due to be polled, if anybody waits for it.
+-- Each answered order knows when to be asked next; once it has parcels, it is due to be polled, if
+-- anybody waits for it.
 -- A parcel that is new should have been reported by a feed of orders.
 -- An order that is not shipped yet is asked again soon, one that fails ever more rarely.
 with answer as (
@@ -121,7 +91,6 @@ with answer as (
         jsonb_to_recordset(cast(:answers as jsonb))
             as given (
                 order_id bigint,
-                lease_token bigint,
                 asked_at timestamptz,
                 consignments jsonb,
                 has_parcels boolean,
@@ -131,28 +100,13 @@ with answer as (
             )
 ),
 
-held as (
-    select
-        tracked_order.order_id,
-        answer.lease_token,
-        (
-            select count(*) > 0
-            from tracking.erp_row
-            where
-                erp_row.order_id = tracked_order.order_id
-                and erp_row.closed_at is null
-                and erp_row.signed_at is null
-        ) as is_awaited
-    from tracking.tracked_order
-    inner join answer
-        on
-            tracked_order.order_id = answer.order_id
-            and tracked_order.lease_token = answer.lease_token
+awaited as (
+    select distinct erp_row.order_id
+    from answer
+    inner join tracking.erp_row on answer.order_id = erp_row.order_id
     where
-        tracked_order.lease_owner = :owner
-        and tracked_order.lease_until >= clock_timestamp()
-    order by tracked_order.order_id
-    for update of tracked_order
+        erp_row.closed_at is null
+        and erp_row.signed_at is null
 )
 
 update tracking.tracked_order
@@ -170,7 +124,7 @@ set
         end
     end,
     next_poll_at = case
-        when answer.has_parcels and held.is_awaited
+        when answer.has_parcels and awaited.order_id is not null
             then coalesce(tracked_order.next_poll_at, answer.asked_at)
         else tracked_order.next_poll_at
     end,
@@ -211,22 +165,14 @@ set
     closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
     backfill_at = case when answer.too_old then null else tracked_order.backfill_at end,
     failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
-    last_error = answer.error,
-    lease_owner = null,
-    lease_until = null
+    last_error = answer.error
 from answer
-inner join held
-    on
-        answer.order_id = held.order_id
-        and answer.lease_token = held.lease_token
+left join awaited on answer.order_id = awaited.order_id
 left join tracking.feed
     on
         feed.account = :account
         and feed.trusted_since is not null
-where tracked_order.order_id = answer.order_id
-returning
-    tracked_order.order_id,
-    answer.too_old;
+where tracked_order.order_id = answer.order_id;
 
 
 -- name: supersede

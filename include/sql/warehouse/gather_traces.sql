@@ -1,162 +1,72 @@
--- name: claim
--- A batch of the most urgent due orders of the account is leased to the owner: high priority first,
--- then out for delivery, then overdue by longest. Each knows its parcels by waybill, live
--- ones before others; several that share a number have its trace. A router's parcel goes by what
--- the router calls it, and superseded by nothing: nobody but us would ever name it again.
-with due as (
-    select tracked_order.order_id
-    from tracking.tracked_order
-    where
-        tracked_order.account = :account
-        and tracked_order.closed_at is null
-        and (tracked_order.priority > 0 or not :only_high_priority)
-        and tracked_order.parcels_asked_at is not null
-        and tracked_order.next_poll_at <= :now
-        and (
-            tracked_order.last_polled_at is null
-            or tracked_order.last_polled_at
-            <= :now - case
-                when tracked_order.priority > 0 then :priority_spacing
-                else :min_spacing
-            end
-        )
-        and (
-            tracked_order.lease_until is null
-            or tracked_order.lease_until < clock_timestamp()
-        )
-    order by
-        tracked_order.priority desc,
-        tracked_order.status = 'out_for_delivery' desc,
-        tracked_order.next_poll_at asc,
-        tracked_order.order_id asc
-    limit :most
-    for update skip locked
-),
-
-claimed as (
-    update tracking.tracked_order
-    set
-        lease_owner = :owner,
-        lease_until = clock_timestamp() + :lease,
-        lease_token = tracked_order.lease_token + 1
-    from due
-    where tracked_order.order_id = due.order_id
-    returning tracked_order.*
-)
-
-select
-    claimed.order_id,
-    claimed.platform_order_id,
-    claimed.lease_token,
-    claimed.fingerprint,
-    claimed.all_signed,
-    (
-        select coalesce(jsonb_object_agg(known.waybill_no, known.names), '{}')
-        from (
-            select
-                named.waybill_no,
-                jsonb_agg(named.parcel order by named.shipment_id) as names
-            from (
-                select
-                    shipment_waybill.waybill_no,
-                    shipment.shipment_id,
-                    coalesce(
-                        shipment.router_code || ':' || shipment.waybill_no,
-                        shipment.consignment_id
-                    ) as parcel,
-                    rank() over (
-                        partition by shipment_waybill.waybill_no
-                        order by
-                            (order_shipment.superseded_at is null) desc,
-                            (shipment.status <> 'cancelled') desc
-                    ) as place
-                from tracking.order_shipment
-                inner join tracking.shipment
-                    on order_shipment.shipment_id = shipment.shipment_id
-                inner join tracking.shipment_waybill
-                    on order_shipment.shipment_id = shipment_waybill.shipment_id
-                where
-                    order_shipment.order_id = claimed.order_id
-                    and (
-                        shipment.router_code is null
-                        or (
-                            order_shipment.superseded_at is null
-                            and shipment.waybill_no = shipment_waybill.waybill_no
-                        )
-                    )
-            ) as named
-            where named.place = 1
-            group by named.waybill_no
-        ) as known
-    ) as waybills,
-    (
-        select
-            coalesce(
-                jsonb_object_agg(
-                    coalesce(
-                        shipment.router_code || ':' || shipment.waybill_no,
-                        shipment.consignment_id
-                    ),
-                    shipment.sign_confirmed_at is not null or shipment.platform_status = 'signed'
-                ),
-                '{}'
-            )
-        from tracking.order_shipment
-        inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
-        where
-            order_shipment.order_id = claimed.order_id
-            and (shipment.sign_seen_at is not null or shipment.platform_status = 'signed')
-    ) as signatures
-from claimed
+-- name: due
+-- A batch of the most urgent due orders of the account that nobody holds, locked: high priority
+-- first, then out for delivery, then overdue by longest.
+select tracked_order.order_id
+from tracking.tracked_order
+where
+    tracked_order.account = :account
+    and tracked_order.closed_at is null
+    and (tracked_order.priority > 0 or not :only_high_priority)
+    and tracked_order.parcels_asked_at is not null
+    and tracked_order.next_poll_at <= :now
+    and (
+        tracked_order.last_polled_at is null
+        or tracked_order.last_polled_at
+        <= :now - case
+            when tracked_order.priority > 0 then :priority_spacing
+            else :min_spacing
+        end
+    )
+    and (
+        tracked_order.lease_until is null
+        or tracked_order.lease_until < clock_timestamp()
+    )
 order by
-    claimed.priority desc,
-    claimed.status = 'out_for_delivery' desc,
-    claimed.next_poll_at asc,
-    claimed.order_id asc;
+    tracked_order.priority desc,
+    tracked_order.status = 'out_for_delivery' desc,
+    tracked_order.next_poll_at asc,
+    tracked_order.order_id asc
+limit :most
+for update skip locked;
 
 
--- name: claim_backfill
--- Orders of the account that a backfill of the interval still has to poll are leased to the owner;
--- each knows its parcels by waybill, as in a run that polls what is due.
-with due as (
-    select tracked_order.order_id
-    from tracking.tracked_order
-    where
-        tracked_order.account = :account
-        and tracked_order.backfill_at <= :now
-        and tracked_order.parcels_asked_at is not null
-        and (
-            tracked_order.last_polled_at is null
-            or tracked_order.last_polled_at <= :now - :min_spacing
-        )
-        and (
-            tracked_order.lease_until is null
-            or tracked_order.lease_until < clock_timestamp()
-        )
-        and exists (
-            select 1
-            from tracking.erp_row
-            where
-                erp_row.order_id = tracked_order.order_id
-                and erp_row.shipped_at >= :shipped_from
-                and erp_row.shipped_at < :shipped_to
-        )
-    order by tracked_order.order_id
-    limit :most
-    for update skip locked
-)
+-- name: due_for_backfill
+-- A batch of the account's orders that a backfill of the interval still has to poll and nobody
+-- holds, locked.
+select tracked_order.order_id
+from tracking.tracked_order
+where
+    tracked_order.account = :account
+    and tracked_order.backfill_at <= :now
+    and tracked_order.parcels_asked_at is not null
+    and (
+        tracked_order.last_polled_at is null
+        or tracked_order.last_polled_at <= :now - :min_spacing
+    )
+    and (
+        tracked_order.lease_until is null
+        or tracked_order.lease_until < clock_timestamp()
+    )
+    and exists (
+        select 1
+        from tracking.erp_row
+        where
+            erp_row.order_id = tracked_order.order_id
+            and erp_row.shipped_at >= :shipped_from
+            and erp_row.shipped_at < :shipped_to
+    )
+order by tracked_order.order_id
+limit :most
+for update skip locked;
 
-update tracking.tracked_order
-set
-    lease_owner = :owner,
-    lease_until = clock_timestamp() + :lease,
-    lease_token = tracked_order.lease_token + 1
-from due
-where tracked_order.order_id = due.order_id
-returning
+
+-- name: claimed
+-- What is known of the given orders. Each knows its parcels by waybill, live ones before others;
+-- several that share a number have its trace. A router's parcel goes by what the router calls it,
+-- and only while it is not superseded: nobody but us names it.
+select
     tracked_order.order_id,
     tracked_order.platform_order_id,
-    tracked_order.lease_token,
     tracked_order.fingerprint,
     tracked_order.all_signed,
     (
@@ -215,13 +125,15 @@ returning
         where
             order_shipment.order_id = tracked_order.order_id
             and (shipment.sign_seen_at is not null or shipment.platform_status = 'signed')
-    ) as signatures;
+    ) as signatures
+from tracking.tracked_order
+where tracked_order.order_id = any(:orders);
 
 
 -- name: record
--- Each answered order that is still the owner's is free again and due after the least spacing;
--- its reply is kept if it says something new, which a feed of messages should have reported. One
--- that fails is polled ever more rarely, and one that nobody waits for is due for nothing.
+-- Each answered order is due again after the least spacing; its reply is kept if it says something
+-- new, which a feed of messages should have reported. One that fails is polled ever more rarely,
+-- and one that nobody waits for is not scheduled.
 with answer as (
     select
         given.*
@@ -229,7 +141,6 @@ with answer as (
         jsonb_to_recordset(cast(:answers as jsonb))
             as given (
                 order_id bigint,
-                lease_token bigint,
                 asked_at timestamptz,
                 fingerprint text,
                 body jsonb,
@@ -239,28 +150,13 @@ with answer as (
             )
 ),
 
-held as (
-    select
-        tracked_order.order_id,
-        answer.lease_token,
-        (
-            select count(*) > 0
-            from tracking.erp_row
-            where
-                erp_row.order_id = tracked_order.order_id
-                and erp_row.closed_at is null
-                and erp_row.signed_at is null
-        ) as is_awaited
-    from tracking.tracked_order
-    inner join answer
-        on
-            tracked_order.order_id = answer.order_id
-            and tracked_order.lease_token = answer.lease_token
+awaited as (
+    select distinct erp_row.order_id
+    from answer
+    inner join tracking.erp_row on answer.order_id = erp_row.order_id
     where
-        tracked_order.lease_owner = :owner
-        and tracked_order.lease_until >= clock_timestamp()
-    order by tracked_order.order_id
-    for update of tracked_order
+        erp_row.closed_at is null
+        and erp_row.signed_at is null
 ),
 
 polled as (
@@ -271,7 +167,7 @@ polled as (
         traces_seen_at
         = case when answer.has_traces then answer.asked_at else tracked_order.traces_seen_at end,
         next_poll_at = case
-            when held.is_awaited
+            when awaited.order_id is not null
                 then answer.asked_at + case
                     when tracked_order.priority > 0 then :priority_spacing
                     else :min_spacing
@@ -299,14 +195,9 @@ polled as (
         end,
         closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
         failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
-        last_error = answer.error,
-        lease_owner = null,
-        lease_until = null
+        last_error = answer.error
     from answer
-    inner join held
-        on
-            answer.order_id = held.order_id
-            and answer.lease_token = held.lease_token
+    left join awaited on answer.order_id = awaited.order_id
     left join tracking.feed
         on
             feed.account = :account
@@ -316,31 +207,23 @@ polled as (
         tracked_order.order_id,
         answer.asked_at,
         answer.fingerprint,
-        answer.body,
-        answer.too_old
-),
-
-kept as (
-    insert into tracking.trace_reply (
-        order_id, dialect, fetched_at, fingerprint, body, announce, run_id
-    )
-    select
-        polled.order_id,
-        :dialect,
-        polled.asked_at,
-        polled.fingerprint,
-        polled.body,
-        :announce,
-        :run_id
-    from polled
-    where polled.body is not null
-    order by polled.order_id
+        answer.body
 )
 
+insert into tracking.trace_reply (
+    order_id, dialect, fetched_at, fingerprint, body, announce, run_id
+)
 select
     polled.order_id,
-    polled.too_old
-from polled;
+    :dialect,
+    polled.asked_at,
+    polled.fingerprint,
+    polled.body,
+    :announce,
+    :run_id
+from polled
+where polled.body is not null
+order by polled.order_id;
 
 
 -- name: confirm

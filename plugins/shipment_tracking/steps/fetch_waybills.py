@@ -1,22 +1,51 @@
 """Asks a platform which parcels an account's orders have, and how far it says they are."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 
 from shipment_tracking.domain.models import Run
-from shipment_tracking.errors import PersonNeededError, PlatformError, RejectedError
+from shipment_tracking.errors import PersonNeededError, PlatformError
 from shipment_tracking.platforms.ports import PlatformClient
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import feeds, listings, polling, runs
-from shipment_tracking.warehouse.lanes import LEASE, Answer, Claim, Lane, work_through
+from shipment_tracking.warehouse.lanes import (
+    LEASE,
+    Answer,
+    Claim,
+    Lane,
+    fence,
+    finish,
+    work_through,
+)
 from shipment_tracking.warehouse.listings import Listing
+from shipment_tracking.warehouse.rows import JsonRows
 
 SHARE_WHILE_POLLS_WAIT = 0.4
 """The most of a lane's time, and so of its calls, that goes to parcel lists while polls are due."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """
+    What the warehouse keeps of an answer.
+
+    :param too_old: its platform keeps nothing of the order any more.
+    """
+
+    order_id: int
+    asked_at: datetime
+    consignments: Sequence[str]
+    has_parcels: bool
+    has_unshipped_lines: bool | None
+    error: str | None
+    too_old: bool
+
+
+ANSWERS = JsonRows(AnswerRow, "answers", "fetch_waybills.record")
 
 
 def run(
@@ -44,7 +73,7 @@ def run(
     counts, warnings = feeds.read(warehouse, client, this_run, now=now, budget=budget)
     with warehouse.connect() as connection:
         polls_wait = connection.execute(
-            query("fetch_waybills.due"),
+            query("fetch_waybills.polls_due"),
             {
                 "account": account,
                 "now": now,
@@ -68,7 +97,7 @@ def run(
             return Answer(claim, clock(), error=error)
 
     def record(answers: list[Answer]) -> int:
-        return _record(warehouse, client, this_run, owner, answers, clock())
+        return _record(warehouse, client, this_run, lane, answers, clock())
 
     try:
         tally = work_through(lane, ask, record, budget=share(budget, polls_wait=polls_wait))
@@ -90,57 +119,44 @@ def _record(
     warehouse: Engine,
     client: PlatformClient,
     this_run: Run,
-    owner: str,
+    lane: Lane,
     answers: list[Answer],
     now: datetime,
 ) -> int:
     """How many of the answers were still ours."""
-    account = client.account.conn_id
     with warehouse.begin() as connection:
-        held = connection.execute(
+        ours = fence(connection, lane, answers)
+        connection.execute(
             query("fetch_waybills.record"),
-            {
-                "answers": json.dumps([_row(answer) for answer in answers]),
-                "owner": owner,
-                "account": account,
-                **polling.SPACING,
-            },
-        ).all()
-        ours = {row.order_id for row in held}
+            ANSWERS(map(_row, ours)) | {"account": lane.account, **polling.SPACING},
+        )
         listed = listings.keep(
             connection,
-            account,
-            [
-                (answer.claim.order_id, answer.found)
-                for answer in answers
-                if answer.found and answer.claim.order_id in ours
-            ],
+            lane.account,
+            [(answer.claim.order_id, answer.found) for answer in ours if answer.found],
             announce=not this_run.is_backfill,
         )
-        polling.plan(connection, sorted(ours - listed), now=now)
-        too_old = [row.order_id for row in held if row.too_old]
-        if too_old:
-            connection.execute(query("lanes.close_too_old"), {"orders": too_old, "now": now})
+        orders = finish(connection, lane, ours, now)
+        polling.plan(connection, sorted(set(orders) - listed), now=now)
         runs.add(
             connection,
             this_run,
             now=now,
-            failed_orders=sum(answer.error is not None for answer in answers),
+            failed_orders=sum(answer.error is not None for answer in ours),
         )
-        runs.add_usage(connection, this_run, account, client.drain_usage())
+        runs.add_usage(connection, this_run, lane.account, client.drain_usage())
     return len(ours)
 
 
-def _row(answer: Answer) -> dict[str, object]:
+def _row(answer: Answer) -> AnswerRow:
     found: Listing | None = answer.found
     listed = found.parcels if found else ()
-    return {
-        "order_id": answer.claim.order_id,
-        "lease_token": answer.claim.lease_token,
-        "asked_at": answer.asked_at.isoformat(),
-        "consignments": [parcel.consignment_id for parcel in listed],
-        "has_parcels": bool(listed),
-        "has_unshipped_lines": found.has_unshipped_lines if found else None,
-        "error": str(answer.error) if answer.error else None,
-        "too_old": isinstance(answer.error, RejectedError) and answer.error.final,
-    }
+    return AnswerRow(
+        order_id=answer.claim.order_id,
+        asked_at=answer.asked_at,
+        consignments=[parcel.consignment_id for parcel in listed],
+        has_parcels=bool(listed),
+        has_unshipped_lines=found.has_unshipped_lines if found else None,
+        error=str(answer.error) if answer.error else None,
+        too_old=answer.is_too_old,
+    )

@@ -22,15 +22,23 @@ from shipment_tracking.errors import (
     LaneStoppedError,
     PersonNeededError,
     PlatformError,
-    RejectedError,
     ReplyError,
 )
 from shipment_tracking.platforms.dialects import READERS
 from shipment_tracking.platforms.ports import Json, PlatformClient, TraceReader
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import listings, polling, runs
-from shipment_tracking.warehouse.lanes import LEASE, Answer, Claim, Lane, work_through
+from shipment_tracking.warehouse.lanes import (
+    LEASE,
+    Answer,
+    Claim,
+    Lane,
+    fence,
+    finish,
+    work_through,
+)
 from shipment_tracking.warehouse.listings import Listing
+from shipment_tracking.warehouse.rows import JsonRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,36 @@ class Polled:
     fingerprint: str | None
     listing: Listing | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """
+    What the warehouse keeps of an answer.
+
+    :param body: the reply, if it says something new.
+    :param too_old: its platform keeps nothing of the order any more.
+    """
+
+    order_id: int
+    asked_at: datetime
+    fingerprint: str | None
+    body: Json | None
+    has_traces: bool
+    error: str | None
+    too_old: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRow:
+    """That an order was asked for its parcels."""
+
+    order_id: int
+    asked_at: datetime
+    has_unshipped_lines: bool | None
+
+
+ANSWERS = JsonRows(AnswerRow, "answers", "gather_traces.record")
+LISTINGS = JsonRows(ListingRow, "listings", "gather_traces.confirm")
 
 FEWEST_ALIKE = 5
 """An account with fewer failing orders than this is never called broken."""
@@ -92,15 +130,8 @@ def run(
 
     def record(answers: list[Answer]) -> int:
         nonlocal replies
-        rows = [_row(answer) for answer in answers]
-        listed = {
-            answer.claim.order_id: answer.found.listing
-            for answer in answers
-            if answer.found and answer.found.listing
-        }
-        with warehouse.begin() as connection:
-            recorded = _record(connection, client, this_run, owner, rows, listed, clock())
-        replies += sum("body" in row for row in rows)
+        recorded, kept = _record(warehouse, client, this_run, lane, answers, clock())
+        replies += kept
         return recorded
 
     try:
@@ -178,83 +209,73 @@ def fingerprint(body: Json) -> str:
     return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def _row(answer: Answer) -> dict[str, object]:
+def _row(answer: Answer) -> AnswerRow:
     """The answer for its statement; with a body only if it says something new."""
-    row: dict[str, object] = {
-        "order_id": answer.claim.order_id,
-        "lease_token": answer.claim.lease_token,
-        "asked_at": answer.asked_at.isoformat(),
-    }
-    if answer.error:
-        row["error"] = str(answer.error)
-        row["too_old"] = isinstance(answer.error, RejectedError) and answer.error.final
-        return row
-    polled: Polled = answer.found
-    row["has_traces"] = polled.fingerprint is not None
-    if row["has_traces"] and polled.fingerprint != answer.claim.fingerprint:
-        row |= {"fingerprint": polled.fingerprint, "body": polled.body}
-    return row
+    polled: Polled | None = answer.found
+    fingerprint = polled.fingerprint if polled else None
+    is_new = polled is not None and fingerprint not in (None, answer.claim.fingerprint)
+    return AnswerRow(
+        order_id=answer.claim.order_id,
+        asked_at=answer.asked_at,
+        fingerprint=fingerprint if is_new else None,
+        body=polled.body if polled and is_new else None,
+        has_traces=fingerprint is not None,
+        error=str(answer.error) if answer.error else None,
+        too_old=answer.is_too_old,
+    )
 
 
 def _record(
-    connection: Connection,
+    warehouse: Engine,
     client: PlatformClient,
     this_run: Run,
-    owner: str,
-    rows: list[dict[str, object]],
-    listed: Mapping[int, Listing],
+    lane: Lane,
+    answers: list[Answer],
     now: datetime,
-) -> int:
-    """How many of the answers were still ours."""
-    held = connection.execute(
-        query("gather_traces.record"),
-        {
-            "answers": json.dumps(rows, ensure_ascii=False),
-            "owner": owner,
-            "account": client.account.conn_id,
-            **polling.SPACING,
-            "backfill": this_run.is_backfill,
-            "announce": not this_run.is_backfill,
-            "dialect": client.account.dialect,
-            "run_id": this_run.run_id,
-        },
-    ).all()
-    too_old = [row.order_id for row in held if row.too_old]
-    if too_old:
-        connection.execute(query("lanes.close_too_old"), {"orders": too_old, "now": now})
-    ours = {row.order_id for row in held}
-    _keep_listings(
-        connection, client, this_run, [each for each in listed.items() if each[0] in ours]
-    )
-    polling.plan(connection, sorted(ours), now=now)
-    runs.add(
-        connection,
-        this_run,
-        now=now,
-        polled=len(ours),
-        failed_orders=sum(row["order_id"] in ours and "error" in row for row in rows),
-    )
-    runs.add_usage(connection, this_run, client.account.conn_id, client.drain_usage())
-    return len(ours)
+) -> tuple[int, int]:
+    """How many of the answers were still ours, and how many replies were kept."""
+    with warehouse.begin() as connection:
+        ours = fence(connection, lane, answers)
+        rows = [_row(answer) for answer in ours]
+        connection.execute(
+            query("gather_traces.record"),
+            {
+                **ANSWERS(rows),
+                "account": lane.account,
+                **polling.SPACING,
+                "backfill": this_run.is_backfill,
+                "announce": not this_run.is_backfill,
+                "dialect": client.account.dialect,
+                "run_id": this_run.run_id,
+            },
+        )
+        _keep_listings(connection, lane, this_run, ours)
+        polling.plan(connection, finish(connection, lane, ours, now), now=now)
+        runs.add(
+            connection,
+            this_run,
+            now=now,
+            polled=len(ours),
+            failed_orders=sum(answer.error is not None for answer in ours),
+        )
+        runs.add_usage(connection, this_run, lane.account, client.drain_usage())
+    return len(ours), sum(row.body is not None for row in rows)
 
 
 def _keep_listings(
-    connection: Connection,
-    client: PlatformClient,
-    this_run: Run,
-    listed: Sequence[tuple[int, Listing]],
+    connection: Connection, lane: Lane, this_run: Run, answers: Sequence[Answer]
 ) -> None:
     """Store what was asked for to confirm signatures."""
-    found = [(order_id, listing) for order_id, listing in listed if listing.parcels]
+    found = [
+        (answer.claim.order_id, listing)
+        for answer in answers
+        if answer.found and (listing := answer.found.listing) and listing.parcels
+    ]
     if not found:
         return
-    listings.keep(connection, client.account.conn_id, found, announce=not this_run.is_backfill)
-    asked = [
-        {
-            "order_id": order_id,
-            "asked_at": listing.asked_at.isoformat(),
-            "has_unshipped_lines": listing.has_unshipped_lines,
-        }
+    listings.keep(connection, lane.account, found, announce=not this_run.is_backfill)
+    rows = [
+        ListingRow(order_id, listing.asked_at, listing.has_unshipped_lines)
         for order_id, listing in found
     ]
-    connection.execute(query("gather_traces.confirm"), {"listings": json.dumps(asked)})
+    connection.execute(query("gather_traces.confirm"), LISTINGS(rows))

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from shipment_tracking.domain.models import Run
@@ -32,6 +32,7 @@ from shipment_tracking.errors import (
 from shipment_tracking.platforms.ports import THREADS, PlatformClient, Waybills
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
+from shipment_tracking.warehouse.leases import Leases
 from shipment_tracking.warehouse.polling import SPACING
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ class Claim:
     """
 
     order_id: int
-    platform_order_id: str
     lease_token: int
+    platform_order_id: str
     fingerprint: str | None
     all_signed: bool
     waybills: Waybills = field(default_factory=dict, hash=False)
@@ -75,22 +76,27 @@ class Answer:
     found: Any = None
     error: PlatformError | None = None
 
+    @property
+    def is_too_old(self) -> bool:
+        """Whether its platform keeps no traces of the order any more."""
+        return isinstance(self.error, RejectedError) and self.error.final
+
 
 @dataclass(slots=True)
 class Lane:
     """
     One account's orders in the hands of one task.
 
-    :param owner: the same for every try of the task, so that a retry takes its own leases back.
-    :param claim_with: the statement that claims what is due, and its binds.
+    :param step: whose statements say which orders are due, and what is known of them.
+    :param binds: of the statement that says which are due.
     """
 
     engine: Engine
     account: str
-    owner: str
-    claim_with: str
+    step: str
+    leases: Leases
     binds: Mapping[str, Any]
-    lease: timedelta
+    is_backfill: bool = False
     held: dict[int, tuple[Claim, float]] = field(default_factory=dict)
 
     @classmethod
@@ -105,33 +111,34 @@ class Lane:
         now: datetime,
         lease: timedelta,
     ) -> Self:
-        """The lane of a step: what is due at ``now``, or what a backfill still has to ask for."""
-        if not this_run.is_backfill:
-            binds: dict[str, Any] = {
-                "now": now,
-                "only_high_priority": this_run.only_high_priority,
-            }
-            return cls(engine, account, owner, f"{step}.claim", binds, lease)
-        interval = {"shipped_from": this_run.shipped_from, "shipped_to": this_run.shipped_to}
-        binds = {"now": now, **interval}
-        return cls(engine, account, owner, f"{step}.claim_backfill", binds, lease)
+        """
+        The lane of a step: what is due at ``now``, or what a backfill still has to ask for.
+
+        :param owner: the same for every try of the task, so that a retry takes its own leases back.
+        """
+        binds: dict[str, Any] = {"now": now}
+        if this_run.is_backfill:
+            binds |= {"shipped_from": this_run.shipped_from, "shipped_to": this_run.shipped_to}
+        else:
+            binds |= {"only_high_priority": this_run.only_high_priority}
+        leases = Leases("tracked_order", "order_id", owner, lease)
+        return cls(engine, account, step, leases, binds, this_run.is_backfill)
 
     def take_back(self) -> None:
         """Free what an earlier try of this task still holds."""
-        self._execute("lanes.take_back", account=self.account)
+        with self.engine.begin() as connection:
+            self.leases.take_back(connection)
 
     def claim(self, most: int) -> list[Claim]:
         """Up to ``most`` due orders that nobody else holds."""
-        rows = self._execute(
-            self.claim_with,
-            account=self.account,
-            most=most,
-            lease=self.lease,
-            **SPACING,
-            **self.binds,
-        )
+        due = query(f"{self.step}.due_for_backfill" if self.is_backfill else f"{self.step}.due")
+        binds = {"account": self.account, "most": most, **SPACING, **self.binds}
         deadline = self._deadline()
-        claims = [Claim(*row) for row in rows]
+        with self.engine.begin() as connection:
+            tokens = self.leases.take(connection, connection.scalars(due, binds))
+            found = connection.execute(query(f"{self.step}.claimed"), {"orders": list(tokens)})
+            known = {row["order_id"]: row for row in found.mappings()}
+        claims = [Claim(lease_token=token, **known[each]) for each, token in tokens.items()]
         self.held.update((claim.order_id, (claim, deadline)) for claim in claims)
         return claims
 
@@ -150,8 +157,8 @@ class Lane:
         if not self.held:
             return
         deadline = self._deadline()
-        rows = self._execute("lanes.renew", lease=self.lease, **self._tokens())
-        still_held = {order_id for (order_id,) in rows}
+        with self.engine.begin() as connection:
+            still_held = self.leases.renew(connection, self._tokens())
         self.held = {
             order_id: (claim, deadline)
             for order_id, (claim, _) in self.held.items()
@@ -161,7 +168,8 @@ class Lane:
     def release(self) -> None:
         """Give back what was claimed and not asked for."""
         if self.held:
-            self._execute("lanes.release", **self._tokens())
+            with self.engine.begin() as connection:
+                self.leases.release(connection, self._tokens())
             self.held = {}
 
     def circuit(self) -> str | None:
@@ -203,21 +211,40 @@ class Lane:
         with self.engine.begin() as connection:
             runs.add_usage(connection, this_run, self.account, client.drain_usage())
 
-    def _tokens(self) -> dict[str, list[int]]:
-        claims = [claim for claim, _ in self.held.values()]
-        return {
-            "orders": [claim.order_id for claim in claims],
-            "tokens": [claim.lease_token for claim in claims],
-        }
+    def _tokens(self) -> dict[int, int]:
+        return {order_id: claim.lease_token for order_id, (claim, _) in self.held.items()}
 
     def _deadline(self) -> float:
         # Earlier than the database thinks, so that a slow process cannot ask for others' orders.
-        return time.monotonic() + self.lease.total_seconds() * 0.9
+        return time.monotonic() + self.leases.length.total_seconds() * 0.9
 
     def _execute(self, name: str, **binds: Any) -> Sequence[Any]:
         with self.engine.begin() as connection:
-            result = connection.execute(query(name), {"owner": self.owner, **binds})
+            result = connection.execute(query(name), binds)
             return result.all() if result.returns_rows else []
+
+
+def fence(connection: Connection, lane: Lane, answers: Sequence[Answer]) -> list[Answer]:
+    """The answers whose orders are still leased to the lane; their orders are locked."""
+    tokens = {answer.claim.order_id: answer.claim.lease_token for answer in answers}
+    held = lane.leases.fence(connection, tokens)
+    return [answer for answer in answers if answer.claim.order_id in held]
+
+
+def finish(
+    connection: Connection, lane: Lane, answers: Sequence[Answer], now: datetime
+) -> list[int]:
+    """
+    Close what the platform keeps no traces of, and free the orders of recorded answers.
+
+    :returns: the ids of the orders.
+    """
+    too_old = [answer.claim.order_id for answer in answers if answer.is_too_old]
+    if too_old:
+        connection.execute(query("lanes.close_too_old"), {"orders": too_old, "now": now})
+    orders = sorted(answer.claim.order_id for answer in answers)
+    lane.leases.free(connection, orders)
+    return orders
 
 
 @dataclass(slots=True)
@@ -304,7 +331,7 @@ class _Work:
         self.failures_in_a_row = 0
         self.is_probing = False
         self.broken: PlatformError | None = None
-        self.record_every = min(RECORD_EVERY, lane.lease.total_seconds() / 4)
+        self.record_every = min(RECORD_EVERY, lane.leases.length.total_seconds() / 4)
         self.recorded_at = time.monotonic()
 
     def run(self) -> None:

@@ -27,6 +27,7 @@ from shipment_tracking.warehouse.lanes import (
     Tally,
     work_through,
 )
+from shipment_tracking.warehouse.leases import Leases
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -55,7 +56,8 @@ def due(warehouse: Engine) -> Callable[[int], None]:
 def new_lane(warehouse: Engine) -> Callable[..., Lane]:
     def make(owner: str = "me", lease: timedelta = 3 * MINUTE) -> Lane:
         binds = {"now": NOW, "only_high_priority": False}
-        return Lane(warehouse, "platform_1688", owner, "gather_traces.claim", binds, lease)
+        leases = Leases("tracked_order", "order_id", owner, lease)
+        return Lane(warehouse, "platform_1688", "gather_traces", leases, binds)
 
     return make
 
