@@ -1,14 +1,14 @@
 """Loads gathered replies: each scan once, with the status changes and notices it leads to."""
 
-import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from shipment_tracking.domain.evidence import FUTURE_TOLERANCE, Reply, Scan
@@ -19,6 +19,8 @@ from shipment_tracking.platforms.dialects import READERS
 from shipment_tracking.platforms.ports import TraceReader
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import evaluation, parcels, rejections, runs
+from shipment_tracking.warehouse.replies import StoredReply, waiting
+from shipment_tracking.warehouse.rows import JsonRows
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,19 @@ CHUNK = 500
 TRIES = 3
 
 UNLOADABLE = (ReplyError, DataError, IntegrityError, ProgrammingError, psycopg.DataError)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """Which reply is the newest of a parcel."""
+
+    shipment_id: int
+    trace_fetched_at: datetime
+    trace_since: datetime | None
+    trace_waybill_no: str | None
+
+
+HELD = JsonRows(HeldRow, "held", "load_traces.touch")
 
 _EventKey = tuple[int, datetime, int]
 
@@ -75,9 +90,7 @@ def _load_next(
     ids: list[int] = []
     try:
         with warehouse.begin() as connection:
-            replies = connection.execute(
-                query("load_traces.waiting"), {"after": after, "most": most}
-            ).all()
+            replies = waiting(connection, after=after, most=most)
             ids = [reply.reply_id for reply in replies]
             numbers = _load(connection, this_run, readers, replies, now) if replies else {}
     except UNLOADABLE as error:
@@ -97,7 +110,7 @@ def _load(
     connection: Connection,
     this_run: Run,
     readers: Mapping[str, TraceReader],
-    replies: Sequence[Row[Any]],
+    replies: Sequence[StoredReply],
     now: datetime,
 ) -> Counter[str]:
     traces = [(reply, trace) for reply in replies for trace in _read(readers, reply)]
@@ -107,7 +120,7 @@ def _load(
         {"orders": sorted({reply.order_id for reply in replies})},
     )
     traces = parcels.of_this_life(connection, traces)
-    ids = parcels.keep(connection, [_parcel_row(reply, trace) for reply, trace in traces])
+    ids = parcels.keep(connection, [parcels.row_of(*each) for each in traces])
     rejected = rejections.keep(connection, traces, ids)
     listed: dict[int, list[Reply]] = defaultdict(list)
     incoming: dict[_EventKey, tuple[TraceEvent, datetime]] = {}
@@ -151,27 +164,14 @@ def _load(
     return numbers + events
 
 
-def _read(readers: Mapping[str, TraceReader], reply: Row[Any]) -> list[ParcelTrace]:
+def _read(readers: Mapping[str, TraceReader], reply: StoredReply) -> list[ParcelTrace]:
     reader = readers.get(reply.dialect)
     if reader is None:
         raise ReplyError(f"no dialect {reply.dialect} is known")
     return reader(reply.body)
 
 
-def _parcel_row(reply: Row[Any], trace: ParcelTrace) -> dict[str, Any]:
-    return {
-        "order_id": reply.order_id,
-        "account": reply.account,
-        "consignment_id": trace.consignment_id,
-        "waybill_no": trace.waybill_no,
-        "platform_code": trace.platform_code,
-        "platform_status": trace.platform_status,
-        "seen_at": reply.fetched_at,
-        "announce": reply.announce,
-    }
-
-
-def _as_evidence(reply: Row[Any], trace: ParcelTrace) -> Reply:
+def _as_evidence(reply: StoredReply, trace: ParcelTrace) -> Reply:
     return Reply(
         fetched_at=reply.fetched_at,
         scans=tuple(
@@ -235,17 +235,17 @@ def _insert_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> N
 def _touch(connection: Connection, trails: Sequence[evaluation.Trail]) -> None:
     """Keep which reply is the newest of parcels that it says nothing new of."""
     held = [
-        {
-            "shipment_id": trail.shipment.shipment_id,
-            "trace_fetched_at": trail.held.fetched_at,
-            "trace_since": trail.held.since,
-            "trace_waybill_no": trail.held.waybill_no,
-        }
+        HeldRow(
+            trail.shipment.shipment_id,
+            trail.held.fetched_at,
+            trail.held.since,
+            trail.held.waybill_no,
+        )
         for trail in trails
         if trail.held and trail.held.fetched_at != trail.shipment.trace_fetched_at
     ]
     if held:
-        connection.execute(query("load_traces.touch"), {"held": json.dumps(held, default=str)})
+        connection.execute(query("load_traces.touch"), HELD(held))
 
 
 def _settle_next(

@@ -1,8 +1,9 @@
 """Raises one alarm for each stalled parcel, and says when it moves again."""
 
-import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
@@ -25,10 +26,41 @@ from shipment_tracking.warehouse.outbox import (
     counts,
     shanghai,
 )
+from shipment_tracking.warehouse.rows import JsonRows
 
 EVENT_IDS = UUID("c1f1b1c4-3d0a-5f0e-8f44-5b6d3a9f2e70")
 MOST_ITEMS = 1000
 """Alarms in one message; further ones go into the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class StallRow:
+    """
+    A stall to open.
+
+    :param event_id: of its alarm.
+    :param holds: that alarm was raised before, and still holds.
+    """
+
+    shipment_id: int
+    stage: str
+    since: datetime
+    threshold_hours: Decimal
+    event_id: UUID
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClearedRow:
+    """A stall that is over, with the ids of its alarm and of the notice that it is over."""
+
+    stall_id: int
+    event_id: UUID
+    cleared_event_id: UUID
+
+
+STALLS = JsonRows(StallRow, "stalls", "report_stalled.open")
+CLEARED_ROWS = JsonRows(ClearedRow, "cleared", "report_stalled.tell_cleared")
 
 
 def run(
@@ -98,30 +130,30 @@ def _keep_stalls(
         now=now,
     )
     cleared = [
-        {
-            "stall_id": row.stall_id,
-            "event_id": row.event_id,
-            "cleared_event_id": uuid5(EVENT_IDS, f"{row.event_id}/{CLEARED}/{now.isoformat()}"),
-        }
+        ClearedRow(
+            row.stall_id,
+            row.event_id,
+            uuid5(EVENT_IDS, f"{row.event_id}/{CLEARED}/{now.isoformat()}"),
+        )
         for row in execute("report_stalled.clear", now=now, only_account=this_run.only_account)
     ]
     if cleared:
-        execute("report_stalled.tell_cleared", cleared=json.dumps(cleared, default=str), now=now)
+        execute("report_stalled.tell_cleared", now=now, **CLEARED_ROWS(cleared))
     found = [_stall(row) for row in execute("report_stalled.new", now=now)]
     if found:
-        execute("report_stalled.open", stalls=json.dumps(found, default=str), now=now)
+        execute("report_stalled.open", now=now, **STALLS(found))
     return {"opened": len(found), "cleared": len(cleared)}
 
 
-def _stall(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "shipment_id": row.shipment_id,
-        "stage": row.stage,
-        "since": row.since,
-        "threshold_hours": row.threshold_hours,
-        "event_id": _alarm_id(row),
-        "holds": row.holds,
-    }
+def _stall(row: Row[Any]) -> StallRow:
+    return StallRow(
+        shipment_id=row.shipment_id,
+        stage=row.stage,
+        since=row.since,
+        threshold_hours=row.threshold_hours,
+        event_id=_alarm_id(row),
+        holds=row.holds,
+    )
 
 
 def _alarm_id(row: Row[Any]) -> UUID:

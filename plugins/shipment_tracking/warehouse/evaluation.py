@@ -1,9 +1,8 @@
 """Applies the rules of evidence to stored parcels and orders, within the caller's transaction."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,10 +16,157 @@ from shipment_tracking.domain.models import Run
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import polling
+from shipment_tracking.warehouse.rows import JsonRows, fetch
 
 EVENT_IDS = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 FIRST_SIGHT = timedelta(hours=24)
 """A parcel's first load announces nothing that is older than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredParcel:
+    """
+    What was known of a parcel before.
+
+    :param platform_status_since, platform_status_at: when it was fetched first, and last.
+    :param announced_status: its status, leaving out a signature that was never confirmed.
+    :param trace_fetched_at, trace_since, trace_waybill_no: of its newest loaded reply.
+    :param shipped_at: when the first of its orders was shipped.
+    :param traces_seen_at: when one of its orders last had traces.
+    :param is_awaited: whether one of its orders is open, or was closed because it is signed.
+    :param changes: how many status changes it had.
+    """
+
+    shipment_id: int
+    account: str
+    consignment_id: str
+    platform_code: str | None
+    platform_status: str | None
+    platform_status_since: datetime | None
+    platform_status_at: datetime | None
+    platform_announce: bool
+    status: str
+    signed_at: datetime | None
+    sign_seen_at: datetime | None
+    sign_confirmed_at: datetime | None
+    event_count: int
+    announced_status: str
+    trace_fetched_at: datetime | None
+    trace_since: datetime | None
+    trace_waybill_no: str | None
+    shipped_at: datetime | None
+    traces_seen_at: datetime | None
+    is_awaited: bool | None
+    was_pruned: bool | None
+    changes: int
+
+    @property
+    def held(self) -> Held | None:
+        """Its newest loaded reply; ``None`` while there is none."""
+        if self.trace_fetched_at is None or self.trace_since is None:
+            return None
+        return Held(self.trace_fetched_at, self.trace_since, self.trace_waybill_no)
+
+    @property
+    def word(self) -> PlatformWord | None:
+        """What its platform says of it; ``None`` while it said nothing."""
+        since, fetched_at = self.platform_status_since, self.platform_status_at
+        if not self.platform_status or since is None or fetched_at is None:
+            return None
+        return PlatformWord(self.platform_status, self.platform_code or "", since, fetched_at)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """What changed of a stored event."""
+
+    shipment_id: int
+    occurred_at: datetime
+    event_hash: int
+    position: int
+    earlier_life: bool
+    withdrawn_at: datetime | None
+    status: str
+    sign_kind: str | None
+    action: str | None
+    decided_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelVerdict:
+    """
+    How far a parcel is, by all that is known of it.
+
+    :param announced_status: its status, leaving out a signature that was never confirmed.
+    :param trace_fetched_at, trace_since, trace_waybill_no: of its newest loaded reply.
+    """
+
+    shipment_id: int
+    status: str
+    announced_status: str
+    sign_kind: str | None
+    signed_at: datetime | None
+    sign_seen_at: datetime | None
+    sign_confirmed_at: datetime | None
+    event_count: int
+    first_event_at: datetime | None
+    last_event_at: datetime | None
+    last_event_hash: int | None
+    trace_fetched_at: datetime | None
+    trace_since: datetime | None
+    trace_waybill_no: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """A status change of a parcel."""
+
+    event_id: UUID
+    shipment_id: int
+    from_status: str
+    to_status: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """
+    The notice of a status change.
+
+    :param held: it waits until the signature is confirmed.
+    """
+
+    event_id: UUID
+    shipment_id: int
+    reason: str
+    from_status: str
+    state: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderVerdict:
+    """
+    How far an order is.
+
+    :param unconfirmed_since: since when its oldest unconfirmed signature is known.
+    :param unlisted_since: since when a parcel is known that its platform has not listed.
+    """
+
+    order_id: int
+    status: str
+    all_signed: bool
+    unconfirmed_since: datetime | None
+    unlisted_since: datetime | None
+    last_event_at: datetime | None
+
+
+EVENTS = JsonRows(EventRow, "events", "load_traces.update_events")
+PARCEL_VERDICTS = JsonRows(ParcelVerdict, "verdicts", "load_traces.judge")
+CHANGES = JsonRows(ChangeRow, "changes", "load_traces.changes")
+NOTICES = JsonRows(NoticeRow, "notices", "load_traces.notices")
+ROW_VERDICTS = JsonRows(evidence.RowVerdict, "verdicts", "load_traces.settle_rows")
+ORDER_VERDICTS = JsonRows(OrderVerdict, "verdicts", "load_traces.settle_orders")
 
 
 @dataclass(slots=True)
@@ -31,7 +177,7 @@ class Trail:
     :param known: those that are stored, with whether each is marked as of an earlier life.
     """
 
-    shipment: Row[Any]
+    shipment: StoredParcel
     known: dict[tuple[datetime, int], tuple[Scan, bool]]
     scans: list[Scan]
     held: Held | None
@@ -82,7 +228,7 @@ def read_trails(
     :param replies: by shipment id.
     """
     binds = {"shipments": sorted(shipments)}
-    rows = connection.execute(query("load_traces.shipments"), binds).all()
+    parcels = fetch(connection, "load_traces.shipments", StoredParcel, **binds)
     known: dict[int, dict[tuple[datetime, int], tuple[Scan, bool]]] = defaultdict(dict)
     for row in connection.execute(query("load_traces.trails"), binds):
         scan = Scan(
@@ -99,40 +245,37 @@ def read_trails(
         )
         known[row.shipment_id][scan.key] = scan, row.earlier_life
     trails = {}
-    for row in rows:
-        stored = known[row.shipment_id]
-        held = (
-            Held(row.trace_fetched_at, row.trace_since, row.trace_waybill_no)
-            if row.trace_fetched_at is not None
-            else None
-        )
+    for parcel in parcels:
+        stored = known[parcel.shipment_id]
         scans, held = evidence.merge(
-            (scan for scan, _ in stored.values()), replies.get(row.shipment_id, ()), held
+            (scan for scan, _ in stored.values()),
+            replies.get(parcel.shipment_id, ()),
+            parcel.held,
         )
-        trails[row.shipment_id] = Trail(row, stored, scans, held)
+        trails[parcel.shipment_id] = Trail(parcel, stored, scans, held)
     return trails
 
 
 def update_events(connection: Connection, trails: Iterable[Trail]) -> None:
     """Store what changed of known events."""
     events = [
-        {
-            "shipment_id": trail.shipment.shipment_id,
-            "occurred_at": scan.occurred_at,
-            "event_hash": scan.event_hash,
-            "position": scan.position,
-            "earlier_life": trail.is_earlier(scan),
-            "withdrawn_at": scan.withdrawn_at,
-            "status": scan.status,
-            "sign_kind": scan.sign_kind,
-            "action": scan.action,
-            "decided_by": scan.decided_by,
-        }
+        EventRow(
+            shipment_id=trail.shipment.shipment_id,
+            occurred_at=scan.occurred_at,
+            event_hash=scan.event_hash,
+            position=scan.position,
+            earlier_life=trail.is_earlier(scan),
+            withdrawn_at=scan.withdrawn_at,
+            status=scan.status,
+            sign_kind=scan.sign_kind,
+            action=scan.action,
+            decided_by=scan.decided_by,
+        )
         for trail in trails
         for scan in trail.changed
     ]
     if events:
-        connection.execute(query("load_traces.update_events"), {"events": _as_json(events)})
+        connection.execute(query("load_traces.update_events"), EVENTS(events))
 
 
 def judge_parcels(
@@ -176,17 +319,13 @@ def judge_orders(connection: Connection, orders: Sequence[int], now: datetime) -
         for row in rows
     ]
     if verdicts:
-        connection.execute(
-            query("load_traces.settle_rows"),
-            {"verdicts": _as_json([asdict(verdict) for verdict in verdicts])},
-        )
+        connection.execute(query("load_traces.settle_rows"), ROW_VERDICTS(verdicts))
     settled = [
         _order(order_id, own, unlisted.get(order_id)) for order_id, own in sorted(parcels.items())
     ]
     if settled:
         connection.execute(
-            query("load_traces.settle_orders"),
-            {"verdicts": _as_json(settled), "now": now},
+            query("load_traces.settle_orders"), ORDER_VERDICTS(settled) | {"now": now}
         )
     polling.plan(connection, list(orders), now=now)
     return sum(
@@ -197,21 +336,21 @@ def judge_orders(connection: Connection, orders: Sequence[int], now: datetime) -
 
 def _order(
     order_id: int, parcels: Sequence[ParcelState], unlisted_since: datetime | None
-) -> dict[str, Any]:
+) -> OrderVerdict:
     unconfirmed = [
         parcel.sign_seen_at
         for parcel in parcels
         if parcel.sign_seen_at is not None and parcel.sign_confirmed_at is None
     ]
     moved = [parcel.last_event_at for parcel in parcels if parcel.last_event_at is not None]
-    return {
-        "order_id": order_id,
-        "status": str(evidence.least_advanced(parcels)),
-        "all_signed": evidence.all_signed(parcels),
-        "unconfirmed_since": min(unconfirmed, default=None),
-        "unlisted_since": unlisted_since,
-        "last_event_at": max(moved, default=None),
-    }
+    return OrderVerdict(
+        order_id=order_id,
+        status=str(evidence.least_advanced(parcels)),
+        all_signed=evidence.all_signed(parcels),
+        unconfirmed_since=min(unconfirmed, default=None),
+        unlisted_since=unlisted_since,
+        last_event_at=max(moved, default=None),
+    )
 
 
 def _parcel(row: Row[Any]) -> ParcelState:
@@ -246,24 +385,15 @@ def _row(row: Row[Any]) -> RowState:
 class _Finding:
     """What judging one parcel leads to: its new row, its changes and their notices."""
 
-    row: dict[str, Any]
+    verdict: ParcelVerdict
     newly_confirmed: bool
-    changes: list[dict[str, Any]] = field(default_factory=list)
-    notices: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[ChangeRow]
+    notices: list[NoticeRow]
 
 
 def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
     shipment = trail.shipment
-    word = (
-        PlatformWord(
-            shipment.platform_status,
-            shipment.platform_code,
-            shipment.platform_status_since,
-            shipment.platform_status_at,
-        )
-        if shipment.platform_status
-        else None
-    )
+    word = shipment.word
     leading = evidence.leading(trail.scans, shipment.shipped_at)
     verdict = evidence.judge(leading, word, shipment.status, shipment.changes, lost_at=now)
     before = evidence.Signature(
@@ -281,44 +411,39 @@ def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
     )
     keeps_announced = is_open or (is_quiet and bool(verdict.transitions))
     newest = leading[-1] if leading else None
-    row = {
-        "shipment_id": shipment.shipment_id,
-        "status": verdict.status,
-        "announced_status": shipment.announced_status if keeps_announced else verdict.status,
-        "sign_kind": verdict.sign_kind,
-        "signed_at": signature.signed_at,
-        "sign_seen_at": signature.seen_at,
-        "sign_confirmed_at": signature.confirmed_at,
-        "event_count": sum(scan.withdrawn_at is None for scan in trail.scans),
-        "first_event_at": leading[0].occurred_at if leading else None,
-        "last_event_at": newest.occurred_at if newest else None,
-        "last_event_hash": newest.event_hash if newest else None,
-        "trace_fetched_at": trail.held.fetched_at if trail.held else None,
-        "trace_since": trail.held.since if trail.held else None,
-        "trace_waybill_no": trail.held.waybill_no if trail.held else None,
-    }
+    row = ParcelVerdict(
+        shipment_id=shipment.shipment_id,
+        status=verdict.status,
+        announced_status=shipment.announced_status if keeps_announced else verdict.status,
+        sign_kind=verdict.sign_kind,
+        signed_at=signature.signed_at,
+        sign_seen_at=signature.seen_at,
+        sign_confirmed_at=signature.confirmed_at,
+        event_count=sum(scan.withdrawn_at is None for scan in trail.scans),
+        first_event_at=leading[0].occurred_at if leading else None,
+        last_event_at=newest.occurred_at if newest else None,
+        last_event_hash=newest.event_hash if newest else None,
+        trace_fetched_at=trail.held.fetched_at if trail.held else None,
+        trace_since=trail.held.since if trail.held else None,
+        trace_waybill_no=trail.held.waybill_no if trail.held else None,
+    )
     changes = [
-        {
-            "event_id": uuid5(
+        ChangeRow(
+            event_id=uuid5(
                 EVENT_IDS,
                 f"{shipment.account}/{shipment.consignment_id}/{step.to_status}/{step.evidence}",
             ),
-            "shipment_id": shipment.shipment_id,
-            "from_status": step.from_status,
-            "to_status": step.to_status,
-            "occurred_at": step.occurred_at,
-        }
+            shipment_id=shipment.shipment_id,
+            from_status=step.from_status,
+            to_status=step.to_status,
+            occurred_at=step.occurred_at,
+        )
         for step in verdict.transitions
     ]
     is_announced = shipment.platform_announce if announce is None else announce
-    notices = [
-        {
-            "event_id": change["event_id"],
-            "shipment_id": shipment.shipment_id,
-            "from_status": shipment.announced_status,
-            "held": is_open,
-        }
-        | _notice_state(
+    notices = []
+    for change in changes:
+        state, reason = _notice_state(
             change,
             is_announced=is_announced,
             newest=change is changes[-1],
@@ -326,37 +451,46 @@ def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
             of=shipment,
             now=now,
         )
-        for change in changes
-    ]
+        notices.append(
+            NoticeRow(
+                event_id=change.event_id,
+                shipment_id=shipment.shipment_id,
+                reason=reason,
+                from_status=shipment.announced_status,
+                state=state,
+                held=is_open,
+            )
+        )
     newly_confirmed = bool(signature.confirmed_at and not shipment.sign_confirmed_at)
     return _Finding(row, newly_confirmed, changes, notices)
 
 
 def _notice_state(
-    change: Mapping[str, Any],
+    change: ChangeRow,
     *,
     is_announced: bool,
     newest: bool,
     is_quiet: bool,
-    of: Row[Any],
+    of: StoredParcel,
     now: datetime,
-) -> dict[str, str]:
+) -> tuple[str, str]:
+    """State and reason of the change's notice."""
     if not is_announced:
-        return {"state": "suppressed", "reason": "backfill"}
+        return "suppressed", "backfill"
     if not newest:
-        return {"state": "suppressed", "reason": "superseded"}
+        return "suppressed", "superseded"
     if not of.is_awaited:
-        return {"state": "suppressed", "reason": "closed"}
-    if change["to_status"] == of.announced_status:
+        return "suppressed", "closed"
+    if change.to_status == of.announced_status:
         # Only a signature that was never confirmed lies between.
-        return {"state": "suppressed", "reason": "unchanged"}
+        return "suppressed", "unchanged"
     if is_quiet:
-        return {"state": "suppressed", "reason": "step withdrawn"}
+        return "suppressed", "step withdrawn"
     # A platform status counts from when it was fetched, so its age says nothing after pruning.
     is_seen_again = of.was_pruned and of.status == Status.PENDING
-    if of.event_count == 0 and (is_seen_again or change["occurred_at"] < now - FIRST_SIGHT):
-        return {"state": "suppressed", "reason": "first sight"}
-    return {"state": "pending", "reason": change["to_status"]}
+    if of.event_count == 0 and (is_seen_again or change.occurred_at < now - FIRST_SIGHT):
+        return "suppressed", "first sight"
+    return "pending", change.to_status
 
 
 def _write(
@@ -367,18 +501,14 @@ def _write(
 
     if not findings:
         return
-    execute("judge", verdicts=_as_json([finding.row for finding in findings]))
+    execute("judge", **PARCEL_VERDICTS(finding.verdict for finding in findings))
     changed = [finding for finding in findings if finding.changes]
     if changed:
         changes = [change for finding in changed for change in finding.changes]
         notices = [notice for finding in changed for notice in finding.notices]
-        execute("changes", changes=_as_json(changes), now=now, run_id=this_run.run_id)
-        execute("coalesce", shipments=[finding.row["shipment_id"] for finding in changed])
-        execute("notices", notices=_as_json(notices), now=now)
-    confirmed = [finding.row["shipment_id"] for finding in findings if finding.newly_confirmed]
+        execute("changes", now=now, run_id=this_run.run_id, **CHANGES(changes))
+        execute("coalesce", shipments=[finding.verdict.shipment_id for finding in changed])
+        execute("notices", now=now, **NOTICES(notices))
+    confirmed = [finding.verdict.shipment_id for finding in findings if finding.newly_confirmed]
     if confirmed:
         execute("unhold", shipments=confirmed, now=now)
-
-
-def _as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, default=str, ensure_ascii=False)

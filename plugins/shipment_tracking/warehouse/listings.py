@@ -1,10 +1,8 @@
 """An order's parcels as its platform lists them, and whether lines are still to be shipped."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -13,6 +11,7 @@ from shipment_tracking.domain.statuses import Status
 from shipment_tracking.platforms.ports import PlatformClient
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import parcels
+from shipment_tracking.warehouse.rows import JsonRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,18 @@ class Listing:
     asked_at: datetime
     parcels: tuple[Parcel, ...]
     has_unshipped_lines: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """A parcel that a platform lists for an order."""
+
+    order_id: int
+    shipment_id: int
+    seen_at: datetime
+
+
+LISTED = JsonRows(ListedRow, "parcels", "fetch_waybills.supersede")
 
 
 def ask(
@@ -63,35 +74,28 @@ def keep(
     :param listings: with their order ids.
     :returns: the orders that have parcels.
     """
-    rows: list[dict[str, Any]] = [
-        {
-            "order_id": order_id,
-            "account": account,
-            "consignment_id": parcel.consignment_id,
-            "waybill_no": parcel.waybill_no,
-            "carrier_code": parcel.carrier_code,
-            "carrier_name": parcel.carrier_name,
-            "platform_code": parcel.platform_code,
-            "platform_status": parcel.platform_status,
-            "listed": True,
-            "seen_at": listing.asked_at,
-            "announce": announce,
-        }
+    rows = [
+        parcels.ParcelRow(
+            order_id=order_id,
+            account=account,
+            consignment_id=parcel.consignment_id,
+            waybill_no=parcel.waybill_no,
+            carrier_code=parcel.carrier_code,
+            carrier_name=parcel.carrier_name,
+            platform_code=parcel.platform_code,
+            platform_status=parcel.platform_status,
+            listed=True,
+            seen_at=listing.asked_at,
+            announce=announce,
+        )
         for order_id, listing in listings
         for parcel in listing.parcels
     ]
     ids = parcels.keep(connection, rows)
     if rows:
         listed = [
-            {
-                "order_id": row["order_id"],
-                "shipment_id": ids[row["order_id"], row["consignment_id"]],
-                "seen_at": row["seen_at"],
-            }
+            ListedRow(row.order_id, ids[row.order_id, row.consignment_id], row.seen_at)
             for row in rows
         ]
-        connection.execute(
-            query("fetch_waybills.supersede"),
-            {"parcels": json.dumps(listed, default=str)},
-        )
-    return {row["order_id"] for row in rows}
+        connection.execute(query("fetch_waybills.supersede"), LISTED(listed))
+    return {row.order_id for row in rows}

@@ -1,17 +1,17 @@
 """Keeps the parcels that a parcel list or a trace names: their rows, orders and waybill numbers."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from shipment_tracking import carriers
 from shipment_tracking.domain.models import ParcelTrace
 from shipment_tracking.domain.waybills import fold
 from shipment_tracking.statements import query
+from shipment_tracking.warehouse.replies import StoredReply
+from shipment_tracking.warehouse.rows import JsonRows
 
 SAME_BOX = timedelta(hours=48)
 """Orders that list one waybill share its parcel if they were shipped this close together."""
@@ -21,7 +21,44 @@ SAME_BOX = timedelta(hours=48)
 _STEPS = ("parcels.update", "parcels.link", "parcels.waybills")
 
 
-def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str], int]:
+@dataclass(frozen=True, slots=True)
+class ParcelRow:
+    """
+    What one answer of a platform says of a parcel.
+
+    :param seen_at: aware.
+    :param listed: it stands in the platform's parcel list.
+    :param announce: whether changes of its platform status are announced; ``None``: it says none.
+    :param router_code: set by ``keep``: the carrier in an id ``carrier:waybill``.
+    :param given_again_at: set by ``keep``: from when on scans with its number are a later parcel's.
+    """
+
+    order_id: int
+    account: str
+    consignment_id: str
+    waybill_no: str | None
+    seen_at: datetime
+    announce: bool | None = None
+    listed: bool = False
+    carrier_code: str | None = None
+    carrier_name: str | None = None
+    platform_code: str | None = None
+    platform_status: str | None = None
+    router_code: str | None = None
+    given_again_at: datetime | None = None
+
+
+PARCELS = JsonRows(
+    ParcelRow,
+    "parcels",
+    "parcels.add",
+    "parcels.lock",
+    *_STEPS,
+    "parcels.ids",
+)
+
+
+def keep(connection: Connection, rows: Sequence[ParcelRow]) -> dict[tuple[int, str], int]:
     """
     Store parcels within the caller's transaction; storing them twice changes nothing.
 
@@ -30,16 +67,13 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[i
     already under that number, however either is spelled; else the one of another order that was
     shipped within ``SAME_BOX``; else a new one, for carriers use numbers again.
 
-    :param rows: ``order_id, account, consignment_id, waybill_no, seen_at`` (aware); from a parcel
-        list also ``listed``, which is true, ``carrier_code`` and ``carrier_name``; from whatever
-        tells the platform's status ``platform_code, platform_status, announce``.
     :returns: the shipment id of each order id and consignment id, as the rows name them.
     """
     if not rows:
         return {}
     named = _identified(connection, [_with_carrier(row) for row in rows])
-    binds = {"parcels": json.dumps(named, default=str)}
-    wanted = len({(row["account"], row["consignment_id"]) for row in named})
+    binds = PARCELS(named)
+    wanted = len({(row.account, row.consignment_id) for row in named})
     locked: set[int] = set()
     # One that was there when the others were added may be pruned before it is locked.
     while len(locked) < wanted:
@@ -50,37 +84,41 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[tuple[i
     found = connection.execute(query("parcels.ids"), binds)
     ids = {(row.account, row.consignment_id): row.shipment_id for row in found}
     return {
-        (given["order_id"], given["consignment_id"]): ids[row["account"], row["consignment_id"]]
+        (given.order_id, given.consignment_id): ids[row.account, row.consignment_id]
         for given, row in zip(rows, named, strict=True)
     }
 
 
 def of_this_life(
-    connection: Connection, traces: Sequence[tuple[Row[Any], ParcelTrace]]
-) -> list[tuple[Row[Any], ParcelTrace]]:
+    connection: Connection, traces: Sequence[tuple[StoredReply, ParcelTrace]]
+) -> list[tuple[StoredReply, ParcelTrace]]:
     """
     The traces without the scans of later parcels that carry the same number of a router.
 
-    :param traces: each with the stored reply (``order_id, account``) that it was read from.
+    :param traces: each with the reply that it was read from.
     """
     if all(_router_code(each.consignment_id, each.waybill_no) is None for _, each in traces):
         return list(traces)
-    rows = [
-        _with_carrier(
-            {
-                "order_id": reply.order_id,
-                "account": reply.account,
-                "consignment_id": trace.consignment_id,
-                "waybill_no": trace.waybill_no,
-            }
-        )
-        for reply, trace in traces
-    ]
+    rows = [_with_carrier(row_of(reply, trace)) for reply, trace in traces]
     return [
         (reply, own)
         for (reply, trace), row in zip(traces, _identified(connection, rows), strict=True)
-        if (own := _until(trace, row.get("given_again_at")))
+        if (own := _until(trace, row.given_again_at))
     ]
+
+
+def row_of(reply: StoredReply, trace: ParcelTrace) -> ParcelRow:
+    """What a trace says of its parcel, with the reply that it was read from."""
+    return ParcelRow(
+        order_id=reply.order_id,
+        account=reply.account,
+        consignment_id=trace.consignment_id,
+        waybill_no=trace.waybill_no,
+        platform_code=trace.platform_code,
+        platform_status=trace.platform_status,
+        seen_at=reply.fetched_at,
+        announce=reply.announce,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +134,10 @@ class _Routed:
     is_live: bool
 
 
-def _with_carrier(row: dict[str, Any]) -> dict[str, Any]:
-    code, name = carriers.resolve(row.get("carrier_code"), row.get("carrier_name"))
-    return row | {
-        "carrier_code": code,
-        "carrier_name": name,
-        "router_code": _router_code(row["consignment_id"], row.get("waybill_no")),
-    }
+def _with_carrier(row: ParcelRow) -> ParcelRow:
+    code, name = carriers.resolve(row.carrier_code, row.carrier_name)
+    router_code = _router_code(row.consignment_id, row.waybill_no)
+    return replace(row, carrier_code=code, carrier_name=name, router_code=router_code)
 
 
 def _router_code(consignment_id: str, waybill_no: str | None) -> str | None:
@@ -111,24 +146,24 @@ def _router_code(consignment_id: str, waybill_no: str | None) -> str | None:
     return consignment_id.removesuffix(f":{waybill_no}") if is_routed else None
 
 
-def _identified(connection: Connection, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+def _identified(connection: Connection, rows: Sequence[ParcelRow]) -> Sequence[ParcelRow]:
     """The rows with the ids of the parcels they stand for."""
-    routed = [row for row in rows if row["router_code"] is not None]
+    routed = [row for row in rows if row.router_code is not None]
     if not routed:
         return rows
-    orders = sorted({row["order_id"] for row in routed})
+    orders = sorted({row.order_id for row in routed})
     shipped = {
         order.order_id: order
         for order in connection.execute(query("parcels.orders"), {"orders": orders})
     }
-    numbers = {row["waybill_no"] for row in routed}
+    numbers = {row.waybill_no or "" for row in routed}
     stored = connection.execute(
         query("parcels.routed"),
         {
             "orders": orders,
             "numbers": sorted(numbers | {fold(number) or "" for number in numbers}),
-            "accounts": sorted({row["account"] for row in routed}),
-            "names": sorted({row["consignment_id"] for row in routed}),
+            "accounts": sorted({row.account for row in routed}),
+            "names": sorted({row.consignment_id for row in routed}),
         },
     )
     known = [
@@ -143,17 +178,17 @@ def _identified(connection: Connection, rows: Sequence[dict[str, Any]]) -> Seque
         )
         for row in sorted(stored, key=lambda row: row.shipment_id)
     ]
-    found: list[dict[str, Any]] = []
+    found: list[ParcelRow] = []
     for row in rows:
-        if row["router_code"] is None:
+        if row.router_code is None:
             found.append(row)
             continue
-        order = shipped[row["order_id"]]
+        order = shipped[row.order_id]
         parcel = _Routed(
-            row["account"],
-            row["consignment_id"],
-            _carrier(row["carrier_code"], row["router_code"]),
-            fold(row["waybill_no"]),
+            row.account,
+            row.consignment_id,
+            _carrier(row.carrier_code, row.router_code),
+            fold(row.waybill_no),
             order.order_id,
             order.shipped_at,
             is_live=True,
@@ -164,7 +199,7 @@ def _identified(connection: Connection, rows: Sequence[dict[str, Any]]) -> Seque
         parcel = replace(parcel, consignment_id=consignment_id)
         known.append(parcel)
         found.append(
-            row | {"consignment_id": consignment_id, "given_again_at": _given_again(parcel, known)}
+            replace(row, consignment_id=consignment_id, given_again_at=_given_again(parcel, known))
         )
     return found
 

@@ -8,8 +8,7 @@ orders of one day do not come due together.
 """
 
 import csv
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from io import StringIO
@@ -20,6 +19,7 @@ from sqlalchemy import Connection
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import PollingTableError
 from shipment_tracking.statements import include_path, include_text, query
+from shipment_tracking.warehouse.rows import JsonRows
 
 PLACE = "polling.csv"
 ANY = "any"
@@ -58,6 +58,9 @@ class Rule:
         return self.stage in (ANY, other.stage) and self.quiet_hours <= other.quiet_hours
 
 
+RULES = JsonRows(Rule, "rules", "polling.plan")
+
+
 def load() -> tuple[Rule, ...]:
     """
     The table's lines, the owner's if there is one.
@@ -76,10 +79,16 @@ def plan(connection: Connection, orders: list[int], *, now: datetime) -> None:
     """
     if orders:
         early, late = USUAL_TRANSIT
-        rules = json.dumps([asdict(rule) for rule in load()])
         connection.execute(
             query("polling.plan"),
-            {"orders": orders, "rules": rules, "now": now, "early": early, "late": late} | SPACING,
+            {
+                "orders": orders,
+                "now": now,
+                "early": early,
+                "late": late,
+                **RULES(load()),
+                **SPACING,
+            },
         )
 
 

@@ -36,7 +36,7 @@ class JsonRows(Generic[Row]):
     :param statements: every statement that takes it.
     """
 
-    declared: "ClassVar[list[JsonRows[Any]]]" = []
+    declared: ClassVar[list["JsonRows[Any]"]] = []
 
     def __init__(self, row: Callable[..., Row], bind: str, *statements: str) -> None:
         self.row = row

@@ -1,14 +1,13 @@
 """What a run did: its row, its numbers and its calls in the warehouse."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from shipment_tracking.domain.models import ApiUsage, Run
 from shipment_tracking.statements import query
+from shipment_tracking.warehouse.rows import JsonRows
 
 NUMBERS = (
     "due",
@@ -21,6 +20,7 @@ NUMBERS = (
     "notices_sent",
     "failed_orders",
 )
+USAGE = JsonRows(ApiUsage, "usage", "runs.usage")
 
 
 def begin(connection: Connection, run: Run) -> None:
@@ -47,9 +47,5 @@ def add_usage(connection: Connection, run: Run, account: str, usage: Sequence[Ap
     if usage:
         connection.execute(
             query("runs.usage"),
-            {
-                "run_id": run.run_id,
-                "account": account,
-                "usage": json.dumps([asdict(entry) for entry in usage]),
-            },
+            {"run_id": run.run_id, "account": account, **USAGE(usage)},
         )

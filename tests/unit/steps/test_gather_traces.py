@@ -662,13 +662,19 @@ def test_signature_that_the_platform_listed_before_asks_for_nothing(
 ) -> None:
     track("1")
     ((order_id,),) = select("order_id from tracking.tracked_order")
-    listed = {"order_id": order_id, "account": "platform_1688", "consignment_id": "LP1"}
-    status = {"platform_code": "SIGN", "platform_status": "signed", "announce": True}
+    listed = parcels.ParcelRow(
+        order_id=order_id,
+        account="platform_1688",
+        consignment_id="LP1",
+        waybill_no="YT1",
+        seen_at=now - MINUTE,
+        announce=True,
+        listed=True,
+        platform_code="SIGN",
+        platform_status="signed",
+    )
     with warehouse.begin() as connection:
-        parcels.keep(
-            connection,
-            [listed | status | {"waybill_no": "YT1", "listed": True, "seen_at": now - MINUTE}],
-        )
+        parcels.keep(connection, [listed])
     platform = Confirming({"1": SIGNED})
 
     gather(platform)

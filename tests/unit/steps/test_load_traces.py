@@ -103,19 +103,19 @@ def lists(warehouse) -> Callable[..., None]:
 
     def keep(order: int, *, hours: float = 0, announce: bool = True, **codes: str) -> None:
         rows = [
-            {
-                "order_id": order,
-                "account": ACCOUNT,
-                "consignment_id": consignment_id,
-                "waybill_no": consignment_id.replace("LP", "YT"),
-                "carrier_code": "YTO",
-                "carrier_name": "圆通速递",
-                "platform_code": code,
-                "platform_status": str(PARCEL_STATUSES[code]),
-                "listed": True,
-                "seen_at": NOON + timedelta(hours=hours),
-                "announce": announce,
-            }
+            parcels.ParcelRow(
+                order_id=order,
+                account=ACCOUNT,
+                consignment_id=consignment_id,
+                waybill_no=consignment_id.replace("LP", "YT"),
+                carrier_code="YTO",
+                carrier_name="圆通速递",
+                platform_code=code,
+                platform_status=str(PARCEL_STATUSES[code]),
+                listed=True,
+                seen_at=NOON + timedelta(hours=hours),
+                announce=announce,
+            )
             for consignment_id, code in codes.items()
         ]
         with warehouse.begin() as connection:

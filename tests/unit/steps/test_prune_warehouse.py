@@ -462,17 +462,17 @@ def test_it_does_not_take_an_old_status_for_news_because_it_was_fetched_now(
     signed()
     prune()
     (order,) = select("order_id from tracking.tracked_order")[0]
-    listed = {
-        "order_id": order,
-        "account": "platform_1688",
-        "consignment_id": "LP1",
-        "waybill_no": "YT1",
-        "platform_code": "SIGN",
-        "platform_status": "signed",
-        "listed": True,
-        "seen_at": now,
-        "announce": True,
-    }
+    listed = parcels.ParcelRow(
+        order_id=order,
+        account="platform_1688",
+        consignment_id="LP1",
+        waybill_no="YT1",
+        platform_code="SIGN",
+        platform_status="signed",
+        listed=True,
+        seen_at=now,
+        announce=True,
+    )
     with warehouse.begin() as connection:
         parcels.keep(connection, [listed])
 

@@ -56,7 +56,7 @@ def listed(order_id: int, consignment_id: str = "LP1", hours: float = 0, **more:
 def keep(warehouse: Engine) -> Callable[..., dict[tuple[int, str], int]]:
     def store(*rows: Any) -> dict[tuple[int, str], int]:
         with warehouse.begin() as connection:
-            return parcels.keep(connection, rows)
+            return parcels.keep(connection, [parcels.ParcelRow(**row) for row in rows])
 
     return store
 
