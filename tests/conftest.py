@@ -21,8 +21,8 @@ from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.gateway import TIMEOUT, Gateway
 from shipment_tracking.platforms.ports import Account, PlatformClient
-from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.steps import create_tables
+from shipment_tracking.warehouse.quota import Quota
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/test")

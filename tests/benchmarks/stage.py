@@ -28,7 +28,6 @@ from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account, PlatformClient
-from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.steps import (
     create_tables,
     extract_orders,
@@ -36,6 +35,7 @@ from shipment_tracking.steps import (
     gather_traces,
     load_traces,
 )
+from shipment_tracking.warehouse.quota import Quota
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 NOW = START + timedelta(days=3)

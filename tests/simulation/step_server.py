@@ -35,8 +35,7 @@ from shipment_tracking.hooks.clock_hook import now
 from shipment_tracking.platforms.dialects import OAUTHS, client
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account
-from shipment_tracking.platforms.quota import Quota
-from shipment_tracking.platforms.tokens import Tokens, TokenStore
+from shipment_tracking.platforms.tokens import Tokens
 from shipment_tracking.statements import query_folders
 from shipment_tracking.steps import (
     extract_orders,
@@ -49,6 +48,8 @@ from shipment_tracking.steps import (
     report_stalled,
     show_trace,
 )
+from shipment_tracking.warehouse.quota import Quota
+from shipment_tracking.warehouse.tokens import WarehouseTokens
 
 LANE_STEPS = {"fetch_waybills": fetch_waybills.run, "gather_traces": gather_traces.run}
 CHUNK = 4  # rows that are written to the ERP, or deleted from the warehouse, in one commit
@@ -142,7 +143,7 @@ def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> An
         backfill=this_run.is_backfill,
     )
     lease = timedelta(seconds=order["lease"])
-    store = TokenStore(warehouse, Fernet(order["fernet_key"]), lease=lease)
+    store = WarehouseTokens(warehouse, Fernet(order["fernet_key"]), lease=lease)
     tokens = Tokens(account, OAUTHS.get(account.dialect), store, clock=now)
     opened = client(
         Gateway(account, quota, tokens, sleep=lambda seconds: time.sleep(seconds * PATIENCE))

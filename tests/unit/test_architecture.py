@@ -21,10 +21,11 @@ MAY_IMPORT = {
     "requests": ("platforms/", "channels/", "erp/"),
 }
 MAY_USE = {
-    "domain": ("domain", "errors"),
+    "domain": ("domain", "errors", "statements"),
     "channels": ("channels", "domain", "errors"),
     "erp": ("erp", "domain", "errors", "statements"),
-    "platforms": ("platforms", "domain", "errors", "statements", "hooks.platform_hook"),
+    "platforms": ("platforms", "domain", "errors", "hooks.platform_hook"),
+    "warehouse": ("warehouse", "domain", "errors", "statements", "platforms.ports", "channels"),
 }
 """Which of our packages and modules a package may import; the command of platforms takes a hook."""
 HEAVY = {"alembic", "jinja2", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}

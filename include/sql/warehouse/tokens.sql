@@ -12,16 +12,13 @@ where
     and secret is not null;
 
 
--- name: lease
--- The right to renew the pair is the owner's, unless somebody else has it now.
-insert into tracking.token as token (pair, account, lease_owner, lease_until)
-values (:key, :account, :owner, clock_timestamp() + :lease)
+-- name: ensure
+-- The pair has a row, on which its renewal is leased; the row is locked.
+insert into tracking.token as token (pair, account)
+values (:key, :account)
 on conflict (pair) do update
-    set
-        lease_owner = excluded.lease_owner,
-        lease_until = excluded.lease_until
-    where coalesce(token.lease_until, '-infinity') < clock_timestamp()
-returning pair;
+    set account = excluded.account
+returning token_id;
 
 
 -- name: store
@@ -37,14 +34,3 @@ where
     pair = :key
     and stored_at is not distinct from :seen_at
 returning stored_at;
-
-
--- name: release
--- The owner no longer has the right to renew the pair.
-update tracking.token
-set
-    lease_owner = null,
-    lease_until = null
-where
-    pair = :key
-    and lease_owner = :owner;

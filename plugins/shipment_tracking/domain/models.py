@@ -19,7 +19,7 @@ class Run:
         statements are executed and rolled back, so that their mistakes show.
     :param shadow: the owner has not allowed writing yet: nothing is written to the ERP, nor
         executed there; notices that come due are counted and suppressed.
-    :param stalled_after_hours: by stage, instead of the defaults; see ``stages``.
+    :param stalled_after_hours: by stage, instead of the defaults; see ``domain.stalls``.
     """
 
     run_id: str

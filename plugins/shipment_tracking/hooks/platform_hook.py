@@ -73,7 +73,7 @@ class PlatformHook(BaseHook):
         """The client; it connects on first use."""
         from shipment_tracking.platforms import dialects
         from shipment_tracking.platforms.gateway import Gateway
-        from shipment_tracking.platforms.quota import Quota
+        from shipment_tracking.warehouse.quota import Quota
 
         account = self.account()
         warehouse = WarehouseHook(self.warehouse_conn_id).get_conn()
@@ -148,10 +148,11 @@ class PlatformHook(BaseHook):
 
     def _tokens(self, account: "Account", warehouse: "Engine") -> "Tokens":
         from shipment_tracking.platforms.dialects import OAUTHS
-        from shipment_tracking.platforms.tokens import Tokens, TokenStore
+        from shipment_tracking.platforms.tokens import Tokens
+        from shipment_tracking.warehouse.tokens import WarehouseTokens
 
         cipher = token_cipher()
-        store = TokenStore(warehouse, cipher) if cipher else None
+        store = WarehouseTokens(warehouse, cipher) if cipher else None
         return Tokens(account, OAUTHS.get(account.dialect), store, clock=now)
 
     def _tokens_within_reach(self, account: "Account") -> "tuple[Tokens | None, str]":

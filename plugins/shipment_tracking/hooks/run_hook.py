@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import get_current_context
 
-from shipment_tracking import stages
+from shipment_tracking.domain import stalls
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import ParamError
 from shipment_tracking.hooks import clock_hook, erp_hook, platform_hook, warehouse_hook
@@ -42,7 +42,7 @@ def this_run() -> Run:
     dag_run, params = context["dag_run"], context["params"]
     shipped_from, shipped_to = _interval(context, params)
     stalled_after_hours = params.get("stalled_after_hours") or None
-    stages.thresholds(stalled_after_hours)
+    stalls.thresholds(stalled_after_hours)
     only_high_priority = bool(params.get("only_high_priority"))
     if only_high_priority and shipped_from:
         raise ParamError(f"{dag_run.dag_id} has no backfills: {MAIN_DAG} reads all orders again")

@@ -34,7 +34,7 @@ from shipment_tracking.platforms.gateway import (
     Unknown,
     nothing,
 )
-from shipment_tracking.platforms.ports import Account, Changes, Json, Waybills
+from shipment_tracking.platforms.ports import Account, Changes, Json, TokenPair, Waybills
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.replies import (
@@ -50,7 +50,7 @@ from shipment_tracking.platforms.replies import (
     word_of,
 )
 from shipment_tracking.platforms.scans import Scans, Step, scans_of
-from shipment_tracking.platforms.tokens import OAuth, TokenPair
+from shipment_tracking.platforms.tokens import OAuth
 
 DIALECT = "param2"
 AUTHORISE = "https://auth.1688.com/oauth/authorize"

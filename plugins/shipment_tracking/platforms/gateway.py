@@ -29,7 +29,8 @@ from shipment_tracking.platforms.ports import (
     Account,
     ChangeFeed,
     Json,
-    Pace,
+    RateLimiter,
+    TokenPair,
 )
 from shipment_tracking.platforms.replies import (
     LONGEST_WORD,
@@ -38,7 +39,7 @@ from shipment_tracking.platforms.replies import (
     parse,
     reading,
 )
-from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens
+from shipment_tracking.platforms.tokens import OAuth, Tokens
 
 TIMEOUT = (3, 10)  # seconds to connect, to read
 TRIES = 3
@@ -100,7 +101,7 @@ class Gateway:
     def __init__(
         self,
         account: Account,
-        quota: Pace,
+        quota: RateLimiter,
         tokens: Tokens | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,

@@ -38,7 +38,7 @@ class Account:
     feed: str = ""
 
 
-class Pace(Protocol):
+class RateLimiter(Protocol):
     """The right to call, one call at a time."""
 
     def acquire(self) -> None:
@@ -49,6 +49,36 @@ class Pace(Protocol):
 
     def close(self) -> None:
         """Give back what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What an account is let in with; aware times, as far as they are known."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+
+    def ends_before(self, time: datetime) -> bool:
+        """Whether the access token is known to end before a time."""
+        return self.expires_at is not None and self.expires_at < time
+
+
+class TokenStore(Protocol):
+    """Renewed pairs, kept for everybody who uses the same connection's pair."""
+
+    def find(self, key: str) -> TokenPair | None:
+        """The newest pair of a key, if one was stored and can be read."""
+
+    def lease(self, key: str, account: str) -> bool:
+        """Whether the right to renew the pair is ours for now."""
+
+    def store(self, key: str, pair: TokenPair) -> bool:
+        """Keep a pair that was just renewed; false if another was kept since the last ``find``."""
+
+    def release(self, key: str) -> None:
+        """Give the right to renew back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from shipment_tracking.errors import (
     TokenError,
 )
 from shipment_tracking.platforms.gateway import DialectClient, Feeds, Gateway, Unknown, nothing
-from shipment_tracking.platforms.ports import Account, Changes, Json, Waybills
+from shipment_tracking.platforms.ports import Account, Changes, Json, TokenPair, Waybills
 from shipment_tracking.platforms.probe import Probe
 from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
 from shipment_tracking.platforms.replies import (
@@ -52,7 +52,7 @@ from shipment_tracking.platforms.replies import (
     word_of,
 )
 from shipment_tracking.platforms.scans import Step, scans_of
-from shipment_tracking.platforms.tokens import OAuth, TokenPair
+from shipment_tracking.platforms.tokens import OAuth
 
 DIALECT = "top"
 PATH = "/router/rest"

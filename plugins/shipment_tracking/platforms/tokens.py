@@ -12,18 +12,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Protocol
-from uuid import uuid4
-
-from sqlalchemy import Engine
 
 from shipment_tracking.errors import AuthError, RetryableError, TokenError
-from shipment_tracking.platforms.ports import Account, Json
+from shipment_tracking.platforms.ports import Account, Json, TokenPair, TokenStore
 from shipment_tracking.platforms.refusals import SHANGHAI
-from shipment_tracking.statements import query
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +26,11 @@ RENEW_BEFORE = timedelta(minutes=30)
 """An access token with less life than that is replaced: a lane works for 22 minutes."""
 WARN_BEFORE = timedelta(days=7)
 """How long before the end of a refresh token its account's runs say so."""
-LEASE = timedelta(minutes=2)
 PATIENCE = timedelta(minutes=3)
 """How long to wait for somebody else who renews; longer than the lease of one who died."""
 LOOK_AGAIN = 0.2  # seconds
 ASK_AGAIN = timedelta(minutes=5)
 """How long a process leaves a platform alone that would not renew a pair for a transient reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """What an account is let in with; aware times, as far as they are known."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    expires_at: datetime | None = None
-    refresh_expires_at: datetime | None = None
-
-    def ends_before(self, time: datetime) -> bool:
-        """Whether the access token is known to end before a time."""
-        return self.expires_at is not None and self.expires_at < time
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,78 +51,6 @@ class OAuth:
 
 
 Ask = Callable[[OAuth, str], TokenPair]
-
-
-class Cipher(Protocol):
-    """What makes a stored pair unreadable to others."""
-
-    def encrypt(self, plain: bytes) -> bytes:
-        """The text under the key."""
-
-    def decrypt(self, secret: bytes) -> bytes | None:
-        """The text again; ``None`` when the key was changed since."""
-
-
-class TokenStore:
-    """
-    Renewed pairs, kept in the warehouse for everybody who uses the same connection's pair.
-
-    :param engine: the warehouse.
-    """
-
-    def __init__(self, engine: Engine, cipher: Cipher, *, lease: timedelta = LEASE) -> None:
-        self._engine = engine
-        self._cipher = cipher
-        self._lease = lease
-        self._owner = str(uuid4())
-        self._seen_at: dict[str, datetime | None] = {}
-
-    def find(self, key: str) -> TokenPair | None:
-        """The newest pair of a key, if one was stored and can be read."""
-        row = self._execute("find", key=key)
-        self._seen_at[key] = row.stored_at if row else None
-        return self._read(row) if row else None
-
-    def lease(self, key: str, account: str) -> bool:
-        """Whether the right to renew the pair is ours for now."""
-        return (
-            self._execute("lease", key=key, account=account, owner=self._owner, lease=self._lease)
-            is not None
-        )
-
-    def store(self, key: str, pair: TokenPair) -> bool:
-        """Keep a pair that was just renewed; false if another was kept since the last ``find``."""
-        tokens = json.dumps([pair.access_token, pair.refresh_token]).encode()
-        stored = self._execute(
-            "store",
-            key=key,
-            secret=self._cipher.encrypt(tokens),
-            expires_at=pair.expires_at,
-            refresh_expires_at=pair.refresh_expires_at,
-            seen_at=self._seen_at.get(key),
-        )
-        return stored is not None
-
-    def release(self, key: str) -> None:
-        """Give the right to renew back."""
-        self._execute("release", key=key, owner=self._owner)
-
-    def _read(self, row: Any) -> TokenPair | None:
-        plain = self._cipher.decrypt(bytes(row.secret))
-        if plain is None:
-            log.warning(
-                "the stored tokens of %s cannot be read, as the Fernet key was changed: the "
-                "connection's own are used",
-                row.account,
-            )
-            return None
-        access_token, refresh_token = json.loads(plain)
-        return TokenPair(access_token, refresh_token, row.expires_at, row.refresh_expires_at)
-
-    def _execute(self, name: str, **binds: object) -> Any:
-        with self._engine.begin() as connection:
-            result = connection.execute(query(f"tokens.{name}"), binds)
-            return result.one_or_none() if result.returns_rows else None
 
 
 class Tokens:

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, Row
 from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.models import Run
+from shipment_tracking.domain.stalls import thresholds
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.messages import CLEARED, STALLED, Messages
-from shipment_tracking.stages import thresholds
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse.outbox import (
     BUDGET,

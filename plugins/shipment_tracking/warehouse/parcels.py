@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from shipment_tracking import carriers
+from shipment_tracking.domain import carriers
 from shipment_tracking.domain.models import ParcelTrace
 from shipment_tracking.domain.waybills import fold
 from shipment_tracking.statements import query

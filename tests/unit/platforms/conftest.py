@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account
-from shipment_tracking.platforms.quota import Quota
+from shipment_tracking.warehouse.quota import Quota
 
 
 class Talker:

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, Row, event, text
 
 from shipment_tracking.errors import QuotaError
-from shipment_tracking.platforms.quota import Quota
 from shipment_tracking.statements import query
+from shipment_tracking.warehouse.quota import Quota
 
 GATEWAY = "https://gateway.invalid"
 SPACING = 1.04

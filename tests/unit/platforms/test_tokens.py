@@ -24,9 +24,10 @@ from shipment_tracking.errors import AuthError, RetryableError, TokenError
 from shipment_tracking.platforms import ali1688, taobao
 from shipment_tracking.platforms.dialects import OAUTHS, client
 from shipment_tracking.platforms.gateway import Gateway
-from shipment_tracking.platforms.ports import Account, PlatformClient
-from shipment_tracking.platforms.quota import Quota
-from shipment_tracking.platforms.tokens import OAuth, TokenPair, Tokens, TokenStore
+from shipment_tracking.platforms.ports import Account, PlatformClient, TokenPair
+from shipment_tracking.platforms.tokens import OAuth, Tokens
+from shipment_tracking.warehouse.quota import Quota
+from shipment_tracking.warehouse.tokens import WarehouseTokens
 
 REPLIES = Path(__file__).parents[2] / "replies"
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -87,12 +88,12 @@ def connect(
 ) -> Iterator[Callable[..., PlatformClient]]:
     """A client as another process would open it; keywords change fields of the connection."""
     opened: list[PlatformClient] = []
-    usual = TokenStore(quotas, cipher)
+    usual = WarehouseTokens(quotas, cipher)
 
     def make(
         account: str = EAST[0],
         *,
-        store: TokenStore | None = usual,
+        store: WarehouseTokens | None = usual,
         **changes: Any,
     ) -> PlatformClient:
         pasted = {"refresh_token": sandbox.connection(account)["extra"]["refresh_token"]}
@@ -195,7 +196,7 @@ def test_a_platform_that_does_not_renew_now_is_left_alone_while_the_token_is_goo
     account = connect().account
     connect().fetch_parcels(order_of(sandbox))
     clock.advance(minutes=9.9 * 60)
-    tokens = Tokens(account, ali1688.OAUTH, TokenStore(quotas, cipher), clock=clock.now)
+    tokens = Tokens(account, ali1688.OAUTH, WarehouseTokens(quotas, cipher), clock=clock.now)
     asked: list[str] = []
 
     def be_away(oauth: OAuth, refresh_token: str) -> TokenPair:
@@ -290,7 +291,7 @@ def test_a_refresh_token_that_is_replaced_too_is_used_the_next_time(
 
 
 def test_a_new_pair_is_never_used_before_it_is_stored(sandbox, connect, quotas, cipher):
-    class Full(TokenStore):
+    class Full(WarehouseTokens):
         def store(self, key: str, pair: object) -> bool:
             raise OSError("no space left")
 
@@ -305,7 +306,7 @@ def test_a_new_pair_is_never_used_before_it_is_stored(sandbox, connect, quotas, 
 def test_one_who_stood_still_while_renewing_does_not_undo_what_others_renewed(
     sandbox, connect, quotas, cipher
 ):
-    class Slow(TokenStore):
+    class Slow(WarehouseTokens):
         def store(self, key: str, pair: TokenPair) -> bool:
             # Meanwhile the lease is over, and another process renews and goes on.
             self.release(key)
@@ -383,7 +384,7 @@ def test_stored_tokens_are_left_alone_when_the_key_was_changed(sandbox, connect,
     connect().fetch_parcels(order_of(sandbox))
     sandbox.clear_calls()
 
-    connect(store=TokenStore(quotas, Cipher())).fetch_parcels(order_of(sandbox))
+    connect(store=WarehouseTokens(quotas, Cipher())).fetch_parcels(order_of(sandbox))
 
     assert outcomes(sandbox) == [("call", "401"), ("renewal", "ok"), ("call", "ok")]
     assert "Fernet key was changed" in caplog.text
@@ -392,7 +393,7 @@ def test_stored_tokens_are_left_alone_when_the_key_was_changed(sandbox, connect,
 def test_one_who_died_while_renewing_holds_the_others_up_for_a_lease_only(
     sandbox, connect, quotas, cipher
 ):
-    dead = TokenStore(quotas, cipher, lease=timedelta(seconds=0.5))
+    dead = WarehouseTokens(quotas, cipher, lease=timedelta(seconds=0.5))
     opened = connect()
     assert dead.lease(opened._gateway._tokens._key, EAST[0])
     sandbox.expire_token(EAST[0])
@@ -408,7 +409,7 @@ def test_while_another_renews_a_token_that_is_still_good_is_used(
     sandbox.expire_token(EAST[0])
     connect().fetch_parcels(order_of(sandbox))
     opened = connect()
-    assert TokenStore(quotas, cipher).lease(opened._gateway._tokens._key, EAST[0])
+    assert WarehouseTokens(quotas, cipher).lease(opened._gateway._tokens._key, EAST[0])
     sandbox.clear_calls()
 
     clock.advance(minutes=9.9 * 60)

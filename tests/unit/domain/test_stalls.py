@@ -2,8 +2,8 @@
 
 import pytest
 
+from shipment_tracking.domain.stalls import AT_ONCE, HOURS, thresholds
 from shipment_tracking.errors import ParamError
-from shipment_tracking.stages import AT_ONCE, HOURS, thresholds
 
 
 def test_without_a_word_the_defaults_hold():

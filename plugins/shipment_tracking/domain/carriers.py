@@ -2,8 +2,8 @@
 One code and one name for each carrier, however a platform calls it.
 
 The table is ``include/carriers.csv``; an owner's own file of that place wins. To refresh it from
-1688's list of companies, ``python -m shipment_tracking.carriers reply.json > /tmp/carriers.csv``,
-and move that to the owner's place. To print into the owner's file would empty it before it is read.
+1688's list of companies, print the new table into another file, then move that to the owner's
+place: ``python -m shipment_tracking.domain.carriers reply.json > /tmp/carriers.csv``.
 """
 
 import argparse
@@ -170,7 +170,7 @@ def _read(path: Path, changed: int) -> tuple[tuple[Carrier, ...], dict[str, Carr
 def main(arguments: list[str]) -> int:
     """Print the table refreshed from the reply in a file, and beside it what changed."""
     parser = argparse.ArgumentParser(
-        prog="python -m shipment_tracking.carriers", description=main.__doc__
+        prog="python -m shipment_tracking.domain.carriers", description=main.__doc__
     )
     parser.add_argument("reply", type=Path, help="1688's list of companies, as JSON")
     path = parser.parse_args(arguments).reply

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sandbox.carriers import CARRIERS
-from shipment_tracking import carriers
-from shipment_tracking.carriers import Carrier, as_csv, load, refresh, resolve
+from shipment_tracking.domain import carriers
+from shipment_tracking.domain.carriers import Carrier, as_csv, load, refresh, resolve
 from shipment_tracking.errors import CarrierTableError
 from shipment_tracking.statements import OWNER_FOLDER
 
