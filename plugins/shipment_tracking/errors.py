@@ -14,10 +14,13 @@ Errors, named by what to do about them.
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
     │   ├── RedTasksError           tasks of the run are red; the text lists them
     │   ├── LaneStoppedError        most of an account's orders fail alike
+    │   ├── ChannelRefusedError     a receiver takes nothing until its connection is corrected
     │   ├── AuthError               the platform does not let this account in
     │   │   └── TokenError          its access token, or the one to renew it with, is not usable
     │   └── PlatformBugError        the platform calls our request malformed
-    ├── DeliveryError           a receiver did not take a message: it is sent again later
+    ├── DeliveryError           a receiver did not take a message: sent again, unless permanent
+    │   ├── ReceiverClosedError     wrong credentials or address: no message will do
+    │   └── RateLimitedError        too many messages: this one waits, without having failed
     ├── ChannelDownError        channels failed in this run; the others got everything
     ├── ReplyError              a stored reply cannot be read: it is tried again, then quarantined
     ├── WritebackError          the ERP takes most writes not: they are tried again
@@ -89,16 +92,33 @@ class DeliveryError(ShipmentTrackingError):
     """
     A receiver did not take a message; neither its address nor a secret is in the text.
 
+    :param permanent: sending this message again is useless.
     :param retry_after: seconds the receiver asked us to wait, if it did.
     """
 
-    def __init__(self, message: str, *, retry_after: float = 0) -> None:
+    def __init__(self, message: str, *, permanent: bool = False, retry_after: float = 0) -> None:
         super().__init__(message)
+        self.permanent = permanent
         self.retry_after = retry_after
+
+
+class ReceiverClosedError(DeliveryError):
+    """A receiver takes no message at all until a person corrects the connection."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
+class RateLimitedError(DeliveryError):
+    """A receiver takes no message for a while; the one that met this has not failed."""
 
 
 class ChannelDownError(ShipmentTrackingError):
     """A channel failed in this run; what waits for it is kept, and all else was sent."""
+
+
+class ChannelRefusedError(PersonNeededError):
+    """A channel's receiver refuses everything until its connection is corrected."""
 
 
 class ReplyError(ShipmentTrackingError, ValueError):

@@ -26,7 +26,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from shipment_tracking.channels.destination import Channels, Destination
+from shipment_tracking.channels.port import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase

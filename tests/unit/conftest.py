@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, Row, create_engine, text
 
 from sandbox.erp import DemoErp, erp_order
 from sandbox.receiver import Receiver
-from shipment_tracking.channels.destination import Channels, Destination
+from shipment_tracking.channels.port import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.statements import query

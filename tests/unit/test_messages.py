@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shipment_tracking.channels.destination import LANGUAGES
+from shipment_tracking.channels.port import LANGUAGES
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError, StatementError
 from shipment_tracking.messages import ALARM, CLEARED, NOTICE, STALLED, Messages

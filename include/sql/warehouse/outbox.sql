@@ -472,7 +472,7 @@ from sent;
 
 -- name: fail
 -- The notices wait twice as long after each failure, or as long as the receiver asked for; after
--- the last try they are dead.
+-- the last try, or a permanent failure, they are dead.
 with failed as (
     select notification.notification_id
     from
@@ -490,7 +490,8 @@ update tracking.notification
 set
     state = case
         when
-            notification.state = 'pending' and notification.attempts + 1 >= :tries
+            notification.state = 'pending'
+            and (cast(:permanent as boolean) or notification.attempts + 1 >= :tries)
             then 'dead'
         else notification.state
     end,

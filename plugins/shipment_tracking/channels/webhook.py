@@ -5,16 +5,32 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
-import requests
+from pydantic import SecretStr, field_validator
 
-from shipment_tracking.errors import DeliveryError
+from shipment_tracking.channels.fields import ChannelFields, Secret, Url, own_sentence
+from shipment_tracking.channels.port import Limits, fingerprint
+from shipment_tracking.channels.transport import TIMEOUT, post
 
-TIMEOUT = (5.0, 10.0)  # seconds to connect, to read
-LONGEST_WAIT = 24 * 3600.0  # seconds, whatever the receiver asks for
+LIMITS = Limits(at_once=8)
+ROBOTS = {
+    "oapi.dingtalk.com": "dingtalk",
+    "api.dingtalk.com": "dingtalk",
+    "qyapi.weixin.qq.com": "wecom",
+    "open.feishu.cn": "feishu",
+    "open.larksuite.com": "feishu",
+    "hooks.slack.com": "apprise",
+    "discord.com": "apprise",
+    "discordapp.com": "apprise",
+    "webhook.office.com": "apprise",
+    "outlook.office.com": "apprise",
+    "logic.azure.com": "apprise",
+    "powerplatform.com": "apprise",
+}
+"""Hosts of chat robots, also below them, and the type of channel for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,12 @@ class Webhook:
     url: str = field(repr=False)
     secret: str = field(repr=False)
     timeout: tuple[float, float] = TIMEOUT
+    limits: Limits = LIMITS
+
+    @property
+    def identity(self) -> str:
+        """The receiver, without its address."""
+        return f"webhook {fingerprint(self.url)}"
 
     def send(self, event_id: UUID, body: Mapping[str, Any]) -> None:
         """
@@ -48,35 +70,38 @@ class Webhook:
             "X-Timestamp": stamp,
             "X-Signature": f"sha256={signature.hexdigest()}",
         }
-        # "from None": the library's own message holds the address. The answer's body is not read,
-        # so that a receiver cannot keep us reading.
-        try:
-            with requests.post(
-                self.url,
-                data=content,
-                headers=headers,
-                timeout=self.timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as reply:
-                status, retry_after = reply.status_code, reply.headers.get("Retry-After", "")
-        except requests.Timeout:
-            raise DeliveryError("no answer in time") from None
-        except requests.RequestException as error:
-            raise DeliveryError(f"no connection ({type(error).__name__})") from None
-        if 300 <= status < 400:
-            raise DeliveryError(f"HTTP {status}: redirects are not followed")
-        if not 200 <= status < 300:
-            raise DeliveryError(f"HTTP {status}", retry_after=_seconds(retry_after))
+        post(self.url, content, headers, timeout=self.timeout, read_content=False)
 
 
-def _seconds(retry_after: str) -> float:
-    """The wait that a ``Retry-After`` asks for, in seconds or as a date; 0 if it makes no sense."""
-    try:
-        if retry_after.isdecimal():
-            seconds = float(retry_after)
-        else:
-            seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except ValueError:
-        return 0
-    return min(LONGEST_WAIT, max(0.0, seconds))
+class WebhookFields(ChannelFields):
+    """A receiver of the owner's."""
+
+    for_customers: ClassVar[bool] = True
+
+    url: Url
+    secret: Secret
+
+    @field_validator("url")
+    @classmethod
+    def _is_no_robot(cls, url: SecretStr) -> SecretStr:
+        # Such robots answer HTTP 200 to messages that are not in their own form, and drop them.
+        host = urlsplit(url.get_secret_value()).hostname or ""
+        if kind := robot_type(host):
+            raise own_sentence(
+                f"{host} is a chat robot, which answers 200 to messages of a webhook and drops "
+                f'them; its type is "{kind}"'
+            )
+        return url
+
+    def open(self) -> Webhook:
+        """The channel; nothing is connected yet."""
+        return Webhook(self.url.get_secret_value(), self.secret.get_secret_value())
+
+
+def robot_type(host: str) -> str | None:
+    """The type of channel that a chat robot's host needs; None where it is no robot's."""
+    host = host.lower().rstrip(".")
+    for known, kind in ROBOTS.items():
+        if f".{host}".endswith(f".{known}"):
+            return kind
+    return None

@@ -3,10 +3,10 @@
 import json
 import os
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from shipment_tracking.domain.hosts import is_loopback
 from shipment_tracking.errors import ConnectionFieldError
 
 CLOCK_URL = "SHIPMENT_TRACKING_CLOCK_URL"
@@ -34,13 +34,3 @@ def refuse_simulated_clock(gateway: str) -> None:
             f"{CLOCK_URL} is set, so time is simulated, but {gateway} is not on this machine: "
             f"unset {CLOCK_URL} to work with a real platform"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

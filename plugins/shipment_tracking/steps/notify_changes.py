@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DataError
 
-from shipment_tracking.channels.destination import CUSTOMERS, Channels, Destination
+from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase, read_flag
 from shipment_tracking.errors import StatementError
 from shipment_tracking.messages import Messages
 from shipment_tracking.statements import statement, statement_path
+from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
-    BUDGET,
     LEASE,
     Claim,
     Message,
@@ -85,7 +85,7 @@ def run(
     with warehouse.begin() as connection:
         addressed = outbox.address(connection, found, accounts)
     writer = _Writer(outbox, open_erp)
-    delivered = outbox.deliver(found, accounts, writer.write, budget=budget)
+    delivered = deliver(outbox, found, accounts, writer.write, budget=budget)
     writer.raise_if_useless()
     return counts(addressed + delivered)
 

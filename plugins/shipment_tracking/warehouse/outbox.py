@@ -1,46 +1,31 @@
-"""
-The outbox: notices are addressed to channels, claimed by lease, sent and acknowledged.
-
-A notice is sent at least once; twice only when a process died between sending and acknowledging,
-and then with the same event id. Each parcel's notices reach a channel in their order, and one
-channel that is down delays no other. No database transaction is open while something is sent.
-"""
+"""The outbox: notices are addressed to channels, claimed by lease, and what came of them noted."""
 
 import json
 import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Event
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row
 
-from shipment_tracking.channels.destination import Channels, Destination, account_of
+from shipment_tracking.channels.port import Channels, Destination, account_of
 from shipment_tracking.domain.masking import mask
 from shipment_tracking.domain.models import Run
-from shipment_tracking.errors import ChannelDownError, DeliveryError, PersonNeededError
+from shipment_tracking.errors import DeliveryError
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=3)
-BUDGET = timedelta(minutes=10)
 TRIES = 14
 FIRST_PAUSE = timedelta(seconds=30)
 """After the first failure; twice as long after each further one: 68 hours until the last try."""
 
-FAILURES_IN_A_ROW = 3
-BATCH = 10
-"""Notices claimed at once: even if each takes its whole time-out, they fit into a lease."""
-
-MOST_THREADS = 32
 MOST_SHOWN = 20
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 OUTCOMES = ("sent", "failed", "dead", "suppressed")
@@ -70,18 +55,6 @@ class Message:
     body: Mapping[str, Any] | None
     suppressed: str = ""
     error: str | None = None
-
-
-Compose = Callable[[Destination, Sequence[Claim]], Sequence[Message]]
-
-
-@dataclass(slots=True)
-class _Served:
-    """What became of one destination's notices."""
-
-    destination: Destination
-    counts: Counter[str] = field(default_factory=Counter)
-    last_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,109 +135,19 @@ class Outbox:
             rows = self._execute(connection, "contents", notices=notices).all()
         return {row.notification_id: row for row in rows}
 
-    def deliver(
-        self,
-        channels: Channels,
-        accounts: Sequence[str],
-        compose: Compose,
-        *,
-        batch: int = BATCH,
-        budget: timedelta = BUDGET,
-    ) -> Counter[str]:
-        """
-        Send what is due, every destination in a thread of its own.
-
-        :param compose: makes messages of claimed notices, right before they are sent.
-        :param budget: wall-clock time after which nothing new is claimed.
-        :returns: how many notices were ``sent``, ``failed``, are ``dead`` or ``suppressed``.
-        :raises ChannelDownError: a channel failed, now or before, and notices wait for it;
-            everything else was sent.
-        :raises PersonNeededError: an audience's connection, text or contacts cannot be used;
-            everything else was sent.
-        """
+    def take_back(self) -> None:
+        """Free what an earlier try of the same task left leased."""
         with self.engine.begin() as connection:
             self._execute(connection, "take_back")
-        stop_at = time.monotonic() + budget.total_seconds()
-        served: list[_Served] = []
-        problems: list[Exception] = list(channels.broken.values())
-        stopped = Event()
 
-        def is_over() -> bool:
-            return stopped.is_set() or time.monotonic() >= stop_at
-
-        def serve(destination: Destination) -> _Served:
-            # One connection for all: to open one takes longer than to send a message.
-            with self.engine.connect() as connection:
-                return self._serve(connection, destination, accounts, compose, batch, is_over)
-
-        pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="channel")
-        try:
-            serving = [pool.submit(serve, destination) for destination in channels.destinations]
-            for future in serving:
-                error = future.exception()
-                if isinstance(error, Exception):
-                    problems.append(error)
-                else:
-                    served.append(future.result())
-        finally:
-            # A task that is told to end waits for the messages under way and no longer.
-            stopped.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-        problems += [down for each in served if (down := self._down(each))]
-        if problems:
-            _raise(problems)
-        return sum((each.counts for each in served), Counter())
-
-    def _serve(
-        self,
-        connection: Connection,
-        destination: Destination,
-        accounts: Sequence[str],
-        compose: Compose,
-        batch: int,
-        is_over: Callable[[], bool],
-    ) -> _Served:
-        """
-        Send one channel its due notices, until none is left or it fails time and again.
-
-        Once it takes one, what it refused while it was away is due too.
-        """
-        served = _Served(destination)
-        failures = 0
-        is_hastened = False
-        while not is_over():
-            # Earlier than the database thinks, so that a slow process sends nothing it has lost.
-            deadline = time.monotonic() + self.lease.total_seconds() * 0.9
-            held = self._claim(connection, destination, accounts, batch)
-            if not held:
-                if is_hastened or not served.counts["sent"]:
-                    return served
-                is_hastened = True
-                self._hasten(connection, destination)
-                continue
-            try:
-                for message in compose(destination, list(held.values())):
-                    if is_over() or time.monotonic() >= deadline:
-                        break
-                    error = self._send(connection, served, message)
-                    for claim in message.claims:
-                        del held[claim.notification_id]
-                    failures = failures + 1 if error else 0
-                    if error and (failures == FAILURES_IN_A_ROW or error.retry_after):
-                        return served
-            finally:
-                if held:
-                    self._on_claims(connection, "release", list(held.values()))
-        log.warning("%s: the time of this run is over; the rest waits", destination)
-        return served
-
-    def _claim(
+    def claim(
         self,
         connection: Connection,
         destination: Destination,
         accounts: Sequence[str],
         most: int,
     ) -> dict[int, Claim]:
+        """Lease the next due notices of a channel, one of each parcel; by their ids."""
         with connection.begin():
             self._execute(connection, "lock")
             rows = self._execute(
@@ -279,7 +162,8 @@ class Outbox:
         rows = sorted(rows, key=lambda row: (row.due_at, row.notification_id))
         return {row.notification_id: Claim(*row[:4]) for row in rows}
 
-    def _hasten(self, connection: Connection, destination: Destination) -> None:
+    def reset_backoff(self, connection: Connection, destination: Destination) -> None:
+        """Let what the channel refused since it last took a message be due now."""
         with connection.begin():
             self._execute(
                 connection,
@@ -289,41 +173,40 @@ class Outbox:
                 first_pause=FIRST_PAUSE,
             )
 
-    def _send(
-        self, connection: Connection, served: _Served, message: Message
-    ) -> DeliveryError | None:
-        """Send one message and write down what came of it."""
-        if message.body is None:
-            self._on_claims(
-                connection,
-                "suppress",
-                message.claims,
-                reason=message.suppressed,
-                error=message.error,
-            )
-            served.counts["suppressed"] += len(message.claims)
-            return None
-        try:
-            served.destination.channel.send(message.event_id, message.body)
-        except DeliveryError as error:
-            states = self._on_claims(
-                connection,
-                "fail",
-                message.claims,
-                error=str(error),
-                tries=TRIES,
-                first_pause=FIRST_PAUSE,
-                retry_after=timedelta(seconds=error.retry_after),
-            )
-            served.last_error = str(error)
-            served.counts["dead"] += states.count("dead")
-            served.counts["failed"] += len(message.claims) - states.count("dead")
-            return error
-        self._acknowledge(connection, message)
-        served.counts["sent"] += len(message.claims)
-        return None
+    def release(self, connection: Connection, claims: Sequence[Claim]) -> None:
+        """Free notices as if they had not been claimed."""
+        self._on_claims(connection, "release", claims)
 
-    def _acknowledge(self, connection: Connection, message: Message) -> None:
+    def suppress(self, connection: Connection, message: Message) -> None:
+        """Note that nobody is told, and why."""
+        self._on_claims(
+            connection,
+            "suppress",
+            message.claims,
+            reason=message.suppressed,
+            error=message.error,
+        )
+
+    def fail(self, connection: Connection, message: Message, error: DeliveryError) -> int:
+        """
+        Note that a message was not taken; it is due again later, unless that is useless.
+
+        :returns: how many of its notices are dead.
+        """
+        states = self._on_claims(
+            connection,
+            "fail",
+            message.claims,
+            error=str(error),
+            permanent=error.permanent,
+            tries=TRIES,
+            first_pause=FIRST_PAUSE,
+            retry_after=timedelta(seconds=error.retry_after),
+        )
+        return states.count("dead")
+
+    def acknowledge(self, connection: Connection, message: Message) -> None:
+        """Note that a message was taken, unless its notices were claimed anew since."""
         with connection.begin():
             reasons = [claim.reason for claim in message.claims]
             known = self._execute(
@@ -340,21 +223,11 @@ class Outbox:
             result = self._execute(connection, name, **_tokens(claims), **binds)
             return list(result.scalars()) if result.returns_rows else []
 
-    def _down(self, served: _Served) -> ChannelDownError | None:
-        """The error of a channel that failed, also when it is too early to try it again."""
-        destination = served.destination
+    def waiting(self, destination: Destination) -> Row[Any]:
+        """How many ``notices`` wait for a channel, and the ``last_error`` of its newest try."""
+        binds = {"audience": destination.audience, "channel": destination.channel_name}
         with self.engine.begin() as connection:
-            waiting = self._execute(
-                connection,
-                "waiting",
-                audience=destination.audience,
-                channel=destination.channel_name,
-                first_pause=FIRST_PAUSE,
-            ).one()
-        reason = served.last_error or waiting.last_error
-        if reason is None:
-            return None
-        return ChannelDownError(f"{destination}: {waiting.notices} notices are pending: {reason}")
+            return self._execute(connection, "waiting", first_pause=FIRST_PAUSE, **binds).one()
 
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:
         given = {"now": self.now, "digest": self.digest, "owner": self.owner, **binds}
@@ -385,17 +258,3 @@ def _tokens(claims: Sequence[Claim]) -> dict[str, list[int]]:
         "notices": [claim.notification_id for claim in claims],
         "tokens": [claim.lease_token for claim in claims],
     }
-
-
-def _raise(problems: Sequence[Exception]) -> None:
-    """Raise all problems as one: what was not expected, else worth a retry, else for a person."""
-    expected = (ChannelDownError, PersonNeededError)
-    unexpected = [problem for problem in problems if not isinstance(problem, expected)]
-    if unexpected:
-        for problem in problems:
-            log.error("%s", problem)
-        raise unexpected[0]
-    said = "; ".join(map(str, problems))
-    if any(isinstance(problem, ChannelDownError) for problem in problems):
-        raise ChannelDownError(said)
-    raise type(problems[0])(said)

@@ -77,7 +77,10 @@ def test_a_broken_audience_stops_no_other(connect: Callable[..., None]) -> None:
     [
         (CHANNEL | {"type": "pigeon"}, "channel 1: type is 'pigeon'; it must be one of webhook"),
         (CHANNEL | {"type": None}, "type is None"),
-        (CHANNEL | {"sekret": "HIDDEN"}, "unknown fields sekret; known are type, url, secret"),
+        (
+            CHANNEL | {"sekret": "HIDDEN"},
+            "unknown fields sekret; known are type, url, secret, name",
+        ),
         (CHANNEL | {"url": ""}, "channel webhook: url is missing"),
         (CHANNEL | {"url": "hooks.example/HIDDEN"}, "url is not an http or https address"),
         (CHANNEL | {"url": "http://[HIDDEN"}, "url is not an http or https address"),

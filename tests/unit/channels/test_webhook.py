@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from sandbox.receiver import Receiver
-from shipment_tracking.channels.webhook import LONGEST_WAIT, Webhook
-from shipment_tracking.errors import DeliveryError
+from shipment_tracking.channels.transport import LONGEST_WAIT
+from shipment_tracking.channels.webhook import Webhook
+from shipment_tracking.errors import DeliveryError, ReceiverClosedError
 
 EVENT = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 BODY = {"event_id": str(EVENT), "text": "快件已签收"}
@@ -57,6 +58,20 @@ def test_any_2xx_counts_as_taken(status, receiver, webhook):
 @pytest.mark.parametrize("status", [304, 400, 404, 429, 500, 503])
 def test_nothing_else_counts_as_taken(status, failing):
     assert str(failing(status=status)).startswith(f"HTTP {status}")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_receiver_that_never_takes_it_is_closed(status, failing):
+    error = failing(status=status)
+
+    assert isinstance(error, ReceiverClosedError)
+    assert error.permanent
+    assert str(error).endswith("; not tried again")
+
+
+@pytest.mark.parametrize("status", [400, 408, 413, 429, 500, 503])
+def test_what_may_pass_is_not_permanent(status, failing):
+    assert not failing(status=status).permanent
 
 
 def test_redirects_are_not_followed(receiver, failing):

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, Row, insert, text
 
 from sandbox.erp import erp_order
 from sandbox.receiver import Receiver
-from shipment_tracking.channels.destination import Channels, Destination
+from shipment_tracking.channels.port import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase

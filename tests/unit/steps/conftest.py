@@ -1,17 +1,19 @@
-"""What the steps that write to the ERP share: an ERP that is read, written and edited by people."""
+"""What the steps share: an ERP that is edited by people, and notices of what changed."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert as insert_into
 from sqlalchemy import select, update
 
-from sandbox.erp import erp_order
+from sandbox.erp import DemoErp, erp_order
 from shipment_tracking.erp.sql import SqlWriter
 from shipment_tracking.statements import OWNER_FOLDER
-from shipment_tracking.steps import extract_orders
+from shipment_tracking.steps import extract_orders, notify_changes
+from shipment_tracking.warehouse import runs
 
 
 @pytest.fixture
@@ -63,3 +65,61 @@ def owners(tmp_path: Path, monkeypatch) -> Callable[[str, str], None]:
     folder.mkdir(parents=True)
     monkeypatch.setenv(OWNER_FOLDER, str(folder.parents[1]))
     return lambda name, body: (folder / f"{name}.sql").write_text(body, encoding="utf-8")
+
+
+@pytest.fixture
+def buyer(erp) -> Callable[..., None]:
+    """Let the ERP know who waits for an order."""
+    DemoErp(erp.engine).create()
+
+    def add(number: int = 1, **changes: Any) -> None:
+        row = {
+            "order_no": f"SO{number}",
+            "platform": "1688",
+            "shop": "platform_1688",
+            "platform_order_id": f"29{number}",
+            "status": "SHIPPED",
+            "buyer_name": "赵小满",
+            "buyer_phone": f"1990000000{number}",
+            "buyer_opted_out": 0,
+            "updated_at": datetime(2026, 3, 2),  # noqa: DTZ001
+        }
+        with erp.engine.begin() as connection:
+            connection.execute(insert_into(erp_order).values(**row | changes))
+
+    return add
+
+
+@pytest.fixture
+def notify(warehouse, erp, to, new_run, now) -> Callable[..., dict[str, int]]:
+    """Tell these destinations what changed, so many hours from noon."""
+
+    def run(
+        *wanted: Any, hours: float = 0, broken: dict[str, Any] | None = None, **of_run: Any
+    ) -> dict[str, int]:
+        this_run = new_run(now, **of_run)
+        with warehouse.begin() as connection:
+            runs.begin(connection, this_run)
+        return notify_changes.run(
+            warehouse,
+            this_run,
+            open_erp=lambda: erp,
+            channels=to(*wanted, **broken or {}),
+            owner="run",
+            now=now + timedelta(hours=hours),
+        )
+
+    return run
+
+
+@pytest.fixture
+def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Put a file into an owner's folder."""
+
+    def put(place: str, text: str) -> None:
+        file = tmp_path / "owner" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        monkeypatch.setenv(OWNER_FOLDER, str(tmp_path / "owner"))
+
+    return put

@@ -624,6 +624,7 @@ class Dying:
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
+        self.limits = channel.limits
 
     def send(self, *message: Any) -> None:
         self._channel.send(*message)

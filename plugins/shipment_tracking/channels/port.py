@@ -1,49 +1,48 @@
-"""Who is notified of what, and by which channel."""
+"""What a kind of channel must be able to do and say of itself, and who is notified by which."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
 
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import ConnectionFieldError
 
 OPS = "ops"
 CUSTOMERS = "customers"
 LANGUAGES = ("zh", "en")
+STATUSES = (*map(str, Status), "stalled")
+"""What a channel may want to hear of."""
 
 
-ROBOTS = {
-    "oapi.dingtalk.com": "dingtalk",
-    "api.dingtalk.com": "dingtalk",
-    "qyapi.weixin.qq.com": "wecom",
-    "open.feishu.cn": "feishu",
-    "open.larksuite.com": "feishu",
-    "hooks.slack.com": "apprise",
-    "discord.com": "apprise",
-    "discordapp.com": "apprise",
-    "webhook.office.com": "apprise",
-    "outlook.office.com": "apprise",
-    "logic.azure.com": "apprise",
-    "powerplatform.com": "apprise",
-}
-"""Hosts of chat robots, also below them, and the type of channel for each."""
-
-
-def robot_type(host: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Limits:
     """
-    The type of channel that a chat robot's host needs; None where it is no robot's.
+    What one receiver takes.
 
-    Such robots answer HTTP 200 to messages that are not in their own form, and drop them.
+    :param at_once: messages under way at the same time; of one parcel there is never more than one.
+    :param per_minute: messages in any minute, over all tasks and connections; None: any number.
+    :param longest_text: bytes of UTF-8; a longer text is cut. None: any length.
+    :param most_items: alarms in one message; further ones go into the next. None: any number.
     """
-    host = host.lower().rstrip(".")
-    for known, kind in ROBOTS.items():
-        if f".{host}".endswith(f".{known}"):
-            return kind
-    return None
+
+    at_once: int = 1
+    per_minute: int | None = None
+    longest_text: int | None = None
+    most_items: int | None = None
 
 
 class Channel(Protocol):
-    """What every kind of channel can do."""
+    """What every kind of channel can do; it is used by many threads at once."""
+
+    @property
+    def limits(self) -> Limits:
+        """What its receiver takes."""
+
+    @property
+    def identity(self) -> str:
+        """The receiver, without a secret; channels of the same one share its rate."""
 
     def send(self, event_id: UUID, body: Mapping[str, Any]) -> None:
         """
@@ -98,3 +97,8 @@ def connection_id(audience: str) -> str:
 def account_of(audience: str) -> str | None:
     """The account that an audience is; None for those who are notified of every account."""
     return None if audience in (OPS, CUSTOMERS) else audience
+
+
+def fingerprint(*parts: str) -> str:
+    """A short name of what must not be shown; the same for the same parts."""
+    return sha256("\n".join(parts).encode()).hexdigest()[:16]

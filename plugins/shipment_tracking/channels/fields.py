@@ -1,0 +1,83 @@
+"""The fields of a channel in its connection: checked, and kept out of every message and log."""
+
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from shipment_tracking.channels.port import CUSTOMERS, LANGUAGES, STATUSES, Channel
+from shipment_tracking.domain.hosts import is_loopback
+
+OWN_SENTENCE = "own_sentence"
+AUDIENCE = "audience"
+"""What the validation context must hold: whom the channel notifies."""
+
+
+def own_sentence(text: str) -> PydanticCustomError:
+    """A field's mistake that is told in these words; the channel is named before them."""
+    return PydanticCustomError(OWN_SENTENCE, "{text}", {"text": text})
+
+
+def _web_address(url: SecretStr, info: ValidationInfo) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    is_safe = parts.scheme == "https" or is_loopback(parts.hostname)
+    if info.context and info.context[AUDIENCE] == CUSTOMERS and not is_safe:
+        raise own_sentence("url must be https, since messages to customers hold their phones")
+    return url
+
+
+# A field is described as an error goes on after "it must be".
+Text = Annotated[str, Field(min_length=1, description="a text")]
+Secret = Annotated[SecretStr, Field(min_length=1, description="a text")]
+Url = Annotated[
+    SecretStr, AfterValidator(_web_address), Field(description="an http or https address")
+]
+
+
+class ChannelFields(BaseModel):
+    """
+    What every channel may have; a kind of channel adds its own.
+
+    :cvar for_customers: whether it can reach one buyer alone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    for_customers: ClassVar[bool] = False
+
+    type: Text
+    name: Text = ""
+    language: Literal["zh", "en"] = Field("zh", description=f"one of {', '.join(LANGUAGES)}")
+    statuses: list[str] | None = Field(
+        None, description=f"a list of some of {', '.join(STATUSES)}", min_length=1
+    )
+
+    @field_validator("statuses")
+    @classmethod
+    def _known(cls, statuses: list[str] | None) -> list[str] | None:
+        if statuses and not set(statuses) <= set(STATUSES):
+            raise ValueError
+        return statuses
+
+    @field_validator("type")
+    @classmethod
+    def _reaches(cls, kind: str, info: ValidationInfo) -> str:
+        if info.context and info.context[AUDIENCE] == CUSTOMERS and not cls.for_customers:
+            raise own_sentence(f"type {kind} does not reach a single buyer; use it for ops")
+        return kind
+
+    @abstractmethod
+    def open(self) -> Channel:
+        """The channel that these fields describe; nothing is connected yet."""

@@ -1,0 +1,93 @@
+"""Every type of channel, and the destinations that a connection's list describes."""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from shipment_tracking.channels import webhook
+from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields
+from shipment_tracking.channels.port import Destination, connection_id
+from shipment_tracking.errors import ConnectionFieldError
+
+TYPES: dict[str, type[ChannelFields]] = {
+    "webhook": webhook.WebhookFields,
+}
+
+
+def destinations(audience: str, listed: Sequence[Any]) -> list[Destination]:
+    """
+    The destinations of an audience.
+
+    :param listed: the ``channels`` of its connection, each an object.
+    :raises ConnectionFieldError: a field is missing, unknown or unusable; the text names
+        connection, channel and field, and shows neither a secret nor an address.
+    """
+    connection = f"connection {connection_id(audience)}"
+    found = [
+        _destination(audience, connection, number, fields)
+        for number, fields in enumerate(listed, start=1)
+    ]
+    names = [destination.channel_name for destination in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConnectionFieldError(
+                f'{connection}: two channels are named {name}; give each a "name" of its own'
+            )
+    return found
+
+
+def _destination(audience: str, connection: str, number: int, fields: Any) -> Destination:
+    if not isinstance(fields, dict):
+        raise ConnectionFieldError(
+            f'{connection}: channel {number} is not an object such as {{"type": "webhook", …}}'
+        )
+    kind = fields.get("type")
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise ConnectionFieldError(
+            f"{connection}: channel {number}: type is {kind!r}; it must be one of "
+            f"{', '.join(TYPES)}"
+        )
+    model = TYPES[kind]
+    if unknown := sorted(fields.keys() - model.model_fields.keys()):
+        raise ConnectionFieldError(
+            f"{connection}: channel {number} has unknown fields {', '.join(unknown)}; known are "
+            f"{', '.join(_known(model))}"
+        )
+    name = fields.get("name", kind)
+    named = name if name and isinstance(name, str) else number
+    try:
+        given = model.model_validate(fields, context={AUDIENCE: audience})
+    except ValidationError as error:
+        # "from None": the library's own message is not for people.
+        raise ConnectionFieldError(
+            f"{connection}: channel {named}: {_mistake(model, error.errors()[0])}"
+        ) from None
+    return Destination(
+        audience,
+        name,
+        given.open(),
+        given.language,
+        tuple(given.statuses) if given.statuses else None,
+    )
+
+
+def _known(model: type[ChannelFields]) -> list[str]:
+    """The fields of a type, its own before those of every channel."""
+    common = [name for name in ChannelFields.model_fields if name != "type"]
+    own = [name for name in model.model_fields if name not in ChannelFields.model_fields]
+    return ["type", *own, *common]
+
+
+def _mistake(model: type[ChannelFields], error: ErrorDetails) -> str:
+    if error["type"] == OWN_SENTENCE:
+        return error["msg"]
+    name = str(error["loc"][0])
+    field = model.model_fields[name]
+    value = None if error["type"] == "missing" else error["input"]
+    if field.is_required() and value in (None, ""):
+        return f"{name} is missing; it must be {field.description}"
+    if SecretStr in (field.annotation, *get_args(field.annotation)):
+        return f"{name} is not {field.description}"
+    return f"{name} is {value!r}; it must be {field.description}"
