@@ -329,11 +329,9 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     )
     yield "outbox.coalesce", _nothing, {}
     yield (
-        "outbox.claim",
+        "outbox.due",
         _nothing,
-        outbox
-        | {"audience": "ops", "channel": "ops", "most": 50, "owner": "volume"}
-        | {"lease": timedelta(minutes=3)},
+        outbox | {"audience": "ops", "channel": "ops", "most": 50},
     )
     yield "mark_signed.next", _nothing, {"after": "", "most": 200, "latest": NOW} | only
     yield "show_trace.next", _nothing, {"after": "", "most": 200} | only

@@ -271,79 +271,48 @@ where notification.notification_id = due.notification_id
 returning notification.notification_id;
 
 
--- name: take_back
--- Nothing is leased to the owner any more.
-with held as (
-    select notification.notification_id
-    from tracking.notification
-    where notification.lease_owner = :owner
-    order by notification.notification_id
-    for update
-)
-
-update tracking.notification
-set
-    lease_owner = null,
-    lease_until = null
-from held
-where notification.notification_id = held.notification_id;
-
-
--- name: claim
--- The next due notices of one channel are the owner's until the lease runs out. Of a parcel only
--- the newest is taken, and none while another one is under way.
-with due as (
-    select notification.notification_id
-    from tracking.notification
-    inner join tracking.shipment on notification.shipment_id = shipment.shipment_id
-    where
-        notification.audience = :audience
-        and notification.channel = :channel
-        and notification.state = 'pending'
-        and notification.digest = :digest
-        and notification.due_at <= :now
-        and shipment.account = any(:accounts)
-        and (
-            notification.lease_until is null
-            or notification.lease_until < clock_timestamp()
-        )
-        and (
-            notification.digest
-            or not exists (
-                select 1
-                from tracking.notification as other
-                where
-                    other.shipment_id = notification.shipment_id
-                    and other.audience = notification.audience
-                    and other.channel = notification.channel
-                    and not other.digest
-                    and other.notification_id <> notification.notification_id
-                    and (
-                        other.notification_id > notification.notification_id
-                        or other.lease_until >= clock_timestamp()
-                    )
-            )
-        )
-    order by
-        notification.due_at,
-        notification.notification_id
-    limit :most
-    for update of notification skip locked
-)
-
-update tracking.notification
-set
-    lease_owner = :owner,
-    lease_until = clock_timestamp() + :lease,
-    lease_token = notification.lease_token + 1
-from due
-where notification.notification_id = due.notification_id
-returning
+-- name: due
+-- The next due notices of one channel that nobody holds, locked. Of a parcel only the newest is
+-- taken, and none while another one is under way.
+select
     notification.notification_id,
-    notification.lease_token,
     notification.event_id,
-    notification.reason,
-    notification.due_at;
+    notification.reason
+from tracking.notification
+inner join tracking.shipment on notification.shipment_id = shipment.shipment_id
+where
+    notification.audience = :audience
+    and notification.channel = :channel
+    and notification.state = 'pending'
+    and notification.digest = :digest
+    and notification.due_at <= :now
+    and shipment.account = any(:accounts)
+    and (
+        notification.lease_until is null
+        or notification.lease_until < clock_timestamp()
+    )
+    and (
+        notification.digest
+        or not exists (
+            select 1
+            from tracking.notification as other
+            where
+                other.shipment_id = notification.shipment_id
+                and other.audience = notification.audience
+                and other.channel = notification.channel
+                and not other.digest
+                and other.notification_id <> notification.notification_id
+                and (
+                    other.notification_id > notification.notification_id
+                    or other.lease_until >= clock_timestamp()
+                )
+        )
+    )
+order by
+    notification.due_at,
+    notification.notification_id
+limit :most
+for update of notification skip locked;
 
 
 -- name: contents
@@ -420,37 +389,19 @@ where notification.notification_id = any(:notices);
 
 
 -- name: acknowledge
--- The notices are known as sent, even those that were overtaken on their way, and the stalls they
--- tell of as alerted. What was claimed anew since is left to its new owner.
-with told as (
-    select
-        notification.notification_id,
-        claim.reason
-    from
-        unnest(
-            cast(:notices as bigint[]),
-            cast(:tokens as bigint[]),
-            cast(:reasons as text[])
-        ) as claim (notification_id, lease_token, reason)
-    inner join tracking.notification
-        on
-            claim.notification_id = notification.notification_id
-            and claim.lease_token = notification.lease_token
-    order by notification.notification_id
-    for update of notification
-),
-
-sent as (
+-- The notices are known as sent, even those that were superseded on their way, and the stalls they
+-- tell of as alerted.
+with sent as (
     update tracking.notification
     set
         state = 'sent',
         reason = told.reason,
         attempts = notification.attempts + 1,
         sent_at = :now,
-        last_error = null,
-        lease_owner = null,
-        lease_until = null
-    from told
+        last_error = null
+    from
+        unnest(cast(:notices as bigint[]), cast(:reasons as text[]))
+            as told (notification_id, reason)
     where notification.notification_id = told.notification_id
     returning
         notification.notification_id,
@@ -473,19 +424,6 @@ from sent;
 -- name: fail
 -- The notices wait twice as long after each failure, or as long as the receiver asked for; after
 -- the last try, or a permanent failure, they are dead.
-with failed as (
-    select notification.notification_id
-    from
-        unnest(cast(:notices as bigint[]), cast(:tokens as bigint[]))
-            as claim (notification_id, lease_token)
-    inner join tracking.notification
-        on
-            claim.notification_id = notification.notification_id
-            and claim.lease_token = notification.lease_token
-    order by notification.notification_id
-    for update of notification
-)
-
 update tracking.notification
 set
     state = case
@@ -501,54 +439,22 @@ set
     + greatest(
         cast(:first_pause as interval) * power(2, notification.attempts),
         cast(:retry_after as interval)
-    ),
-    lease_owner = null,
-    lease_until = null
-from failed
-where notification.notification_id = failed.notification_id
+    )
+where notification.notification_id = any(:notices)
 returning notification.state;
 
 
 -- name: suppress
--- The notices are not sent, for a reason; and if somebody has to mend something, it is said.
+-- The notices are not sent, for a reason; and what somebody has to fix for it is kept.
 update tracking.notification
 set
     state = 'suppressed',
     reason = :reason,
-    last_error = coalesce(:error, notification.last_error),
-    lease_owner = null,
-    lease_until = null
-from
-    unnest(cast(:notices as bigint[]), cast(:tokens as bigint[]))
-        as claim (notification_id, lease_token)
+    last_error = coalesce(:error, notification.last_error)
 where
-    notification.notification_id = claim.notification_id
-    and notification.lease_token = claim.lease_token
+    notification.notification_id = any(:notices)
     and notification.state = 'pending'
 returning notification.notification_id;
-
-
--- name: release
--- The notices are free for anybody, as if they had not been claimed.
-with unused as (
-    select notification.notification_id
-    from
-        unnest(cast(:notices as bigint[]), cast(:tokens as bigint[]))
-            as claim (notification_id, lease_token)
-    inner join tracking.notification
-        on
-            claim.notification_id = notification.notification_id
-            and claim.lease_token = notification.lease_token
-    order by notification.notification_id
-    for update of notification
-)
-
-update tracking.notification
-set
-    lease_owner = null,
-    lease_until = null
-from unused
-where notification.notification_id = unused.notification_id;
 
 
 -- name: reset_backoff

@@ -1,6 +1,5 @@
 """The outbox: notices are addressed to channels, claimed by lease, and what came of them noted."""
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,8 @@ from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import DeliveryError
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
+from shipment_tracking.warehouse.leases import Leases
+from shipment_tracking.warehouse.rows import JsonRows
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,34 @@ class Claim:
     lease_token: int
     event_id: UUID
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """
+    A channel that notices may go to.
+
+    :param account: the only one it is notified of; ``None``: all.
+    :param statuses: those it wants to hear of; ``None``: all.
+    """
+
+    audience: str
+    channel: str
+    account: str | None
+    statuses: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenAudience:
+    """An audience whose channels cannot be known; ``account`` as of a recipient."""
+
+    audience: str
+    account: str | None
+
+
+_TAKEN_BY = ("outbox.address", "outbox.suppress_unwanted")
+RECIPIENTS = JsonRows(Recipient, "destinations", *_TAKEN_BY)
+BROKEN = JsonRows(BrokenAudience, "broken", *_TAKEN_BY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +114,18 @@ class Outbox:
         """
         Give every due notice a row per channel that wants it; the newest of a parcel wins.
 
-        What an audience with a broken connection should get waits for its mending.
+        What an audience with a broken connection should get is pending until it is fixed.
 
         :param accounts: those whose channels are known; the others' notices are left alone.
         :returns: how many were ``suppressed``.
         """
         binds = {
             "accounts": list(accounts),
-            "destinations": json.dumps([_recipient(each) for each in channels.destinations]),
-            "broken": json.dumps(
-                [
-                    {"audience": audience, "account": account_of(audience)}
-                    for audience in channels.broken
-                ]
+            **RECIPIENTS(
+                Recipient(each.audience, each.channel_name, each.account, each.statuses)
+                for each in channels.destinations
             ),
+            **BROKEN(BrokenAudience(each, account_of(each)) for each in channels.broken),
         }
         self._execute(connection, "lock")
         suppressed = len(self._execute(connection, "address", **binds).all())
@@ -138,7 +165,7 @@ class Outbox:
     def take_back(self) -> None:
         """Free what an earlier try of the same task left leased."""
         with self.engine.begin() as connection:
-            self._execute(connection, "take_back")
+            self._leases.take_back(connection)
 
     def claim(
         self,
@@ -150,17 +177,17 @@ class Outbox:
         """Lease the next due notices of a channel, one of each parcel; by their ids."""
         with connection.begin():
             self._execute(connection, "lock")
-            rows = self._execute(
+            due = self._execute(
                 connection,
-                "claim",
+                "due",
                 audience=destination.audience,
                 channel=destination.channel_name,
                 accounts=list(accounts),
-                lease=self.lease,
                 most=most,
-            ).all()
-        rows = sorted(rows, key=lambda row: (row.due_at, row.notification_id))
-        return {row.notification_id: Claim(*row[:4]) for row in rows}
+            ).mappings()
+            found = {row["notification_id"]: row for row in due}
+            tokens = self._leases.take(connection, found)
+        return {each: Claim(lease_token=token, **found[each]) for each, token in tokens.items()}
 
     def reset_backoff(self, connection: Connection, destination: Destination) -> None:
         """Let what the channel refused since it last took a message be due now."""
@@ -175,7 +202,8 @@ class Outbox:
 
     def release(self, connection: Connection, claims: Sequence[Claim]) -> None:
         """Free notices as if they had not been claimed."""
-        self._on_claims(connection, "release", claims)
+        with connection.begin():
+            self._leases.release(connection, _tokens(claims))
 
     def suppress(self, connection: Connection, message: Message) -> None:
         """Note that nobody is told, and why."""
@@ -207,21 +235,30 @@ class Outbox:
 
     def acknowledge(self, connection: Connection, message: Message) -> None:
         """Note that a message was taken, unless its notices were claimed anew since."""
+        reasons = {claim.notification_id: claim.reason for claim in message.claims}
         with connection.begin():
-            reasons = [claim.reason for claim in message.claims]
-            known = self._execute(
-                connection, "acknowledge", reasons=reasons, **_tokens(message.claims)
-            ).all()
-            runs.add(connection, self.this_run, now=self.now, notices_sent=len(known))
-        if len(known) < len(message.claims):
+            held = self._leases.fence(connection, _tokens(message.claims), only_live=False)
+            self._execute(
+                connection,
+                "acknowledge",
+                notices=list(held),
+                reasons=[reasons[each] for each in held],
+            )
+            self._leases.free(connection, held)
+            runs.add(connection, self.this_run, now=self.now, notices_sent=len(held))
+        if len(held) < len(message.claims):
             log.warning("message %s took longer than its lease", message.event_id)
 
     def _on_claims(
         self, connection: Connection, name: str, claims: Sequence[Claim], **binds: Any
     ) -> list[Any]:
+        """Run a statement on the notices that were not claimed anew since, and free them."""
         with connection.begin():
-            result = self._execute(connection, name, **_tokens(claims), **binds)
-            return list(result.scalars()) if result.returns_rows else []
+            held = self._leases.fence(connection, _tokens(claims), only_live=False)
+            rows = self._execute(connection, name, notices=list(held), **binds)
+            found = list(rows.scalars())
+            self._leases.free(connection, held)
+        return found
 
     def waiting(self, destination: Destination) -> Row[Any]:
         """How many ``notices`` wait for a channel, and the ``last_error`` of its newest try."""
@@ -229,8 +266,12 @@ class Outbox:
         with self.engine.begin() as connection:
             return self._execute(connection, "waiting", first_pause=FIRST_PAUSE, **binds).one()
 
+    @property
+    def _leases(self) -> Leases:
+        return Leases("notification", "notification_id", self.owner, self.lease)
+
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:
-        given = {"now": self.now, "digest": self.digest, "owner": self.owner, **binds}
+        given = {"now": self.now, "digest": self.digest, **binds}
         return connection.execute(query(f"outbox.{name}"), given)
 
 
@@ -244,17 +285,5 @@ def counts(found: Mapping[str, int]) -> dict[str, int]:
     return {outcome: found.get(outcome, 0) for outcome in OUTCOMES}
 
 
-def _recipient(destination: Destination) -> dict[str, Any]:
-    return {
-        "audience": destination.audience,
-        "channel": destination.channel_name,
-        "account": destination.account,
-        "statuses": destination.statuses,
-    }
-
-
-def _tokens(claims: Sequence[Claim]) -> dict[str, list[int]]:
-    return {
-        "notices": [claim.notification_id for claim in claims],
-        "tokens": [claim.lease_token for claim in claims],
-    }
+def _tokens(claims: Sequence[Claim]) -> dict[int, int]:
+    return {claim.notification_id: claim.lease_token for claim in claims}
