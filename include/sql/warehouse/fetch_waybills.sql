@@ -23,15 +23,9 @@ where
     and (
         tracked_order.parcels_asked_at is null
         or tracked_order.parcels_asked_at
-        <= :now - case
-            when tracked_order.priority > 0 then :priority_spacing
-            else :min_spacing
-        end
+        <= :now - case when tracked_order.priority > 0 then :priority_spacing else :min_spacing end
     )
-    and (
-        tracked_order.lease_until is null
-        or tracked_order.lease_until < clock_timestamp()
-    )
+    and tracking.is_free(tracked_order.lease_until)
 order by
     tracked_order.priority desc,
     tracked_order.status = 'signed' desc,
@@ -51,10 +45,7 @@ where
     and tracked_order.backfill_at is not null
     and tracked_order.parcels_asked_at is null
     and tracked_order.ask_parcels_at <= :now
-    and (
-        tracked_order.lease_until is null
-        or tracked_order.lease_until < clock_timestamp()
-    )
+    and tracking.is_free(tracked_order.lease_until)
     and exists (
         select 1
         from tracking.erp_row
@@ -84,31 +75,6 @@ where order_id = any(:orders);
 -- anybody waits for it.
 -- A parcel that is new should have been reported by a feed of orders.
 -- An order that is not shipped yet is asked again soon, one that fails ever more rarely.
-with answer as (
-    select
-        given.*
-    from
-        jsonb_to_recordset(cast(:answers as jsonb))
-            as given (
-                order_id bigint,
-                asked_at timestamptz,
-                consignments jsonb,
-                has_parcels boolean,
-                has_unshipped_lines boolean,
-                error text,
-                too_old boolean
-            )
-),
-
-awaited as (
-    select distinct erp_row.order_id
-    from answer
-    inner join tracking.erp_row on answer.order_id = erp_row.order_id
-    where
-        erp_row.closed_at is null
-        and erp_row.signed_at is null
-)
-
 update tracking.tracked_order
 set
     parcels_asked_at
@@ -124,7 +90,7 @@ set
         end
     end,
     next_poll_at = case
-        when answer.has_parcels and awaited.order_id is not null
+        when answer.has_parcels and tracking.is_awaited(tracked_order.order_id)
             then coalesce(tracked_order.next_poll_at, answer.asked_at)
         else tracked_order.next_poll_at
     end,
@@ -166,8 +132,17 @@ set
     backfill_at = case when answer.too_old then null else tracked_order.backfill_at end,
     failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
     last_error = answer.error
-from answer
-left join awaited on answer.order_id = awaited.order_id
+from
+    jsonb_to_recordset(cast(:answers as jsonb))
+        as answer (
+            order_id bigint,
+            asked_at timestamptz,
+            consignments jsonb,
+            has_parcels boolean,
+            has_unshipped_lines boolean,
+            error text,
+            too_old boolean
+        )
 left join tracking.feed
     on
         feed.account = :account

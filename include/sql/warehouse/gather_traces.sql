@@ -12,15 +12,9 @@ where
     and (
         tracked_order.last_polled_at is null
         or tracked_order.last_polled_at
-        <= :now - case
-            when tracked_order.priority > 0 then :priority_spacing
-            else :min_spacing
-        end
+        <= :now - case when tracked_order.priority > 0 then :priority_spacing else :min_spacing end
     )
-    and (
-        tracked_order.lease_until is null
-        or tracked_order.lease_until < clock_timestamp()
-    )
+    and tracking.is_free(tracked_order.lease_until)
 order by
     tracked_order.priority desc,
     tracked_order.status = 'out_for_delivery' desc,
@@ -43,10 +37,7 @@ where
         tracked_order.last_polled_at is null
         or tracked_order.last_polled_at <= :now - :min_spacing
     )
-    and (
-        tracked_order.lease_until is null
-        or tracked_order.lease_until < clock_timestamp()
-    )
+    and tracking.is_free(tracked_order.lease_until)
     and exists (
         select 1
         from tracking.erp_row
@@ -134,32 +125,7 @@ where tracked_order.order_id = any(:orders);
 -- Each answered order is due again after the least spacing; its reply is kept if it says something
 -- new, which a feed of messages should have reported. One that fails is polled ever more rarely,
 -- and one that nobody waits for is not scheduled.
-with answer as (
-    select
-        given.*
-    from
-        jsonb_to_recordset(cast(:answers as jsonb))
-            as given (
-                order_id bigint,
-                asked_at timestamptz,
-                fingerprint text,
-                body jsonb,
-                has_traces boolean,
-                error text,
-                too_old boolean
-            )
-),
-
-awaited as (
-    select distinct erp_row.order_id
-    from answer
-    inner join tracking.erp_row on answer.order_id = erp_row.order_id
-    where
-        erp_row.closed_at is null
-        and erp_row.signed_at is null
-),
-
-polled as (
+with polled as (
     update tracking.tracked_order
     set
         last_polled_at
@@ -167,7 +133,7 @@ polled as (
         traces_seen_at
         = case when answer.has_traces then answer.asked_at else tracked_order.traces_seen_at end,
         next_poll_at = case
-            when awaited.order_id is not null
+            when tracking.is_awaited(tracked_order.order_id)
                 then answer.asked_at + case
                     when tracked_order.priority > 0 then :priority_spacing
                     else :min_spacing
@@ -196,8 +162,17 @@ polled as (
         closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
         failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
         last_error = answer.error
-    from answer
-    left join awaited on answer.order_id = awaited.order_id
+    from
+        jsonb_to_recordset(cast(:answers as jsonb))
+            as answer (
+                order_id bigint,
+                asked_at timestamptz,
+                fingerprint text,
+                body jsonb,
+                has_traces boolean,
+                error text,
+                too_old boolean
+            )
     left join tracking.feed
         on
             feed.account = :account

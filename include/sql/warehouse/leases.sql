@@ -7,7 +7,7 @@ set
     lease_token = lease_token + 1
 where
     :leased_id = any(:ids)
-    and (lease_until is null or lease_until < clock_timestamp())
+    and tracking.is_free(lease_until)
 returning
     :leased_id as id,
     lease_token as token;

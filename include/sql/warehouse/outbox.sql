@@ -254,10 +254,7 @@ with due as (
         and notification.digest = :digest
         and notification.due_at <= :now
         and shipment.account = any(:accounts)
-        and (
-            notification.lease_until is null
-            or notification.lease_until < clock_timestamp()
-        )
+        and tracking.is_free(notification.lease_until)
     order by notification.notification_id
     for update of notification skip locked
 )
@@ -287,10 +284,7 @@ where
     and notification.digest = :digest
     and notification.due_at <= :now
     and shipment.account = any(:accounts)
-    and (
-        notification.lease_until is null
-        or notification.lease_until < clock_timestamp()
-    )
+    and tracking.is_free(notification.lease_until)
     and (
         notification.digest
         or not exists (

@@ -21,7 +21,7 @@ where
     and tracked_order.parcels_asked_at < :before
     and (tracked_order.last_polled_at is null or tracked_order.last_polled_at < :before)
     and tracked_order.backfill_at is null
-    and (tracked_order.lease_until is null or tracked_order.lease_until < clock_timestamp())
+    and tracking.is_free(tracked_order.lease_until)
     and not exists (
         select 1
         from tracking.erp_row
@@ -233,10 +233,7 @@ pruned as (
         notification.notification_id = page.notification_id
         and notification.created_at < :before
         and notification.state <> 'pending'
-        and (
-            notification.lease_until is null
-            or notification.lease_until < clock_timestamp()
-        )
+        and tracking.is_free(notification.lease_until)
         and not exists (
             select 1
             from tracking.order_shipment
@@ -294,7 +291,7 @@ with page as (
     where
         coalesce(token.refresh_expires_at, token.lease_until) < :before
         and (token.refresh_expires_at is not null or token.secret is null)
-        and (token.lease_until is null or token.lease_until < clock_timestamp())
+        and tracking.is_free(token.lease_until)
         and token.pair > coalesce(cast(:after as text), '')
     order by token.pair
     limit :most

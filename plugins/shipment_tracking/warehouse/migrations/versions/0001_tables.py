@@ -458,6 +458,23 @@ create statistics tracking.notification_waiting (mcv) on state, channel from tra
 """
 
 FUNCTIONS = """
+create function tracking.is_free(lease_until timestamptz) returns boolean
+language sql volatile
+return lease_until is null or lease_until < clock_timestamp();
+comment on function tracking.is_free is 'Whether a row is leased to nobody.';
+
+create function tracking.is_awaited(order_id bigint) returns boolean
+language sql stable
+return exists (
+    select 1
+    from tracking.erp_row
+    where
+        erp_row.order_id = is_awaited.order_id
+        and erp_row.closed_at is null
+        and erp_row.signed_at is null
+);
+comment on function tracking.is_awaited is 'Whether an open row of the ERP waits for the order.';
+
 -- The same as domain.waybills.fold.
 create function tracking.fold_waybill(waybill_no text) returns text
 language sql immutable parallel safe
