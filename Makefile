@@ -38,6 +38,10 @@ down: $(STAMP) ## end everything that make up started
 test: $(STAMP) ## run the tests
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup
 
+.PHONY: test-fast
+test-fast: $(STAMP) ## run the tests that need no server and no other program
+	@$(PYTHON) -m pytest tests/unit -n 2 -m 'not server'
+
 .PHONY: soak
 soak: $(STAMP) ## run the long simulation (SEEDS=20)
 	@$(PYTHON) -m pytest tests/simulation -n 2 -m soak --seeds=$(SEEDS)

@@ -1,7 +1,8 @@
 """What tests share: a PostgreSQL of their own, a fresh warehouse each, accounts on the sandbox."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -24,10 +25,25 @@ from shipment_tracking.platforms.ports import Account, PlatformClient
 from shipment_tracking.steps import create_tables
 from shipment_tracking.warehouse.quota import Quota
 
+from .guard import no_sockets_no_programs
+
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/test")
 
 STARTS_AIRFLOW = {"dags": "dags", "integration": "services", "browser": "services"}
+SERVERS = {
+    "mariadb_shop",
+    "new_server",
+    "opened",
+    "postgres",
+    "programs",
+    "receiver",
+    "sandbox",
+    "server",
+    "session",
+    "talker",
+}
+"""Fixtures that start a server or another program, or speak to one."""
 
 # A busy machine is no failure.
 settings.register_profile("unhurried", deadline=None)
@@ -38,12 +54,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=1, help="how many worlds the soak lives through")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Airflow is one to a process; those who start it in earnest would starve each other."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark what starts servers, and keep those apart that start Airflow: it is one to a process."""
     for item in items:
         for folder, group in STARTS_AIRFLOW.items():
             if folder in item.path.relative_to(item.config.rootpath).parts:
                 item.add_marker(pytest.mark.xdist_group(group))
+                item.add_marker(pytest.mark.server)
+        if SERVERS & set(item.fixturenames) or _shop_of(item) in ("postgresql", "mariadb"):
+            item.add_marker(pytest.mark.server)
+
+
+def _shop_of(item: pytest.Function) -> object:
+    """Which database the fixture `shop` takes; it starts no server before it knows."""
+    return item.callspec.params.get("shop") if hasattr(item, "callspec") else None
+
+
+def _guard(item: pytest.Item) -> AbstractContextManager[None]:
+    """What a test runs in: one that is not marked opens no socket and starts no program."""
+    return nullcontext() if item.get_closest_marker("server") else no_sockets_no_programs()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    with _guard(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    with _guard(item):
+        return (yield)
 
 
 def open_engine(url: str | URL) -> Engine:

@@ -136,6 +136,7 @@ def test_no_module_has_a_name_that_says_nothing_or_hides_the_standard_library():
         assert module not in sys.stdlib_module_names, place(file)
 
 
+@pytest.mark.server
 def test_a_module_that_airflow_takes_for_a_plugin_does_nothing(tmp_path):
     # It does where plugins/.airflowignore was left behind: each file by its bare name.
     code = """
@@ -165,6 +166,7 @@ def test_no_dag_file_imports_a_heavy_library_at_its_top():
         assert not HEAVY & roots(imported(file, at_top=True)), file.name
 
 
+@pytest.mark.server
 def test_naming_steps_and_hooks_loads_no_heavy_library():
     code = (
         "import sys; from shipment_tracking import hooks, provider, steps;"

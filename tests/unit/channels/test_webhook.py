@@ -92,6 +92,7 @@ def test_no_answer_is_waited_for_longer_than_told(receiver):
         Webhook(receiver.url("ops"), "x", timeout=(1, 0.05)).send(EVENT, BODY)
 
 
+@pytest.mark.server
 def test_nobody_listening_is_told_without_the_address():
     with pytest.raises(DeliveryError) as caught:
         Webhook("http://127.0.0.1:1/hooks/HIDDEN-token", "x").send(EVENT, BODY)

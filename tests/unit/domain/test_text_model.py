@@ -87,6 +87,7 @@ def test_a_text_without_a_known_piece_is_still_read():
     assert load().guess("\U0001f600").status
 
 
+@pytest.mark.server
 def test_reading_a_text_needs_no_training_library():
     code = (
         "import sys; from shipment_tracking.domain.texts import classify;"

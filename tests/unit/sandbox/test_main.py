@@ -41,6 +41,7 @@ def test_the_erp_is_filled_as_of_a_time(capsys, tmp_path):
     assert "rows written" in capsys.readouterr().out
 
 
+@pytest.mark.server
 def test_the_platform_serves_until_it_is_told_to_stop():
     command = [sys.executable, "-m", "sandbox", "platform", "--port", "0", "--orders", "5"]
     command += ["--clock", "2026-03-02T08:00+08:00", "--speed", "0"]
@@ -61,6 +62,7 @@ def test_the_platform_serves_until_it_is_told_to_stop():
     assert process.returncode == 0
 
 
+@pytest.mark.server
 def test_a_private_postgres_starts_and_stops(capsys, tmp_path):
     folder = ["--folder", str(tmp_path / "postgres"), "--fast"]
     try:
@@ -72,6 +74,7 @@ def test_a_private_postgres_starts_and_stops(capsys, tmp_path):
     assert not (tmp_path / "postgres").exists()
 
 
+@pytest.mark.server
 def test_the_platform_keeps_an_erp_in_step_with_its_world(tmp_path):
     url = f"sqlite:///{tmp_path / 'erp.db'}"
     command = [sys.executable, "-m", "sandbox", "platform", "--port", "0", "--orders", "20"]

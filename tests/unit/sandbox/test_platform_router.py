@@ -248,6 +248,7 @@ def test_an_app_without_a_package_is_refused(sandbox, client, ask_status):
     assert refusal(ask_status("1")) == 11
 
 
+@pytest.mark.server
 def test_who_asks_too_fast_gets_http_429(world, clock):
     apps = tuple(replace(app, qps=1) for app in apps_for(list(ACCOUNTS)))
     with Sandbox(world, clock, apps, token_hours=None) as sandbox:

@@ -98,6 +98,7 @@ def test_the_server_is_private(server):
         ask(wrong, "select 1")
 
 
+@pytest.mark.server
 def test_folders_of_others_keep_their_rights(tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)

@@ -180,6 +180,7 @@ def test_its_connection_fields_name_each_endpoint_with_its_secret(receiver):
     assert first["secret"] != second["secret"]
 
 
+@pytest.mark.server
 def test_the_command_prints_what_is_delivered():
     command = [sys.executable, "-m", "sandbox", "receiver", "--port", "0", "--audiences", "ops"]
     with subprocess.Popen(

@@ -198,6 +198,7 @@ def test_the_first_two_accounts_share_an_app_and_the_third_has_its_own():
         connection("platform_taobao", base_url, apps_for(names))
 
 
+@pytest.mark.server
 def test_a_sandbox_serves_the_accounts_of_its_world():
     world = World(1, START, {"platform_tmall": 3})
 
