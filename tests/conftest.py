@@ -32,6 +32,7 @@ MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/
 
 STARTS_AIRFLOW = {"dags": "dags", "integration": "services", "browser": "services"}
 SERVERS = {
+    "httpserver",
     "mariadb_shop",
     "new_server",
     "opened",
@@ -41,7 +42,6 @@ SERVERS = {
     "sandbox",
     "server",
     "session",
-    "talker",
 }
 """Fixtures that start a server or another program, or speak to one."""
 
@@ -93,6 +93,12 @@ def open_engine(url: str | URL) -> Engine:
     return create_engine(
         url, poolclass=NullPool, hide_parameters=True, connect_args={"prepare_threshold": None}
     )
+
+
+@pytest.fixture(scope="session")
+def httpserver_listen_address() -> tuple[str, int]:
+    """Where the server of pytest-httpserver listens."""
+    return "127.0.0.1", 0
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,15 @@
 """A platform that says whatever a test wants it to say, over real HTTP."""
 
 import json
-import threading
+import re
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl
+from uuid import uuid4
 
 import pytest
+from pytest_httpserver import HTTPServer
 from sqlalchemy import Engine
+from werkzeug import Request, Response
 
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account
@@ -18,55 +19,29 @@ from shipment_tracking.warehouse.quota import Quota
 class Talker:
     """Gives its answers in turn, the last one for ever, and remembers what it was asked."""
 
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, bytes, dict[str, str]]] = []
+    def __init__(self, server: HTTPServer) -> None:
+        self.answers: list[Response] = []
         self.asked: list[tuple[str, dict[str, str]]] = []
-        self.url = ""
+        self.url = server.url_for("").rstrip("/")
+        server.expect_request(re.compile("")).respond_with_handler(self._answer)
 
     def says(
         self, body: Any, status: int = 200, kind: str = "application/json", **headers: str
     ) -> None:
+        """Answer so after all answers before; ``Retry_After`` is the header ``Retry-After``."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.answers.append((status, content, {"Content-Type": kind} | headers))
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.answers.append(Response(content, status, named, content_type=kind))
+
+    def _answer(self, request: Request) -> Response:
+        self.asked.append((request.path, (request.form or request.args).to_dict()))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 @pytest.fixture
-def talker() -> Iterator[Talker]:
+def talker(httpserver: HTTPServer) -> Talker:
     """A gateway of one's own."""
-    told = Talker()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            self.answer(path, query)
-
-        def do_POST(self) -> None:
-            form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            self.answer(self.path, form)
-
-        def answer(self, path: str, params: str) -> None:
-            told.asked.append((path, dict(parse_qsl(params, keep_blank_values=True))))
-            status, content, headers = (
-                told.answers.pop(0) if len(told.answers) > 1 else told.answers[0]
-            )
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield told
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    return Talker(httpserver)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +67,9 @@ def gateway(talker: Talker, quotas: Engine) -> Iterator[Gateway]:
         refresh_token="refresh-token-of-the-test",
         qps=1000,
     )
-    quota = Quota(quotas, gateway=talker.url, app_key="1688000001", account="a", qps=1000)
+    # The server outlives the test; its quota, which may end up blocked, must not.
+    host = f"https://{uuid4()}.example"
+    quota = Quota(quotas, gateway=host, app_key="1688000001", account="a", qps=1000)
     opened = Gateway(account, quota, sleep=lambda seconds: None)
     yield opened
     opened.close()
