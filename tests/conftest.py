@@ -32,10 +32,9 @@ MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/
 
 STARTS_AIRFLOW = {"dags": "dags", "integration": "services", "browser": "services"}
 SERVERS = {
-    "httpserver",
+    "make_httpserver",
     "mariadb_shop",
     "new_server",
-    "opened",
     "postgres",
     "programs",
     "receiver",

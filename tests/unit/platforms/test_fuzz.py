@@ -1,15 +1,16 @@
 """Whatever comes as a reply costs its order at the most; nothing but our own errors is raised."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
 from shipment_tracking.domain.models import ParcelTrace
 from shipment_tracking.errors import PlatformError, ReplyError
@@ -82,29 +83,14 @@ class Unlimited:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Callable[..., PlatformClient]]:
+def opened(make_httpserver: HTTPServer) -> Iterator[Callable[..., PlatformClient]]:
     """Opens clients of a gateway that answers every question with the same bytes."""
     answer: dict[str, Any] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(200)
-            self.send_header("Content-Type", answer["kind"])
-            self.send_header("Content-Length", str(len(answer["content"])))
-            self.end_headers()
-            self.wfile.write(answer["content"])
-
-        do_POST = do_GET
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
+    make_httpserver.clear()
+    make_httpserver.expect_request(re.compile("")).respond_with_handler(
+        lambda request: Response(answer["content"], content_type=answer["kind"])
+    )
+    url = make_httpserver.url_for("").rstrip("/")
     clients: dict[tuple[str, str], PlatformClient] = {}
 
     def open_client(dialect: str, platform: str, content: bytes, kind: str) -> PlatformClient:
@@ -118,8 +104,6 @@ def opened() -> Iterator[Callable[..., PlatformClient]]:
     yield open_client
     for each in clients.values():
         each.close()
-    server.shutdown()
-    server.server_close()
 
 
 def check(traces: list[ParcelTrace]) -> None:
