@@ -122,7 +122,9 @@ def test_mistakes_in_writing_and_sending_make_the_simulation_fail(
     simulate: Callable[..., Simulation], plant: Callable[..., Path]
 ) -> None:
     """A notice is called sent before it is; our own write is taken for somebody else's."""
-    plant("outbox.address", ("        'pending',\n        wanted", "        'sent',\n        wanted"))
+    plant(
+        "outbox.address", ("        'pending',\n        wanted", "        'sent',\n        wanted")
+    )
     folder = plant("mark_signed.begin", ("else known.before", "else excluded.before"))
     life = simulate(3, orders=8, queries=folder)
 
