@@ -24,8 +24,7 @@ from shipment_tracking.platforms.gateway import TIMEOUT, Gateway
 from shipment_tracking.platforms.ports import Account, PlatformClient
 from shipment_tracking.steps import create_tables
 from shipment_tracking.warehouse.quota import Quota
-
-from .guard import no_sockets_no_programs
+from tests.guard import no_sockets_no_programs
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/test")

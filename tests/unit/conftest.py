@@ -4,21 +4,23 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, Connection, Engine, Row, create_engine, text
+from sqlalchemy import URL, Engine, Row, create_engine, text
 
-from sandbox.erp import DemoErp, erp_order
+from sandbox.erp import DemoErp
 from sandbox.receiver import Receiver
 from shipment_tracking.channels.port import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.statements import query
+from tests import factories
+from tests.factories import NOW
 
-NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 REFERRED_TO = ("shipment", "tracked_order")
 
 
@@ -120,39 +122,15 @@ def sold(shop: ErpDatabase) -> Callable[..., None]:
     DemoErp(shop.engine).create()
 
     def write(order_no: str, shipped_at: datetime | None = None, **changes: Any) -> None:
-        values = {
-            "order_no": order_no,
-            "platform": "1688",
-            "shop": "platform_1688",
-            "platform_order_id": "2938624554509662977",
-            "status": "SHIPPED",
-            "shipped_at": shipped_at,
-            "updated_at": datetime(2026, 3, 1, 9, 30, 0, 250_000),  # noqa: DTZ001
-        }
-        with shop.engine.begin() as connection:
-            connection.execute(erp_order.insert(), values | changes)
+        factories.erp_order(shop.engine, order_no, shipped_at=shipped_at, **changes)
 
     return write
-
-
-def _insert(connection: Connection, table: str, **values: Any) -> Any:
-    names, binds = ", ".join(values), ", ".join(f":{name}" for name in values)
-    row = connection.execute(
-        text(f"insert into tracking.{table} ({names}) values ({binds}) returning *"),  # noqa: S608
-        values,
-    )
-    return row.one()[0]
 
 
 @pytest.fixture
 def insert(warehouse: Engine) -> Callable[..., Any]:
     """Insert a row by hand; returns the value of its first column."""
-
-    def add(table: str, **values: Any) -> Any:
-        with warehouse.begin() as connection:
-            return _insert(connection, table, **values)
-
-    return add
+    return partial(factories.insert, warehouse)
 
 
 @pytest.fixture
@@ -162,46 +140,13 @@ def ship(warehouse: Engine) -> Callable[..., int]:
     def add(
         number: int = 1,
         *,
-        account: str = "platform_1688",
-        shipped_at: datetime | None = NOW - timedelta(days=1),
+        account: str = factories.ACCOUNT,
+        shipped_at: datetime | None = factories.YESTERDAY,
         **changes: Any,
     ) -> int:
-        first_seen_at = NOW - timedelta(days=1)
-        shipment: dict[str, Any] = {
-            "account": account,
-            "consignment_id": f"LP{number}",
-            "waybill_no": f"YT{number}",
-            "carrier_name": "圆通速递",
-            "last_event": "快件已到达测试转运中心",
-        }
-        with warehouse.begin() as connection:
-            order_id = _insert(
-                connection,
-                "tracked_order",
-                platform="1688",
-                account=account,
-                platform_order_id=f"29{number}",
-                first_seen_at=first_seen_at,
-            )
-            _insert(
-                connection,
-                "erp_row",
-                erp_key=f"SO{number}",
-                order_id=order_id,
-                account=account,
-                shipped_at=shipped_at,
-                listed=True,
-                first_seen_at=first_seen_at,
-            )
-            shipment_id = _insert(connection, "shipment", **shipment | changes)
-            _insert(
-                connection,
-                "order_shipment",
-                order_id=order_id,
-                shipment_id=shipment_id,
-                first_seen_at=first_seen_at,
-            )
-        return int(shipment_id)
+        order_id = factories.order(warehouse, number, account=account)
+        factories.erp_row(warehouse, order_id, number, account=account, shipped_at=shipped_at)
+        return factories.shipment(warehouse, order_id, number, account=account, **changes)
 
     return add
 
@@ -213,30 +158,18 @@ def change(warehouse: Engine) -> Callable[..., UUID]:
     def add(
         shipment_id: int, to_status: str, *, hours: float = 0, held: bool = False, was: str = ""
     ) -> UUID:
-        event_id = uuid4()
         at = NOW + timedelta(hours=hours)
-        with warehouse.begin() as connection:
-            _insert(
-                connection,
-                "status_change",
-                event_id=event_id,
-                shipment_id=shipment_id,
-                from_status=was or "pending",
-                to_status=to_status,
-                occurred_at=at - timedelta(minutes=20),
-                detected_at=at,
-                run_id="run",
-            )
-            _insert(
-                connection,
-                "notification",
-                event_id=event_id,
-                shipment_id=shipment_id,
-                reason=to_status,
-                state="pending",
-                created_at=at,
-                due_at=None if held else at,
-            )
+        event_id = factories.status_change(
+            warehouse,
+            shipment_id,
+            to_status,
+            at,
+            from_status=was or "pending",
+            occurred_at=at - timedelta(minutes=20),
+        )
+        factories.notification(
+            warehouse, shipment_id, event_id, to_status, at, due_at=None if held else at
+        )
         return event_id
 
     return add

@@ -4,9 +4,9 @@ import csv
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
 
 from shipment_tracking import cli
+from tests import factories
 
 NIGHT = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
 
@@ -16,31 +16,18 @@ def scans(warehouse):
     """Store a text as often as told, read as told."""
 
     def store(description: str, times: int, status: str, decided_by: str) -> None:
-        with warehouse.begin() as connection:
-            shipment = connection.execute(
-                text(
-                    "insert into tracking.shipment (account, consignment_id)"
-                    " values ('a', :description) returning shipment_id"
-                ),
-                {"description": description},
-            ).scalar_one()
-            for number in range(times):
-                connection.execute(
-                    text(
-                        "insert into tracking.trace_event (shipment_id, occurred_at, event_hash,"
-                        " hash_version, position, future_dated, status, description, fetched_at,"
-                        " decided_by) values (:shipment, :night, :number, 2, 0, false, :status,"
-                        " :description, :night, :decided_by)"
-                    ),
-                    {
-                        "shipment": shipment,
-                        "night": NIGHT,
-                        "number": number,
-                        "status": status,
-                        "description": description,
-                        "decided_by": decided_by,
-                    },
-                )
+        order_id = factories.order(warehouse, platform_order_id=description)
+        parcel = factories.shipment(warehouse, order_id, consignment_id=description)
+        for number in range(times):
+            factories.trace_event(
+                warehouse,
+                parcel,
+                status,
+                NIGHT,
+                position=number,
+                description=description,
+                decided_by=decided_by,
+            )
 
     return store
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from shipment_tracking.warehouse import parcels
+from tests import factories
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
@@ -16,13 +17,7 @@ NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 @pytest.fixture
 def orders(warehouse: Engine) -> list[int]:
     """Ids of two tracked orders."""
-    insert = text(
-        "insert into tracking.tracked_order (platform, account, platform_order_id, first_seen_at)"
-        " values ('1688', 'platform_1688', '291', now()), ('1688', 'platform_1688', '292', now())"
-        " returning order_id"
-    )
-    with warehouse.begin() as connection:
-        return list(connection.execute(insert).scalars())
+    return [factories.order(warehouse, number) for number in (1, 2)]
 
 
 def named(order_id: int, consignment_id: str = "LP1", hours: float = 0, **more: Any) -> Any:

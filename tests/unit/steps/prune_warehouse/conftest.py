@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shipment_tracking.steps import prune_warehouse
+from tests import factories
 
 from .retention import KEEP_DAYS
 
@@ -43,30 +44,22 @@ def body(number: int, at: datetime) -> str:
 
 
 @pytest.fixture
-def answered(select, insert) -> Callable[..., int]:
+def answered(select, warehouse) -> Callable[..., int]:
     """Store a reply of an order's platform; returns its id."""
 
     def add(number: int, at: datetime, *, loaded: bool = True, **changes: Any) -> int:
         (order,) = select(
             "order_id from tracking.tracked_order where platform_order_id = :id", id=f"29{number}"
         )[0]
-        reply = {
-            "order_id": order,
-            "dialect": "param2",
-            "fetched_at": at,
-            "fingerprint": "f",
-            "body": body(number, at),
-            "announce": True,
-            "run_id": "run",
-            "loaded_at": at if loaded else None,
-        }
-        return int(insert("trace_reply", **reply | changes))
+        return factories.trace_reply(
+            warehouse, order, body(number, at), at, loaded_at=at if loaded else None, **changes
+        )
 
     return add
 
 
 @pytest.fixture
-def signed(ship, change, insert, execute, answered, now) -> Callable[..., int]:
+def signed(warehouse, ship, change, insert, execute, answered, now) -> Callable[..., int]:
     """An order that was signed, written and closed so many days ago; returns its parcel's id."""
 
     def add(number: int = 1, days: float = 400) -> int:
@@ -81,18 +74,7 @@ def signed(ship, change, insert, execute, answered, now) -> Callable[..., int]:
         sign = change(shipment, "signed", hours=-24 * days)
         told = "update tracking.notification set state = 'sent' where event_id = :sign"
         execute(told, sign=sign)
-        insert(
-            "trace_event",
-            shipment_id=shipment,
-            occurred_at=closed_at,
-            event_hash=1,
-            hash_version=1,
-            position=1,
-            future_dated=False,
-            status="signed",
-            description=SIGNED,
-            fetched_at=closed_at,
-        )
+        factories.trace_event(warehouse, shipment, "signed", closed_at, description=SIGNED)
         insert(
             "stall",
             shipment_id=shipment,

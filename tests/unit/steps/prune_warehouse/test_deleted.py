@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from tests import factories
+
 from .retention import KEEP_DAYS
 
 
@@ -107,11 +109,11 @@ def test_a_notice_that_was_held_and_will_never_be_sent_stops_nothing(
     assert set(stored().values()) == {0}
 
 
-def test_a_shared_parcel_stays_as_long_as_another_order_has_it(signed, prune, insert, select, now):
+def test_a_shared_parcel_stays_as_long_as_another_order_has_it(signed, prune, warehouse, select):
     shared = signed(1)
     signed(2, days=80)
     (second,) = select("order_id from tracking.tracked_order where platform_order_id = '292'")[0]
-    insert("order_shipment", order_id=second, shipment_id=shared, first_seen_at=now)
+    factories.link(warehouse, second, shared)
 
     assert prune()["orders"] == 1
     assert select("platform_order_id, consignment_id from analytics.shipments order by 2") == [
@@ -152,9 +154,9 @@ def test_old_notices_of_closed_orders_go_but_those_that_wait(
     ]
 
 
-def test_old_runs_go_with_their_calls(insert, prune, select, at):
+def test_old_runs_go_with_their_calls(warehouse, insert, prune, select, at):
     for run_id, days in (("old", 181), ("young", 179)):
-        insert("run", run_id=run_id, run_type="scheduled", started_at=at(days=-days))
+        factories.run(warehouse, run_id, at(days=-days))
         insert(
             "api_usage",
             run_id=run_id,

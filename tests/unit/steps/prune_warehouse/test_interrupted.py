@@ -11,17 +11,18 @@ from sqlalchemy import text
 
 from shipment_tracking.statements import query
 from shipment_tracking.steps import load_traces
+from tests import factories
 
 
 @pytest.fixture
-def many(signed, answered, insert, at) -> dict[str, int]:
+def many(warehouse, signed, answered, insert, at) -> dict[str, int]:
     """More of everything than a batch takes; returns what is to be deleted."""
     for number in range(1, 6):
         signed(number)
     signed(6, days=100)
     for day in (1, 2, 3):
         answered(6, at(days=-100 + day))
-        insert("run", run_id=f"{day}", run_type="manual", started_at=at(days=-200))
+        factories.run(warehouse, f"{day}", at(days=-200))
         insert("token", pair=f"{day}", account="a", secret=b"s", refresh_expires_at=at(days=-40))
     return {
         **{"orders": 5, "parcels": 5, "events": 5, "changes": 5},

@@ -38,6 +38,8 @@ class Dying:
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
+        self.limits = channel.limits
+        self.identity = channel.identity
 
     def send(self, *message: Any) -> None:
         self._channel.send(*message)

@@ -2,30 +2,21 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from shipment_tracking.errors import ParamError
+from tests import factories
 
 from .counts import NOTHING
 
 
 @pytest.fixture
-def became(insert) -> Callable[..., None]:
+def became(warehouse) -> Callable[..., None]:
     """Remember that a parcel changed its status."""
 
     def remember(shipment_id: int, to_status: str, at: Any, was: str = "in_transit") -> None:
-        insert(
-            "status_change",
-            event_id=uuid4(),
-            shipment_id=shipment_id,
-            from_status=was,
-            to_status=to_status,
-            occurred_at=at,
-            detected_at=at,
-            run_id="run",
-        )
+        factories.status_change(warehouse, shipment_id, to_status, at, from_status=was)
 
     return remember
 

@@ -4,6 +4,7 @@ import pytest
 
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.warehouse import polling
+from tests import factories
 
 from .spans import DAY, HOUR, MINUTE
 
@@ -73,17 +74,10 @@ def test_a_platforms_new_word_is_news(polled, now):
     assert polled(quiet=90 * DAY, platform_status_since=now - HOUR) is not None
 
 
-def test_an_order_goes_by_its_most_urgent_parcel(polled, insert, select, now):
+def test_an_order_goes_by_its_most_urgent_parcel(polled, warehouse, select, now):
     polled(quiet=90 * DAY)
     ((order_id,),) = select("order_id from tracking.tracked_order")
-    other = insert(
-        "shipment",
-        account="platform_1688",
-        consignment_id="LP2",
-        status="out_for_delivery",
-        last_event_at=now,
-    )
-    insert("order_shipment", order_id=order_id, shipment_id=other, first_seen_at=now)
+    factories.shipment(warehouse, order_id, 2, status="out_for_delivery", last_event_at=now)
 
     assert polled.again() == 15 * MINUTE
 

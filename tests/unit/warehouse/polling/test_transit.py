@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 
 from shipment_tracking.warehouse import polling
+from tests import factories
 
 from .spans import DAY, HOUR, MINUTE
 
 
 @pytest.fixture
-def arrived(ship, insert, now) -> Callable[..., None]:
+def arrived(warehouse, ship, now) -> Callable[..., None]:
     """Signed parcels of a carrier that took so many hours to be out for delivery."""
 
     def add(carrier_code: str, *hours: float, first: int = 1) -> None:
@@ -26,18 +27,7 @@ def arrived(ship, insert, now) -> Callable[..., None]:
                     ("out_for_delivery", now - 5 * DAY),
                 )
             ):
-                insert(
-                    "trace_event",
-                    shipment_id=shipment,
-                    occurred_at=at,
-                    event_hash=position,
-                    hash_version=1,
-                    position=position,
-                    future_dated=False,
-                    status=status,
-                    description=status,
-                    fetched_at=now,
-                )
+                factories.trace_event(warehouse, shipment, status, at, position=position)
 
     return add
 
@@ -49,6 +39,23 @@ def learn(warehouse, now) -> Callable[..., None]:
             polling.learn_transit(connection, now=now + later)
 
     return run
+
+
+@pytest.fixture
+def takes(insert, now) -> Callable[..., None]:
+    """What was learnt of a carrier: of how many parcels, and after how many hours they arrive."""
+
+    def learnt(carrier_code: str, parcels: int, early: float, late: float) -> None:
+        insert(
+            "transit_time",
+            carrier_code=carrier_code,
+            parcels=parcels,
+            early=early * HOUR,
+            late=late * HOUR,
+            learnt_at=now,
+        )
+
+    return learnt
 
 
 def known(select) -> dict[str, tuple[int, float, float]]:
@@ -82,18 +89,11 @@ def test_it_is_learnt_once_a_day_at_most(arrived, learn, select):
 
 @pytest.mark.parametrize(("hours", "near"), [(19, False), (20.1, True), (39.9, True), (41, False)])
 def test_a_parcel_is_polled_more_often_near_its_carriers_usual_arrival(
-    hours, near, polled, insert, table, now
+    hours, near, polled, takes, table, now
 ):
     table("near_arrival,0,0\nany,0,120\n")
     for carrier_code, early, late in (("YTO", 20, 40), ("", 1, 2)):
-        insert(
-            "transit_time",
-            carrier_code=carrier_code,
-            parcels=20,
-            early=early * HOUR,
-            late=late * HOUR,
-            learnt_at=now,
-        )
+        takes(carrier_code, 20, early, late)
 
     again = polled(carrier_code="YTO", first_event_at=now - hours * HOUR)
 
@@ -104,18 +104,11 @@ def test_a_parcel_is_polled_more_often_near_its_carriers_usual_arrival(
     ("parcels", "of_all", "near"), [(19, 20, True), (20, 20, False), (19, 19, False)]
 )
 def test_a_carrier_of_whom_too_little_is_known_counts_as_all_and_else_as_the_default(
-    parcels, of_all, near, polled, insert, table, now
+    parcels, of_all, near, polled, takes, table, now
 ):
     table("near_arrival,0,0\nany,0,120\n")
     for carrier_code, known_of, early, late in (("YTO", parcels, 30, 40), ("", of_all, 1, 5)):
-        insert(
-            "transit_time",
-            carrier_code=carrier_code,
-            parcels=known_of,
-            early=early * HOUR,
-            late=late * HOUR,
-            learnt_at=now,
-        )
+        takes(carrier_code, known_of, early, late)
 
     again = polled(carrier_code="YTO", first_event_at=now - 3 * HOUR)
 
@@ -130,22 +123,11 @@ def test_while_nothing_is_learnt_the_default_holds(hours, near, polled, table, n
 
 
 def test_the_usual_time_counts_from_pick_up_and_not_from_the_first_scan(
-    polled, insert, select, table, now
+    polled, warehouse, select, table, now
 ):
     table("near_arrival,0,0\nany,0,120\n")
     polled(first_event_at=now - 30 * HOUR)
     ((shipment_id,),) = select("shipment_id from tracking.shipment")
-    insert(
-        "trace_event",
-        shipment_id=shipment_id,
-        occurred_at=now - 20 * HOUR,
-        event_hash=1,
-        hash_version=1,
-        position=0,
-        future_dated=False,
-        status="picked_up",
-        description="已揽收",
-        fetched_at=now,
-    )
+    factories.trace_event(warehouse, shipment_id, "picked_up", now - 20 * HOUR)
 
     assert polled.again() != 15 * MINUTE
