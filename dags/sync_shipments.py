@@ -92,13 +92,13 @@ def pipeline() -> None:
         def fetch_waybills(account: str) -> dict[str, int | list[str]]:
             """The parcels of this account's orders are known."""
             with hooks.lane(account) as lane:
-                return steps.fetch_waybills.run(**lane)
+                return steps.fetch_waybills.run(lane)
 
         @task(map_index_template=ACCOUNT, multiple_outputs=False)
         def gather_traces(account: str) -> dict[str, int | list[str]]:
             """What is new in this account's traces is kept, to be loaded."""
             with hooks.lane(account) as lane:
-                return steps.gather_traces.run(**lane)
+                return steps.gather_traces.run(lane)
 
         fetched, gathered = fetch_waybills(account=account), gather_traces(account=account)
         fetched >> gathered
@@ -109,7 +109,7 @@ def pipeline() -> None:
     def load_traces() -> dict[str, int]:
         """Every scan is stored once, with the changes and notices it leads to."""
         counts = steps.load_traces.run(hooks.warehouse(), hooks.this_run(), now=hooks.now())
-        get_current_context()["outlet_events"][TRACE_EVENTS].extra = counts
+        get_current_context()["outlet_events"][TRACE_EVENTS].extra = {**counts}
         return counts
 
     @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")

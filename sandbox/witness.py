@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select, text
 
-from sandbox.erp import Row as ErpRow
-from sandbox.erp import erp_order, rows
+from sandbox.erp import Row as ErpRow, erp_order, rows
 from sandbox.parcels import SHANGHAI
 from sandbox.world import Order, OrderTruth, ParcelTruth, World, dialect_of, order_truth
 

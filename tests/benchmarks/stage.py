@@ -35,6 +35,7 @@ from shipment_tracking.steps import (
     gather_traces,
     load_traces,
 )
+from shipment_tracking.warehouse.lanes import LaneContext
 from shipment_tracking.warehouse.quota import Quota
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -121,11 +122,11 @@ class Stage:
 
     def fetch(self, opened: PlatformClient) -> dict[str, Any]:
         """Ask for the parcels that are due."""
-        return fetch_waybills.run(self.warehouse, opened, self.next_run(), **self._lane())
+        return fetch_waybills.run(self._lane(opened))
 
     def gather(self, opened: PlatformClient) -> dict[str, Any]:
         """Poll what is due."""
-        return gather_traces.run(self.warehouse, opened, self.next_run(), **self._lane())
+        return gather_traces.run(self._lane(opened))
 
     def load(self) -> dict[str, int]:
         """Load what was gathered."""
@@ -135,8 +136,10 @@ class Stage:
         """A run of its own."""
         return Run(f"bench_{next(self._runs)}", "manual", self.now)
 
-    def _lane(self) -> dict[str, Any]:
-        return {"owner": "bench", "budget": BUDGET, "clock": lambda: self.now}
+    def _lane(self, opened: PlatformClient) -> LaneContext:
+        return LaneContext(
+            self.warehouse, opened, self.next_run(), "bench", BUDGET, lambda: self.now
+        )
 
 
 def account_of(connection: Mapping[str, Any], name: str, qps: float) -> Account:

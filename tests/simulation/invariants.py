@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, Row, select, text
 
 from sandbox import witness
-from sandbox.erp import erp_order
-from sandbox.erp import rows as erp_rows
+from sandbox.erp import erp_order, rows as erp_rows
 from sandbox.platform_1688 import TRACES
 from sandbox.platform_router import WAYBILL_TRACE, WAYBILLS
 from sandbox.platform_taobao import PARCELS, TRACE_GET, TRACE_SEARCH

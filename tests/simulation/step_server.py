@@ -48,6 +48,7 @@ from shipment_tracking.steps import (
     report_stalled,
     show_trace,
 )
+from shipment_tracking.warehouse.lanes import LaneContext
 from shipment_tracking.warehouse.quota import Quota
 from shipment_tracking.warehouse.tokens import WarehouseTokens
 
@@ -149,7 +150,7 @@ def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> An
         Gateway(account, quota, tokens, sleep=lambda seconds: time.sleep(seconds * PATIENCE))
     )
     try:
-        return LANE_STEPS[order["step"]](
+        context = LaneContext(
             warehouse,
             opened,
             this_run,
@@ -158,6 +159,7 @@ def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> An
             clock=now,
             lease=lease,
         )
+        return LANE_STEPS[order["step"]](context)
     finally:
         opened.close()
 

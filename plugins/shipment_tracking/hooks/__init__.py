@@ -1,7 +1,31 @@
 """Where Airflow ends: connections and runs come in; engines, clients and times go out."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shipment_tracking.hooks.channel_hook import channels as channels
+    from shipment_tracking.hooks.clock_hook import now as now
+    from shipment_tracking.hooks.erp_hook import erp as erp, erp_writer as erp_writer
+    from shipment_tracking.hooks.error_hook import (
+        RETRY_POLICY as RETRY_POLICY,
+        is_green as is_green,
+        red_tasks as red_tasks,
+    )
+    from shipment_tracking.hooks.platform_hook import is_account as is_account
+    from shipment_tracking.hooks.run_hook import (
+        acting_run as acting_run,
+        lane as lane,
+        lease_owner as lease_owner,
+        retention as retention,
+        this_run as this_run,
+    )
+    from shipment_tracking.hooks.run_params import (
+        PARAMS as PARAMS,
+        PRIORITY_PARAMS as PRIORITY_PARAMS,
+        PRUNE_PARAMS as PRUNE_PARAMS,
+    )
+    from shipment_tracking.hooks.warehouse_hook import warehouse as warehouse
 
 _HOMES = {
     "PARAMS": "run_params",

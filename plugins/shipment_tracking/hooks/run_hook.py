@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import get_current_context
@@ -13,6 +13,9 @@ from shipment_tracking.domain import stalls
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import ParamError
 from shipment_tracking.hooks import clock_hook, erp_hook, platform_hook, warehouse_hook
+
+if TYPE_CHECKING:
+    from shipment_tracking.warehouse.lanes import LaneContext
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MAIN_DAG = "sync_shipments"
@@ -72,18 +75,20 @@ def acting_run() -> Run:
 
 
 @contextmanager
-def lane(account: str) -> Iterator[dict[str, Any]]:
+def lane(account: str) -> Iterator["LaneContext"]:
     """What a step of an account's lane works with; its client is closed at the end."""
+    from shipment_tracking.warehouse.lanes import LaneContext
+
     run = this_run()
     with platform_hook.client(account, backfill=run.is_backfill) as client:
-        yield {
-            "warehouse": warehouse_hook.warehouse(),
-            "client": client,
-            "this_run": run,
-            "owner": lease_owner(),
-            "budget": budget_left(run),
-            "clock": clock_hook.now,
-        }
+        yield LaneContext(
+            warehouse=warehouse_hook.warehouse(),
+            client=client,
+            this_run=run,
+            owner=lease_owner(),
+            budget=budget_left(run),
+            clock=clock_hook.now,
+        )
 
 
 def retention() -> dict[str, Any]:

@@ -2,6 +2,21 @@
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shipment_tracking.steps import (
+        create_tables as create_tables,
+        extract_orders as extract_orders,
+        fetch_waybills as fetch_waybills,
+        gather_traces as gather_traces,
+        load_traces as load_traces,
+        mark_signed as mark_signed,
+        notify_changes as notify_changes,
+        prune_warehouse as prune_warehouse,
+        report_stalled as report_stalled,
+        show_trace as show_trace,
+    )
 
 
 def __getattr__(name: str) -> ModuleType:

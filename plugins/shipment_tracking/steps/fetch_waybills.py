@@ -1,6 +1,6 @@
 """Asks a platform which parcels an account's orders have, and how far it says they are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,10 +13,10 @@ from shipment_tracking.platforms.ports import PlatformClient
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import feeds, listings, polling, runs
 from shipment_tracking.warehouse.lanes import (
-    LEASE,
     Answer,
     Claim,
     Lane,
+    LaneContext,
     fence,
     finish,
     work_through,
@@ -48,29 +48,19 @@ class AnswerRow:
 ANSWERS = JsonRows(AnswerRow, "answers", "fetch_waybills.record")
 
 
-def run(
-    warehouse: Engine,
-    client: PlatformClient,
-    this_run: Run,
-    *,
-    owner: str,
-    budget: timedelta,
-    clock: Callable[[], datetime],
-    lease: timedelta = LEASE,
-) -> dict[str, Any]:
+def run(context: LaneContext) -> dict[str, Any]:
     """
     Ask for the parcels of the account's orders that are due for it.
 
     Due are new orders, orders whose sign waits for the platform's confirmation, orders that were
     quiet for a day, and, read first, those that the account's change feed reports.
 
-    :param owner: who holds the leases; the same for every try of the task.
-    :param budget: wall-clock time this lane has left.
     :raises AuthError: the account is not let in; what was answered before is kept.
     """
-    now = clock()
+    warehouse, client, this_run = context.warehouse, context.client, context.this_run
+    clock, now = context.clock, context.clock()
     account = client.account.conn_id
-    counts, warnings = feeds.read(warehouse, client, this_run, now=now, budget=budget)
+    counts, warnings = feeds.read(warehouse, client, this_run, now=now, budget=context.budget)
     with warehouse.connect() as connection:
         polls_wait = connection.execute(
             query("fetch_waybills.polls_due"),
@@ -80,9 +70,7 @@ def run(
                 "only_high_priority": this_run.only_high_priority,
             },
         ).scalar_one()
-    lane = Lane.of_step(
-        "fetch_waybills", warehouse, account, this_run, owner=owner, now=now, lease=lease
-    )
+    lane = Lane.of_step("fetch_waybills", context, now=now)
 
     def ask(claim: Claim) -> Answer:
         try:
@@ -100,7 +88,7 @@ def run(
         return _record(warehouse, client, this_run, lane, answers, clock())
 
     try:
-        tally = work_through(lane, ask, record, budget=share(budget, polls_wait=polls_wait))
+        tally = work_through(lane, ask, record, budget=share(context.budget, polls_wait=polls_wait))
     except PersonNeededError:
         # The lane ends here: nobody will poll what is due.
         lane.count_left_over(this_run, now)

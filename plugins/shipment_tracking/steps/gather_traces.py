@@ -6,10 +6,10 @@ the order's parcels, and its unshipped lines when all parcels are signed.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -29,10 +29,10 @@ from shipment_tracking.platforms.ports import Json, PlatformClient, TraceReader
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import listings, polling, runs
 from shipment_tracking.warehouse.lanes import (
-    LEASE,
     Answer,
     Claim,
     Lane,
+    LaneContext,
     fence,
     finish,
     work_through,
@@ -89,30 +89,21 @@ FEWEST_ALIKE = 5
 
 
 def run(
-    warehouse: Engine,
-    client: PlatformClient,
-    this_run: Run,
+    context: LaneContext,
     *,
-    owner: str,
-    budget: timedelta,
-    clock: Callable[[], datetime],
-    lease: timedelta = LEASE,
     readers: Mapping[str, TraceReader] = READERS,
 ) -> dict[str, Any]:
     """
     Poll every due order of the account once.
 
-    :param owner: who holds the leases; the same for every try of the task.
-    :param budget: wall-clock time this lane has left; what is due then is ``left_over``.
     :param readers: by dialect, what reads a reply.
     :raises AuthError: the account is not let in; what was answered before is kept.
     :raises LaneStoppedError: most of the account's orders fail alike; all was done before.
     """
-    now = clock()
+    warehouse, client, this_run = context.warehouse, context.client, context.this_run
+    clock, now = context.clock, context.clock()
     account = client.account.conn_id
-    lane = Lane.of_step(
-        "gather_traces", warehouse, account, this_run, owner=owner, now=now, lease=lease
-    )
+    lane = Lane.of_step("gather_traces", context, now=now)
     replies = 0
 
     def ask(claim: Claim) -> Answer:
@@ -135,7 +126,7 @@ def run(
         return recorded
 
     try:
-        tally = work_through(lane, ask, record, budget=budget)
+        tally = work_through(lane, ask, record, budget=context.budget)
     except PersonNeededError:
         lane.count_left_over(this_run, now)
         raise

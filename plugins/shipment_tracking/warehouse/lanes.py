@@ -48,6 +48,25 @@ REFUSED = (DataError, IntegrityError, ProgrammingError, psycopg.DataError, Unico
 
 
 @dataclass(frozen=True, slots=True)
+class LaneContext:
+    """
+    What a step of an account's lane works with.
+
+    :param owner: who holds the leases; the same for every try of the task.
+    :param budget: wall-clock time this lane has left.
+    :param clock: the present, aware.
+    """
+
+    warehouse: Engine
+    client: PlatformClient
+    this_run: Run
+    owner: str
+    budget: timedelta
+    clock: Callable[[], datetime]
+    lease: timedelta = LEASE
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """
     An order that is leased to us.
@@ -103,26 +122,20 @@ class Lane:
     def of_step(
         cls,
         step: str,
-        engine: Engine,
-        account: str,
-        this_run: Run,
+        context: LaneContext,
         *,
-        owner: str,
         now: datetime,
-        lease: timedelta,
     ) -> Self:
-        """
-        The lane of a step: what is due at ``now``, or what a backfill still has to ask for.
-
-        :param owner: the same for every try of the task, so that a retry takes its own leases back.
-        """
+        """The lane of a step: what is due at ``now``, or what a backfill still has to ask for."""
+        this_run = context.this_run
         binds: dict[str, Any] = {"now": now}
         if this_run.is_backfill:
             binds |= {"shipped_from": this_run.shipped_from, "shipped_to": this_run.shipped_to}
         else:
             binds |= {"only_high_priority": this_run.only_high_priority}
-        leases = Leases("tracked_order", "order_id", owner, lease)
-        return cls(engine, account, step, leases, binds, this_run.is_backfill)
+        leases = Leases("tracked_order", "order_id", context.owner, context.lease)
+        account = context.client.account.conn_id
+        return cls(context.warehouse, account, step, leases, binds, this_run.is_backfill)
 
     def take_back(self) -> None:
         """Free what an earlier try of this task still holds."""

@@ -37,6 +37,7 @@ from shipment_tracking.steps import (
     report_stalled,
     show_trace,
 )
+from shipment_tracking.warehouse.lanes import LaneContext
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BUDGET = timedelta(minutes=5)
@@ -246,14 +247,8 @@ class Field:
         )
         for account in lanes:
             for step in (fetch_waybills.run, gather_traces.run):
-                step(
-                    self.warehouse,
-                    self._client(account),
-                    run,
-                    owner=run.run_id,
-                    budget=BUDGET,
-                    clock=lambda: now,
-                )
+                client = self._client(account)
+                step(LaneContext(self.warehouse, client, run, run.run_id, BUDGET, lambda: now))
         self.load(run)
         writer = SqlWriter(self.erp_database)
         mark_signed.run(self.warehouse, writer, run, now=now)

@@ -11,8 +11,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from sqlalchemy import URL, Engine, Row, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 

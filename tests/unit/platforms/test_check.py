@@ -19,12 +19,12 @@ from shipment_tracking.platforms.router import ORDER_STATUS, TRACE, WAYBILLS
 from shipment_tracking.platforms.taobao import (
     CONFIRM,
     CONSUME,
+    PARCELS as SHIPPINGS,
     TRACE_GET,
     TRACE_SEARCH,
     TRADE,
     TRADES,
 )
-from shipment_tracking.platforms.taobao import PARCELS as SHIPPINGS
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 PURCHASES, SHOP = "platform_1688", "platform_taobao"

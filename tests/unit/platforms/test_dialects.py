@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -35,6 +34,7 @@ from shipment_tracking.steps import (
     mark_signed,
     show_trace,
 )
+from shipment_tracking.warehouse.lanes import LaneContext
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 # Enough for Taobao, and for either form of the router, to live every usual story once.
@@ -103,9 +103,9 @@ def live(
         assert lanes == sorted(ACCOUNTS)
         for account in lanes:
             client = open_client(sandbox, account)
-            ask: dict[str, Any] = {"owner": account, "budget": BUDGET, "clock": sandbox.clock.now}
-            fetch_waybills.run(warehouse, client, this_run, **ask)
-            gather_traces.run(warehouse, client, this_run, **ask)
+            lane = LaneContext(warehouse, client, this_run, account, BUDGET, sandbox.clock.now)
+            fetch_waybills.run(lane)
+            gather_traces.run(lane)
         assert load_traces.run(warehouse, this_run, now=now)["unreadable"] == 0
         mark_signed.run(warehouse, SqlWriter(erp), this_run, now=now)
         show_trace.run(warehouse, SqlWriter(erp), this_run)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -23,6 +22,7 @@ from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.platforms.ports import THREADS, PlatformClient
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
+from shipment_tracking.warehouse.lanes import LaneContext
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ACCOUNTS = {"platform_1688": 32, "platform_taobao": 28, "platform_tmall": 20}
@@ -82,9 +82,9 @@ def run_lanes(
 
         def lane(account: str) -> dict[str, int]:
             client = open_client(sandbox, account, timeout=(3, patience))
-            ask: dict[str, Any] = {"owner": account, "budget": BUDGET, "clock": sandbox.clock.now}
-            fetch_waybills.run(warehouse, client, this_run, **ask)
-            return gather_traces.run(warehouse, client, this_run, **ask)
+            context = LaneContext(warehouse, client, this_run, account, BUDGET, sandbox.clock.now)
+            fetch_waybills.run(context)
+            return gather_traces.run(context)
 
         wanted = accounts or tuple(ACCOUNTS)
         with ThreadPoolExecutor(len(wanted)) as pool:

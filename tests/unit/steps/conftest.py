@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert as insert_into
-from sqlalchemy import select, update
+from sqlalchemy import insert as insert_into, select, update
 
 from sandbox.erp import DemoErp, erp_order
 from shipment_tracking.erp.sql import SqlWriter

@@ -14,6 +14,7 @@ from shipment_tracking.errors import AuthError, PlatformError, RejectedError
 from shipment_tracking.platforms.ports import Account
 from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import fetch_waybills
+from shipment_tracking.warehouse.lanes import LaneContext
 
 MINUTE = timedelta(minutes=1)
 ACCOUNT = Account(
@@ -84,16 +85,12 @@ def fetch(warehouse: Engine, now: datetime, new_run: Callable[..., Run]) -> Call
 
     def run(platform: Platform, after: timedelta = timedelta(), **changes: Any) -> dict[str, int]:
         options: dict[str, Any] = {
+            "this_run": changes.pop("run", new_run()),
             "owner": "me",
             "budget": 5 * MINUTE,
             "clock": lambda: now + after,
         } | changes
-        return fetch_waybills.run(
-            warehouse,
-            platform,  # type: ignore[arg-type]
-            options.pop("run", new_run()),
-            **options,
-        )
+        return fetch_waybills.run(LaneContext(warehouse, platform, **options))  # type: ignore[arg-type]
 
     return run
 

@@ -25,7 +25,7 @@ from shipment_tracking.platforms.ports import Account
 from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import fetch_waybills, gather_traces, load_traces
 from shipment_tracking.warehouse import parcels
-from shipment_tracking.warehouse.lanes import Lane
+from shipment_tracking.warehouse.lanes import Lane, LaneContext
 
 MINUTE = timedelta(minutes=1)
 BUDGET = 5 * MINUTE
@@ -107,8 +107,15 @@ def gather(warehouse: Engine, now: datetime, new_run: Callable[..., Run]) -> Cal
     """Runs the step for the account at noon."""
 
     def run(platform: Platform, **changes: Any) -> dict[str, int]:
-        options: dict[str, Any] = {"owner": "me", "budget": BUDGET, "clock": lambda: now} | changes
-        return gather_traces.run(warehouse, platform, options.pop("run", new_run()), **options)  # type: ignore[arg-type]
+        lane = LaneContext(
+            warehouse,
+            platform,  # type: ignore[arg-type]
+            changes.pop("run", new_run()),
+            owner=changes.pop("owner", "me"),
+            budget=changes.pop("budget", BUDGET),
+            clock=changes.pop("clock", lambda: now),
+        )
+        return gather_traces.run(lane, **changes)
 
     return run
 
@@ -257,15 +264,9 @@ def test_the_urgent_are_polled_first(
     track("late", next_poll_at=now - 90 * MINUTE)
     track("out", status="out_for_delivery")
     track("important", priority=1)
-    lane = Lane.of_step(
-        "gather_traces",
-        warehouse,
-        ACCOUNT.conn_id,
-        new_run(),
-        owner="me",
-        now=now,
-        lease=5 * MINUTE,
-    )
+    platform: Any = Platform()
+    context = LaneContext(warehouse, platform, new_run(), "me", BUDGET, lambda: now)
+    lane = Lane.of_step("gather_traces", context, now=now)
 
     together = lane.claim(4)
     lane.release()
@@ -467,9 +468,9 @@ def test_nothing_personal_reaches_the_warehouse_from_the_real_gateway(
     track(*(order.order_id for order in world.orders()), **new)
     with Sandbox(world, clock, apps_for(["platform_1688"], None), token_hours=None) as sandbox:
         client = open_client(sandbox)
-        options = {"owner": "me", "budget": BUDGET, "clock": clock.now}
-        fetch_waybills.run(warehouse, client, new_run(), **options)
-        gather_traces.run(warehouse, client, new_run(), **options)
+        lane = LaneContext(warehouse, client, new_run(), "me", BUDGET, clock.now)
+        fetch_waybills.run(lane)
+        gather_traces.run(lane)
 
     stored = "\n".join(str(row) for row in select("body from tracking.trace_reply"))
     assert len(stored) > 1000

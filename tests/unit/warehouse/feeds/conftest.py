@@ -16,6 +16,7 @@ from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase
 from shipment_tracking.platforms.ports import ChangeFeed, PlatformClient
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
+from shipment_tracking.warehouse.lanes import LaneContext
 
 from .state import BUDGET, BUYER, HALF_HOUR, SELLER, START, Pass
 
@@ -77,9 +78,9 @@ def live(
             kind = "orders" if feed.own_orders else "messages"
             client = open_client(sandbox, account, feed=kind)
             client.feed = feed
-        ask: dict[str, Any] = {"owner": account, "budget": BUDGET, "clock": sandbox.clock.now}
-        counts = fetch_waybills.run(warehouse, client, this_run, **ask)
-        gather_traces.run(warehouse, client, this_run, **ask)
+        lane = LaneContext(warehouse, client, this_run, account, BUDGET, sandbox.clock.now)
+        counts = fetch_waybills.run(lane)
+        gather_traces.run(lane)
         load_traces.run(warehouse, this_run, now=now)
         return counts
 
