@@ -32,7 +32,7 @@ def test_a_table_costs_what_it_promises(
 
 
 @pytest.mark.parametrize("steal_every", [0, 2])
-def test_what_a_feed_of_messages_misses_is_counted_and_found_at_the_slow_pace(
+def test_what_a_message_feed_misses_is_counted_and_found_later(
     steal_every: int, empty: Engine, tmp_path: Path
 ) -> None:
     found = frugality(

@@ -43,7 +43,7 @@ def confirm(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return say
 
 
-def test_n1_it_is_paused_at_first_and_does_not_run_when_it_is_unpaused(dag_bag: "DagBag") -> None:
+def test_n1_it_is_paused_at_first_and_unpausing_starts_no_run(dag_bag: "DagBag") -> None:
     from airflow.serialization.serialized_objects import DagSerialization
     from airflow.timetables.base import TimeRestriction
 

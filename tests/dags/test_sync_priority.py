@@ -43,7 +43,7 @@ def open_orders(pipeline: Any) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-def test_it_is_paused_until_somebody_wants_it_and_comes_every_five_minutes(
+def test_it_is_paused_at_first_and_runs_every_five_minutes(
     dag_bag: "DagBag",
 ) -> None:
     dag = dag_bag.dags["sync_priority"]
@@ -69,7 +69,7 @@ def test_only_orders_of_high_priority_are_asked_for(pipeline: Any, urgent: set[s
     assert asked_for(pipeline)
 
 
-def test_they_are_polled_every_five_minutes_and_between_the_others_runs(
+def test_they_are_polled_every_five_minutes_between_other_runs(
     pipeline: Any, urgent: set[str]
 ) -> None:
     assert pipeline.run()["run"] == "success"

@@ -76,9 +76,7 @@ def test_watch_hangs_below_every_task(dag_bag: "DagBag") -> None:
         assert dag.get_task("watch").upstream_task_ids == others
 
 
-def test_a_world_that_moved_is_followed_until_the_warehouse_is_its_truth(
-    pipeline: Any, count: Count
-) -> None:
+def test_the_warehouse_follows_a_moving_world_to_its_truth(pipeline: Any, count: Count) -> None:
     moments = [pipeline.clock.now()]
     assert pipeline.run()["run"] == "success"
     first = count("tracking.trace_event")
@@ -142,7 +140,7 @@ class TestWithShopsOfTaobaoAndTmall:
             )
 
 
-def test_without_lanes_the_run_is_green_and_what_was_gathered_is_loaded(
+def test_without_lanes_the_run_is_green_and_loads_what_is_there(
     pipeline: Any, count: Count
 ) -> None:
     pipeline.run()
@@ -158,7 +156,7 @@ def test_without_lanes_the_run_is_green_and_what_was_gathered_is_loaded(
     assert count("tracking.trace_reply where loaded_at is null") == 0
 
 
-def test_a_dead_lane_is_red_and_named_while_the_others_land_and_it_catches_up(
+def test_a_dead_lane_is_red_the_others_land_and_it_catches_up(
     pipeline: Any, count: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.sandbox.expire_token("platform_1688_east")
@@ -254,9 +252,7 @@ class TestOnServers:
             assert connection.execute(shown).scalar_one() > 5
 
 
-def test_a_dry_run_writes_and_sends_nothing_and_the_next_run_makes_up_for_it(
-    pipeline: Any, count: Count
-) -> None:
+def test_the_run_after_a_dry_run_writes_and_sends_everything(pipeline: Any, count: Count) -> None:
     pipeline.run()
     pipeline.run(after=timedelta(hours=12))
     told, signed = len(pipeline.receiver.deliveries()), signed_at_the_erp(pipeline)
@@ -273,7 +269,7 @@ def test_a_dry_run_writes_and_sends_nothing_and_the_next_run_makes_up_for_it(
     assert count("tracking.erp_row where sign_event is not null and settled_event is null") == 0
 
 
-def test_n1_shadow_mode_writes_and_sends_nothing_until_its_owner_allows_it(
+def test_n1_shadow_mode_writes_and_sends_nothing(
     pipeline: Any, count: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     erp = json.loads(os.environ["AIRFLOW_CONN_ERP_DB"])

@@ -127,7 +127,7 @@ def test_the_product_does_not_know_the_sandbox():
         assert "sandbox" not in roots(imported(file)), place(file)
 
 
-def test_no_module_has_a_name_that_says_nothing_or_hides_the_standard_library():
+def test_no_module_name_is_vague_or_hides_the_standard_library():
     # Airflow imports files below plugins/ and dags/ by their bare names.
     for file in python_files("plugins", "dags", "sandbox"):
         module = file.parent.name if file.stem in ("__init__", "__main__") else file.stem

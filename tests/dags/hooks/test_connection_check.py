@@ -83,7 +83,7 @@ def test_a_connection_in_airflows_database_is_checked_step_by_step(stored: str) 
 
 
 @pytest.mark.usefixtures("away_from_the_warehouse")
-def test_a_broken_environment_connection_ends_the_command_with_an_error(
+def test_a_broken_environment_connection_fails_the_command(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = sandbox.connection(ACCOUNT) | {"password": "HIDDEN"}

@@ -140,7 +140,7 @@ def test_a_table_in_another_encoding_is_refused_by_name(owner):
         load()
 
 
-def test_the_platforms_list_adds_what_is_new_and_how_else_a_carrier_is_called():
+def test_the_platforms_list_adds_new_carriers_and_names():
     found = refresh(load(), reply("company_list"))
 
     assert found.new == (Carrier("OTHER", "其他", ("qita",)),)

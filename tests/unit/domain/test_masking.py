@@ -170,7 +170,7 @@ def test_a_text_of_the_corpus_is_masked_once_and_for_all():
         ("快件已由本人签收", "快件已由本人签收"),
     ],
 )
-def test_places_carriers_and_words_that_class_a_sign_stay_where_persons_are_named(text, masked):
+def test_places_carriers_and_signing_words_are_not_masked(text, masked):
     assert mask(text) == masked
 
 

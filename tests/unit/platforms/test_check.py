@@ -137,9 +137,7 @@ def test_a_token_that_is_not_taken_is_told_apart_from_key_and_secret(
     ("account", "api"),
     [*((PURCHASES, api) for api in APIS_1688), (SHOP, SHIPPINGS), (SHOP, TRADE)],
 )
-def test_an_api_that_the_app_may_not_use_is_named_and_the_others_are_asked(
-    account, api, findings, deny
-):
+def test_a_forbidden_api_is_named_and_the_others_are_asked(account, api, findings, deny):
     deny(account, api)
 
     found = findings(account)
@@ -312,7 +310,7 @@ def test_a_check_tells_no_secret(account, changes, findings, sandbox):
 
 
 @pytest.mark.parametrize(("qps", "seconds"), [(1000, 0.2), (5, 1.04 / 5), (2, 0.52)])
-def test_calls_are_a_fifth_of_a_second_apart_or_what_the_connection_allows(qps, seconds):
+def test_calls_are_spaced_by_the_default_or_the_connections_qps(qps, seconds):
     assert Pause(qps).seconds == seconds
 
 

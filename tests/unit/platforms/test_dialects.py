@@ -154,9 +154,7 @@ def test_a_world_of_every_dialect_ends_as_its_truth(sandbox, world, live, wareho
     }
 
 
-def test_an_app_that_may_only_search_ends_at_the_same_truth_through_faults(
-    sandbox, world, live, warehouse, apps
-):
+def test_an_app_that_may_only_search_reaches_the_same_truth(sandbox, world, live, warehouse, apps):
     for app in apps:
         sandbox.taobao.apps[app.key] = replace(app, denied=frozenset({TRACE_GET}))
     for kind in ("http_500", "reset", "half_json", "html", "empty", "duplicated", "reordered"):

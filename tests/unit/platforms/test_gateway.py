@@ -244,9 +244,7 @@ def call(gateway: Gateway) -> Callable[[], object]:
         ('{"text": "前后"}', "前后"),
     ],
 )
-def test_characters_that_no_database_text_can_hold_do_not_lose_the_answer(
-    sent, stored, call, talker, quotas
-):
+def test_characters_no_database_can_hold_do_not_lose_the_answer(sent, stored, call, talker, quotas):
     talker.says(sent.encode())
 
     answer = call()
@@ -294,7 +292,7 @@ def test_a_redirect_is_not_followed(call, talker):
         call()
 
 
-def test_params_travel_in_the_address_of_a_get_and_in_the_form_of_a_post(talker, gateway):
+def test_params_are_in_the_query_of_a_get_and_the_form_of_a_post(talker, gateway):
     talker.says({"ok": True})
     params = {"text": "a b%20+&="}
 
@@ -368,7 +366,7 @@ def test_no_reply_stops_everybody_for_longer_than_a_day(talker, gateway):
     assert diary.entries == ["slot", "blocked for 86400 s", "slot", "closed"]
 
 
-def test_a_platform_that_repeats_what_it_was_sent_gets_no_secret_or_person_told(talker, gateway):
+def test_an_error_that_echoes_the_request_tells_no_secret_or_person(talker, gateway):
     account = gateway.account
     said = f"{account.app_secret} {account.access_token} renewed-session 收件人张三 13900000000"
     talker.says({"error_message": said})

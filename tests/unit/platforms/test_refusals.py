@@ -32,7 +32,7 @@ def test_the_first_rule_that_matches_decides():
     assert type(refused("7")) is QuotaError
 
 
-def test_an_error_carries_the_finer_code_the_request_and_advice_before_the_platforms_words():
+def test_an_error_names_code_request_and_advice_before_the_message():
     error = refused("15", "no package", "isv.permission-ip")
 
     assert str(error) == "buy the package (no package) (code isv.permission-ip, request r1)"
@@ -61,7 +61,7 @@ def test_a_wait_is_the_messages_own_and_a_second_or_else_the_rules():
     assert refused("7").until is None
 
 
-def test_a_ban_of_the_day_ends_with_it_in_beijing_unless_the_message_says_when():
+def test_a_daily_ban_ends_at_midnight_in_beijing_unless_told():
     silent = refused("7", sub_code="day")
     told = refused("7", "This ban will last for 60 more seconds", "day")
 

@@ -10,7 +10,7 @@ from sandbox.airflow_home import PROJECT
 from sandbox.defaults import ACCOUNTS, apps_for, connection
 
 
-def test_the_usual_accounts_are_of_every_platform_and_share_an_app_where_they_may():
+def test_the_default_accounts_cover_all_platforms_and_share_apps():
     apps = apps_for(ACCOUNTS)
     given = [connection(name, "http://127.0.0.1:1", apps)["extra"] for name in ACCOUNTS]
 

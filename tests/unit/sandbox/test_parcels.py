@@ -24,7 +24,7 @@ def test_no_step_becomes_known_after_the_sign_that_ends_the_life():
         assert steps[-1].published_at == max(step.published_at for step in steps)
 
 
-def test_the_platforms_sign_follows_the_sign_step_by_forty_minutes_at_most():
+def test_the_sign_status_follows_its_step_within_forty_minutes():
     lags = set()
     for seed in range(50):
         parcel = delivered(seed)

@@ -42,7 +42,7 @@ def wait_for_word(programs: Programs, name: str, word: str) -> None:
     programs.wait_for(word, lambda: word in programs.log(name).read_text() or None, 20)
 
 
-def test_a_grandchild_in_a_session_of_its_own_is_found_though_its_parent_has_gone(programs):
+def test_an_orphan_in_its_own_session_is_found(programs):
     programs.start("parent", WITH_A_CHILD)
     programs.forget("parent")
 

@@ -48,7 +48,7 @@ def test_one_connection_carries_many_calls(sandbox):
     assert sandbox.usage()["total"] == 3
 
 
-def test_a_request_that_is_not_http_is_refused_and_the_server_lives_on(sandbox, call):
+def test_a_request_that_is_not_http_is_refused(sandbox, call):
     host, port = sandbox.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connected:
         connected.sendall(b"nonsense\r\n\r\n")
@@ -184,7 +184,7 @@ def test_sixteen_connections_are_served_at_once(sandbox):
     assert sandbox.usage()["calls"] == [{"api": TIME, "outcome": "ok", "calls": 320}]
 
 
-def test_the_first_two_accounts_share_an_app_and_the_third_has_its_own():
+def test_two_accounts_share_an_app_and_the_third_has_its_own():
     base_url = "http://127.0.0.1:1"
     names = ["platform_1688", "platform_1688_east", "platform_1688_south"]
     first, second, third = (connection(name, base_url, apps_for(names)) for name in names)

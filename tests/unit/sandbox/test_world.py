@@ -93,7 +93,7 @@ def test_known_events_only_grow_and_a_signed_order_stays_signed(seed):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_step_is_known_only_after_it_happened_unless_it_lies_in_2050(seed):
+def test_no_step_but_the_one_in_2050_is_known_before_it_happened(seed):
     world = World(seed, START, {"a": 275})
     steps = [step for order in world.orders() for parcel in order.parcels for step in parcel.steps]
 
@@ -161,7 +161,7 @@ def test_an_order_is_signed_with_its_last_parcel():
         assert order.signed_at == max(parcel.signed_at for parcel in order.parcels)
 
 
-def test_a_cancelled_parcel_does_not_hold_its_order_back_and_a_silent_one_does():
+def test_a_silent_parcel_holds_its_order_back_a_cancelled_one_not():
     assert all(order.signed for order in at_the_end(world_of("split_one_cancelled")))
     assert not any(order.signed for order in at_the_end(world_of("split_one_silent")))
     assert not any(order.signed for order in at_the_end(world_of("split_one_returned")))

@@ -168,7 +168,7 @@ def test_a_view_whose_text_changed_is_made_again(warehouse, tmp_path):
     assert columns(warehouse, "analytics") == VIEWS
 
 
-def test_a_view_made_again_keeps_its_grants_and_what_others_built_on_it(warehouse):
+def test_a_recreated_view_keeps_its_grants_and_dependent_views(warehouse):
     execute(
         warehouse,
         "grant select on analytics.runs to public",
@@ -188,7 +188,7 @@ def test_a_view_made_again_keeps_its_grants_and_what_others_built_on_it(warehous
         assert connection.scalar(grants) == 1
 
 
-def test_who_builds_on_a_view_that_had_other_columns_is_named_with_the_remedy(warehouse):
+def test_a_view_that_blocks_a_change_is_named_with_the_remedy(warehouse):
     execute(
         warehouse,
         "drop view analytics.runs",

@@ -230,7 +230,7 @@ def test_a_parcel_knows_since_when_it_is_listed(orders, keep, select):
     assert select(query) == [(NOON, NOON + timedelta(hours=1))]
 
 
-def test_many_who_keep_the_same_parcels_do_not_wait_for_each_other_for_ever(orders, keep, select):
+def test_concurrent_writers_of_the_same_parcels_do_not_deadlock(orders, keep, select):
     rows = [listed(orders[0], f"LP{number}") for number in range(30)]
 
     with ThreadPoolExecutor(4) as pool:

@@ -70,7 +70,7 @@ def test_an_unknown_business_error_is_tried_again_and_then_told(body, client, ta
     assert len(talker.asked) == 3
 
 
-def test_an_http_error_is_no_answer_even_if_its_body_complains_of_nothing(client, talker):
+def test_an_http_error_is_no_answer_whatever_its_body_says(client, talker):
     talker.says({"success": True}, 500)
 
     with pytest.raises(RetryableError, match="HTTP 500"):

@@ -27,7 +27,7 @@ def order_list(*order_ids: int, total: int) -> dict[str, Any]:
     return {"result": rows, "totalRecord": total, "success": True}
 
 
-def test_changed_orders_are_asked_for_by_time_in_any_status_and_without_personal_data(feed, talker):
+def test_changed_orders_are_asked_for_by_time_without_personal_data(feed, talker):
     talker.says(order_list(total=0))
 
     assert [dict(page.orders) for page in feed.changed_orders(SINCE, UNTIL)] == [{}]
@@ -52,7 +52,7 @@ def test_a_change_has_its_time_in_any_spelling_and_its_order_as_text(feed, talke
     assert page.orders == {ORDER: datetime(2026, 9, 20, 2, 11, 12, tzinfo=UTC)}
 
 
-def test_an_order_that_moves_to_another_page_while_they_are_walked_is_seen(feed, talker):
+def test_an_order_that_moves_between_pages_is_seen(feed, talker):
     first, second, third = range(100, 150), range(200, 250), [300]
     talker.says(order_list(*first, total=101))
     talker.says(order_list(*third, total=101))

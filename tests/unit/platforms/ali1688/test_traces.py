@@ -34,7 +34,7 @@ def trace(*steps: tuple[Any, str], **part: Any) -> dict[str, Any]:
     }
 
 
-def test_what_is_kept_of_a_trace_is_masked_and_nothing_but_what_is_read(client, talker):
+def test_a_stored_trace_is_masked_and_holds_only_what_is_read(client, talker):
     talker.says(
         trace(("2026-09-18 09:00:00", "派送业务员：张三；电话：13900000000"), receiver="李四")
         | {"request_id": "1", "receiverMobile": "13900000001"}
@@ -109,7 +109,7 @@ def test_what_is_no_time_is_a_reply_that_cannot_be_read(printed):
         read_time(printed)
 
 
-def test_positions_count_forwards_in_time_whichever_end_a_reply_begins_at():
+def test_positions_count_forwards_in_time_in_either_order():
     noon = datetime(2026, 9, 18, 4, tzinfo=UTC)
     oldest_first = [
         ("2026-09-18 12:00:00", "快件到达测试网点"),

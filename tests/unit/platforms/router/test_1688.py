@@ -78,7 +78,7 @@ def test_an_order_that_is_not_shipped_has_no_parcels(result, client, talker):
     assert client.fetch_traces(ORDER) == {"traces": []}
 
 
-def test_a_parcel_without_a_number_is_kept_and_its_trace_not_asked_for(client, talker):
+def test_a_parcel_without_a_number_is_kept_without_a_trace(client, talker):
     talker.says(ship(row(billNo="", mailNo=None)))
 
     (parcel,) = client.fetch_parcels(ORDER)
@@ -99,7 +99,7 @@ def test_a_waybill_without_a_carrier_is_listed_and_not_followed(client, talker):
     assert len(talker.asked) == 1
 
 
-def test_a_trace_is_asked_for_with_the_carriers_code_as_it_was_received(client, talker):
+def test_a_trace_is_asked_for_with_the_carrier_code_as_received(client, talker):
     talker.says(trace(TRANSIT))
 
     client.fetch_traces(ORDER, {WAYBILL: [f"a:b 圆通:{WAYBILL}"]})

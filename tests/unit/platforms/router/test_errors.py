@@ -65,7 +65,7 @@ def test_every_rule_is_tried():
         (200, {}, RetryableError),
     ],
 )
-def test_what_is_neither_a_result_nor_an_error_is_told_by_its_http_status(
+def test_an_answer_of_no_known_form_is_judged_by_its_http_status(
     http_status, body, error, client, talker
 ):
     talker.says(body, http_status)

@@ -83,7 +83,7 @@ def test_an_order_of_which_the_gateway_knows_no_status_is_rejected(body, shop, t
     assert len(talker.asked) == 1
 
 
-def test_a_status_code_that_nobody_knows_is_passing_and_counted_by_its_name(shop, talker):
+def test_an_unknown_status_code_is_transient_and_counted_by_name(shop, talker):
     talker.says({"status": 4})
 
     with pytest.raises(UnmappedError):

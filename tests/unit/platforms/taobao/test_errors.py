@@ -73,7 +73,7 @@ def test_every_documented_code_has_its_consequence(codes, sub_code, kind):
         assert type(raised.value) is kind
 
 
-def test_a_clock_that_is_wrong_and_a_session_that_ended_say_what_to_do():
+def test_a_wrong_clock_and_an_ended_session_say_what_to_do():
     with pytest.raises(PlatformBugError, match="correct this machine's time"):
         read_answer(200, recorded("top_err_31_invalid_timestamp")["body"])
     with pytest.raises(TokenError, match="session is missing, expired or revoked"):
@@ -103,7 +103,7 @@ def test_a_ban_for_the_day_is_told_at_once_and_not_tried_again(client, talker):
     assert raised.value.until - datetime.now(UTC) > timedelta(seconds=31000)
 
 
-def test_a_code_that_no_table_knows_is_tried_again_and_counted_by_its_name(client, talker):
+def test_an_unmapped_code_is_tried_again_and_counted_by_name(client, talker):
     talker.says({"error_response": {"code": 15, "sub_code": "ism.demo-error", "msg": "?"}})
 
     with pytest.raises(UnmappedError):

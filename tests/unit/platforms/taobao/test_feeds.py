@@ -55,7 +55,7 @@ def test_changed_trades_are_asked_for_by_time_in_any_status(trades, talker):
     assert form["fields"] == "tid,status,modified"
 
 
-def test_a_trade_that_moves_to_another_page_while_they_are_walked_is_seen(trades, talker):
+def test_a_trade_that_moves_between_pages_is_seen(trades, talker):
     first, second = range(100, 200), range(200, 300)
     talker.says(trade_list(*first, total=201))
     talker.says(trade_list(300, total=201))
@@ -130,7 +130,7 @@ def test_messages_of_other_topics_are_left_to_their_readers(messages, talker):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"tid": "x"}', None])
-def test_a_message_that_cannot_be_read_is_confirmed_and_stops_no_other(messages, talker, content):
+def test_an_unreadable_message_is_confirmed_and_stops_no_other(messages, talker, content):
     talker.says(queue({"content": content}, {}))
 
     page = next(messages.changed_orders(SINCE, UNTIL))

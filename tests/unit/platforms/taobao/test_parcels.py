@@ -51,7 +51,7 @@ def test_a_parcel_without_an_id_is_this_orders_trouble(client, talker):
         client.fetch_parcels(ORDER)
 
 
-def test_a_long_list_is_read_page_by_page_and_a_row_that_moved_counts_once(client, talker):
+def test_a_row_that_moved_between_pages_counts_once(client, talker):
     rows = [{"order_code": f"LP{number}"} for number in range(60)]
     talker.says(shippings(*rows[:40], total=60))
     talker.says(shippings(*rows[39:], total=60))

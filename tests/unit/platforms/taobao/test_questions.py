@@ -47,9 +47,7 @@ def test_a_split_order_is_asked_for_parcel_by_parcel_with_its_lines(searching, t
     ]
 
 
-def test_an_order_that_is_known_to_be_split_is_not_first_asked_for_as_a_whole(
-    searching, talker, asked
-):
+def test_an_order_known_to_be_split_is_asked_for_in_parts(searching, talker, asked):
     talker.says(shippings({"sub_tids": {"number": [11]}}))
     talker.says({"logistics_trace_search_response": part()})
 
@@ -145,9 +143,7 @@ def test_an_order_id_that_is_no_number_is_not_asked_for(order_id, client, talker
 
 
 @pytest.mark.parametrize("method", ["hmac-sha256", "hmac", "md5"])
-def test_a_request_is_signed_as_the_connection_says_and_asks_for_no_personal_data(
-    method, client, gateway, talker
-):
+def test_a_request_is_signed_and_asks_for_no_personal_data(method, client, gateway, talker):
     gateway.account = replace(gateway.account, sign_method=method)
     talker.says(recorded(EMPTY_LIST)["body"])
 

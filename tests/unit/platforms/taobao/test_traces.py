@@ -62,9 +62,7 @@ def test_a_trace_with_the_signs_code_is_a_proof(searching, talker):
     assert "张三" not in json.dumps(body, ensure_ascii=False)
 
 
-def test_a_trace_without_steps_is_empty_and_its_parcels_status_is_left_to_the_list(
-    searching, talker, asked
-):
+def test_a_trace_without_steps_is_empty(searching, talker, asked):
     body = recorded("top_trace_search_status_6")["body"]
     talker.says(body)
     order = str(body["logistics_trace_search_response"]["tid"])
@@ -116,7 +114,7 @@ def test_a_trace_is_understood_in_every_form(body, client, talker):
     assert [(event.status, event.action) for event in parcel.events] == [("picked_up", "GOT")]
 
 
-def test_what_is_kept_of_a_trace_is_masked_and_nothing_but_what_is_read(client, talker):
+def test_a_stored_trace_is_masked_and_holds_only_what_is_read(client, talker):
     step = (NOON, "派件员：张三；电话：13900000000", "SENT_SCAN")
     talker.says(traces(part(step, receiver_name="李四", company_name="圆通速递")))
 

@@ -10,7 +10,7 @@ from shipment_tracking.errors import AuthError, TokenError
 from .calls import EAST, TAOBAO, order_of, outcomes, renewals
 
 
-def test_a_refresh_token_that_is_no_good_needs_a_person_and_is_tried_once(sandbox, connect):
+def test_a_refused_refresh_token_is_tried_once_and_needs_a_person(sandbox, connect):
     opened = connect(refresh_token="spent")
     sandbox.expire_token(EAST[0])
 
@@ -35,7 +35,7 @@ def test_a_session_that_the_platform_does_not_renew_needs_a_person(sandbox, conn
     assert "https://oauth.taobao.com/authorize?response_type=code&client_id=" in str(raised.value)
 
 
-def test_without_a_refresh_token_the_page_to_authorise_on_is_told_at_once(sandbox, connect):
+def test_without_a_refresh_token_the_authorisation_page_is_told(sandbox, connect):
     sandbox.expire_token(EAST[0])
 
     with pytest.raises(TokenError, match=r"authorise the account again at https://auth\.1688\.com"):

@@ -81,7 +81,7 @@ def test_a_token_that_cannot_be_renewed_is_used_up_to_its_end(sandbox, connect, 
     assert "platform_1688: its access token ends soon" in caplog.text
 
 
-def test_a_platform_that_does_not_renew_now_is_left_alone_while_the_token_is_good(
+def test_a_failed_renewal_is_not_repeated_while_the_token_is_valid(
     sandbox, connect, clock, cipher, quotas, caplog
 ):
     caplog.set_level(logging.WARNING)
@@ -103,7 +103,7 @@ def test_a_platform_that_does_not_renew_now_is_left_alone_while_the_token_is_goo
     assert caplog.text.count("its access token ends soon") == 1
 
 
-def test_a_platform_that_does_not_renew_now_is_asked_once_for_all_threads(sandbox, connect):
+def test_a_failed_renewal_is_tried_once_for_all_threads(sandbox, connect):
     sandbox.expire_token(EAST[0])
     sandbox.faults.add("http_502", api=RENEWAL_1688)
     opened = connect()
@@ -124,7 +124,7 @@ def test_a_renewal_whose_answer_is_lost_is_asked_for_again(sandbox, connect):
     assert [kind for kind, _ in outcomes(sandbox)] == ["call", "renewal", "renewal", "call"]
 
 
-def test_four_lanes_of_one_app_renew_each_token_once_and_lose_no_order(sandbox, connect):
+def test_four_lanes_of_an_app_renew_each_token_once(sandbox, connect):
     orders = {name: [each.order_id for each in sandbox.world.orders(name)] for name in EAST}
     lanes = {name: connect(name) for name in EAST}
     work = [(name, order) for name in EAST for order in orders[name]]

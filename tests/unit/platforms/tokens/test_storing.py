@@ -24,9 +24,7 @@ def test_a_new_pair_is_never_used_before_it_is_stored(sandbox, connect, quotas, 
     assert outcomes(sandbox) == [("call", "401"), ("renewal", "ok")]
 
 
-def test_one_who_stood_still_while_renewing_does_not_undo_what_others_renewed(
-    sandbox, connect, quotas, cipher
-):
+def test_a_stale_worker_does_not_undo_a_newer_renewal(sandbox, connect, quotas, cipher):
     class Slow(WarehouseTokens):
         def store(self, key: str, pair: TokenPair) -> bool:
             # Meanwhile the lease is over, and another process renews and goes on.
@@ -57,9 +55,7 @@ def test_stored_tokens_are_left_alone_when_the_key_was_changed(sandbox, connect,
     assert "Fernet key was changed" in caplog.text
 
 
-def test_one_who_died_while_renewing_holds_the_others_up_for_a_lease_only(
-    sandbox, connect, quotas, cipher
-):
+def test_a_worker_dead_while_renewing_delays_others_by_one_lease(sandbox, connect, quotas, cipher):
     dead = WarehouseTokens(quotas, cipher, lease=timedelta(seconds=0.5))
     opened = connect()
     assert dead.lease(opened._gateway._tokens._key, EAST[0])

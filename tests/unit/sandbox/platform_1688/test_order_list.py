@@ -38,7 +38,7 @@ def test_the_order_list_holds_what_changed_in_the_time_newest_first(call, world,
     assert changed(call, modifyEndTime="20260201000001000+0800").json()["result"] == []
 
 
-def test_a_partly_shipped_order_is_not_among_those_that_wait_to_be_received(call, clock, story):
+def test_a_partly_shipped_order_does_not_wait_to_be_received(call, clock, story):
     order = story("partly_shipped")
     clock.set(order.parcels[0].listed_at)
 

@@ -66,7 +66,7 @@ def test_personal_data_comes_unless_fields_leaves_it_out(call, story, world):
     assert not [name for name in world.names if name in least.text]
 
 
-def test_all_parcels_of_an_order_come_in_one_reply_or_only_the_one_asked_for(call, clock, story):
+def test_a_reply_holds_all_parcels_or_the_one_asked_for(call, clock, story):
     order = story("split_in_three")
     clock.set(START + timedelta(days=20))
     ids = {parcel.consignment_id for parcel in order.parcels}
@@ -121,7 +121,7 @@ def test_no_trace_yet_is_said_in_every_documented_form():
     assert forms == {"no parcels", "404", "该订单没有物流跟踪信息", "steps []", "steps missing"}
 
 
-def test_the_detail_tells_unshipped_lines_and_spells_times_in_many_ways(call, clock, world, story):
+def test_the_detail_has_unshipped_lines_and_times_in_many_forms(call, clock, world, story):
     clock.set(START + timedelta(days=20))
     partly = call(DETAIL, story("partly_shipped").order_id).json()
     assert partly["success"] == "true"

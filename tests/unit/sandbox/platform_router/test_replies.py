@@ -34,7 +34,7 @@ def test_an_order_that_is_not_shipped_has_no_waybills(client, story, clock):
     assert not result.get("logisticsOrders")
 
 
-def test_sign_comes_with_the_platforms_own_status_and_not_with_the_scan(client, story, clock):
+def test_sign_comes_with_the_platform_status_not_with_the_scan(client, story, clock):
     order = story("signed_by_self")
     (parcel,) = order.parcels
     biz = {"companyCode": router_code(parcel), "billNo": parcel.waybills[0][1]}
@@ -62,7 +62,7 @@ def test_a_carriers_code_must_be_the_routers_own(client, world):
         assert ("error_response" in reply.json()) is is_refused
 
 
-def test_a_number_that_was_replaced_stands_still_and_its_parcel_goes_on(client, story, clock):
+def test_a_replaced_number_ends_and_its_parcel_goes_on(client, story, clock):
     order = story("waybill_replaced")
     (parcel,) = order.parcels
     (_, old), (since, new) = parcel.waybills

@@ -147,7 +147,7 @@ def test_replies_show_exactly_what_is_published(call, clock, world):
             }
 
 
-def test_some_parcels_have_codes_beside_their_steps_and_some_have_none(call, clock, world):
+def test_some_parcels_have_action_codes_and_some_have_none(call, clock, world):
     clock.set(START + timedelta(days=20))
     seen = set()
     for order in world.orders("platform_taobao"):

@@ -43,7 +43,7 @@ def test_it_announces_nothing_of_the_past(signed, prune, comes_back, select, at)
     assert select("state, reason from tracking.notification") == [("suppressed", "first sight")]
 
 
-def test_it_does_not_take_an_old_status_for_news_because_it_was_fetched_now(
+def test_an_old_status_fetched_now_is_no_news(
     signed, prune, execute, select, warehouse, new_run, now
 ):
     signed()

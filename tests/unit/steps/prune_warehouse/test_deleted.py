@@ -9,9 +9,7 @@ from tests import factories
 from .retention import KEEP_DAYS
 
 
-def test_of_an_order_closed_long_ago_the_parcels_go_with_all_that_is_known_of_them(
-    signed, prune, stored
-):
+def test_parcels_of_an_order_closed_long_ago_are_deleted(signed, prune, stored):
     signed()
 
     assert prune() == {
@@ -89,9 +87,7 @@ def test_an_order_of_which_something_is_under_way_stays(still, signed, prune, ex
     assert set(stored().values()) == {1}
 
 
-def test_a_sign_that_will_never_be_written_since_its_row_is_refused_stops_nothing(
-    signed, prune, execute
-):
+def test_a_signature_of_a_refused_row_does_not_stop_pruning(signed, prune, execute):
     signed()
     execute("update tracking.erp_row set settled_event = null, last_error = 'came 2 times'")
 
@@ -123,9 +119,7 @@ def test_a_shared_parcel_stays_as_long_as_another_order_has_it(signed, prune, wa
     assert select("count(*) from analytics.trace_events") == [(2,)]
 
 
-def test_old_replies_go_but_an_orders_newest_and_those_that_were_not_loaded(
-    ship, answered, prune, select, at
-):
+def test_old_replies_go_but_the_newest_and_the_unloaded_stay(ship, answered, prune, select, at):
     ship(1)
     old = [answered(1, at(days=-40 + day)) for day in range(3)]
     waiting = answered(1, at(days=-35), loaded=False)
@@ -172,7 +166,7 @@ def test_old_runs_go_with_their_calls(warehouse, insert, prune, select, at):
     assert select("run_id from tracking.api_usage") == [("young",)]
 
 
-def test_tokens_go_that_ended_long_ago_and_renewals_that_came_to_nothing(insert, prune, select, at):
+def test_expired_tokens_and_unfinished_renewals_are_deleted(insert, prune, select, at):
     for pair, fields in {
         "ended": {"secret": b"s", "refresh_expires_at": at(days=-31)},
         "just ended": {"secret": b"s", "refresh_expires_at": at(days=-29)},

@@ -39,7 +39,7 @@ def test_a_dry_run_deletes_nothing_and_counts_the_same(many, prune, select, stor
     assert prune(orders=2, page=2) == many
 
 
-def test_the_clock_stops_it_between_two_batches_and_the_next_run_goes_on(many, prune):
+def test_the_budget_ends_between_batches_and_the_next_run_goes_on(many, prune):
     seconds = count()
 
     first = prune(orders=2, page=2, budget=timedelta(seconds=4), clock=lambda: next(seconds))
@@ -69,9 +69,7 @@ def test_killed_at_any_point_it_goes_on_where_it_was(many, prune, stored):
     assert prune() == {}
 
 
-def test_it_waits_for_nobody_who_works_on_an_order_and_takes_it_next_time(
-    signed, prune, warehouse, select
-):
+def test_a_locked_order_is_left_for_the_next_run(signed, prune, warehouse, select):
     signed(1)
     signed(2)
     with warehouse.begin() as beside:

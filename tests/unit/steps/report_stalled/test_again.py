@@ -35,7 +35,7 @@ def returns(execute) -> Callable[[], None]:
     return reopen
 
 
-def test_an_alarm_that_waited_when_its_order_left_the_list_is_sent_when_it_is_back(
+def test_an_alarm_pending_when_its_order_left_is_sent_on_return(
     ship, report, leaves, returns, receiver, items, stalls, select, at, now
 ):
     ship(status="in_transit", last_event_at=at(hours=-80))
@@ -87,7 +87,7 @@ def test_who_lost_an_alarm_gets_one_when_its_order_is_back(
     assert [item["reason"] for item in items("phone")] == ["stalled"]
 
 
-def test_a_parcel_that_stands_still_again_where_it_stood_before_is_told_anew_each_time(
+def test_a_parcel_stalled_again_in_the_same_place_alarms_again(
     ship, report, moves, items, stalls, at
 ):
     parcel = ship(status="in_transit", last_event_at=at(hours=-80))
@@ -106,7 +106,7 @@ def test_a_parcel_that_stands_still_again_where_it_stood_before_is_told_anew_eac
     assert report(hours=100) == NOTHING
 
 
-def test_an_end_that_nobody_heard_of_is_not_told_once_the_parcel_stands_there_again(
+def test_an_untold_end_is_not_told_once_the_parcel_is_stalled_again(
     ship, report, moves, receiver, items, stalls, select, at
 ):
     parcel = ship(status="in_transit", last_event_at=at(hours=-80))

@@ -78,7 +78,7 @@ def test_notices_of_changes_are_none_of_its_business(ship, report, change, recei
     assert select("channel, state from analytics.notifications") == [(None, "pending")]
 
 
-def test_alarms_and_notices_of_one_parcel_do_not_get_in_each_others_way(
+def test_alarms_and_notices_of_one_parcel_are_independent(
     ship, report, change, receiver, select, warehouse, new_run, to, now, at
 ):
     parcel = ship(status="in_transit", last_event_at=at(hours=-80))

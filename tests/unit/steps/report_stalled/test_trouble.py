@@ -15,7 +15,7 @@ from shipment_tracking.warehouse.outbox import TRIES
 from .counts import NOTHING
 
 
-def test_a_receiver_that_was_down_gets_the_alarm_later_with_the_same_id(
+def test_a_receiver_that_was_down_gets_the_same_alarm_later(
     ship, report, receiver, items, select, at
 ):
     ship(status="in_transit", last_event_at=at(hours=-80))
@@ -46,7 +46,7 @@ class Dying:
         raise KeyboardInterrupt
 
 
-def test_a_message_that_comes_twice_after_a_crash_is_the_same_whatever_is_new_since(
+def test_a_message_sent_twice_after_a_crash_is_the_same(
     ship, report, receiver, destination, select, at
 ):
     ops = destination("ops")
@@ -135,9 +135,7 @@ def test_a_dry_run_opens_and_sends_nothing_and_says_what_it_would(
     assert report() == NOTHING | {"opened": 1, "sent": 1}
 
 
-def test_n1_shadow_mode_opens_no_stall_and_what_still_stands_alarms_later(
-    ship, report, receiver, stalls, at
-):
+def test_n1_shadow_mode_opens_no_stall_and_alarms_afterwards(ship, report, receiver, stalls, at):
     ship(status="in_transit", last_event_at=at(hours=-80))
 
     assert report(shadow=True) == NOTHING | {"opened": 1, "would_send": 1}

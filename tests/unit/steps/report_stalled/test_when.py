@@ -127,7 +127,7 @@ def test_a_threshold_may_be_set_for_a_run(ship, report, at):
         "update tracking.order_shipment set superseded_at = now()",
     ],
 )
-def test_a_parcel_nobody_waits_for_gives_no_alarm_and_ends_the_one_it_had(
+def test_a_parcel_nobody_awaits_ends_its_alarm_and_gives_no_other(
     done, ship, report, execute, stalls, at
 ):
     ship(status="in_transit", last_event_at=at(days=-9))
@@ -148,7 +148,7 @@ def test_a_row_that_waits_for_another_parcel_is_nobody(ship, report, execute, at
 
 
 @pytest.mark.parametrize("close_reason", [None, "signed"])
-def test_a_withdrawn_sign_is_an_alarm_of_its_own_even_for_an_order_closed_as_signed(
+def test_a_withdrawn_signature_alarms_even_for_a_signed_order(
     close_reason, ship, report, became, execute, stalls, items, at
 ):
     parcel = ship(status="returning", sign_was_confirmed=True)

@@ -12,7 +12,7 @@ from shipment_tracking.warehouse import polling
 from .state import BUYER, HALF_HOUR, SELLER, START, feed_of, known, settle, unconfirmed
 
 
-def test_a_reported_order_is_polled_in_this_run_and_a_quiet_one_is_not(
+def test_a_reported_order_is_polled_now_and_a_quiet_one_is_not(
     live, asked, scanned, select, sandbox
 ):
     settle(live)
@@ -117,9 +117,7 @@ def test_other_runs_leave_the_feed_alone(live, sandbox, asked, changes):
     assert not asked(CONSUME)
 
 
-def test_what_is_reported_to_have_changed_after_another_run_polled_it_stays_due(
-    live, sandbox, warehouse, select, execute
-):
+def test_a_change_reported_after_the_last_poll_stays_due(live, sandbox, warehouse, select, execute):
     settle(live)
     sandbox.clock.advance(minutes=30)
     began_at = sandbox.clock.now()

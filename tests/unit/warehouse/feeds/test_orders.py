@@ -17,7 +17,7 @@ from .state import BUDGET, BUYER, SELLER, feed_of
     ("account", "asks", "feed"), [(BUYER, INFOS, ORDERS), (SELLER, PARCELS, TRADES)]
 )
 @pytest.mark.parametrize("stories", [{"erp_ahead": 1}])
-def test_an_order_shipped_late_is_asked_for_its_parcels_when_a_feed_of_orders_reports_it(
+def test_a_late_shipped_order_is_asked_for_parcels_once_reported(
     live, sandbox, asked, select, world, account, asks, feed
 ):
     live(account, "orders", after=timedelta())

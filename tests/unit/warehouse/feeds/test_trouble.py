@@ -56,9 +56,7 @@ def test_a_message_that_comes_again_after_a_crash_is_harmless(
     assert not told & asked(TRACE_GET) - unconfirmed(select)
 
 
-def test_a_feed_that_fails_leaves_orders_at_their_usual_pace_until_it_works_again(
-    live, sandbox, select, asked
-):
+def test_orders_are_polled_as_usual_while_the_feed_fails(live, sandbox, select, asked):
     settle(live)
     far = "count(*) from tracking.tracked_order where next_poll_at > :limit"
     limit = sandbox.clock.now() + timedelta(hours=3)
@@ -114,9 +112,7 @@ def test_the_cursor_stays_where_a_failing_feed_was_read_to(live, sandbox, select
     assert feed_of(select, BUYER).cursor_at == sandbox.clock.now()
 
 
-def test_a_feed_left_for_more_than_a_day_begins_anew_with_every_order_polled(
-    live, sandbox, select, asked
-):
+def test_a_feed_not_read_for_a_day_polls_every_order_again(live, sandbox, select, asked):
     settle(live)
     live(after=timedelta(hours=25))
 
@@ -125,7 +121,7 @@ def test_a_feed_left_for_more_than_a_day_begins_anew_with_every_order_polled(
     assert feed_of(select).trusted_since == sandbox.clock.now()
 
 
-def test_an_account_without_its_feed_any_more_goes_back_to_its_usual_pace(live, sandbox, select):
+def test_an_account_without_its_feed_is_polled_as_usual_again(live, sandbox, select):
     settle(live)
 
     live(feed="", after=timedelta())

@@ -11,7 +11,7 @@ from shipment_tracking.warehouse import polling
 from .spans import HEAD
 
 
-def test_the_projects_own_table_asks_at_least_daily_and_gives_up_after_sixty_days():
+def test_the_shipped_table_asks_daily_and_gives_up_after_60_days():
     rules = polling.load()
 
     assert all(rule.minutes is None or rule.minutes <= 24 * 60 for rule in rules)

@@ -88,7 +88,7 @@ def test_it_is_learnt_once_a_day_at_most(arrived, learn, select):
 
 
 @pytest.mark.parametrize(("hours", "near"), [(19, False), (20.1, True), (39.9, True), (41, False)])
-def test_a_parcel_is_polled_more_often_near_its_carriers_usual_arrival(
+def test_a_parcel_near_its_usual_arrival_is_polled_more_often(
     hours, near, polled, takes, table, now
 ):
     table("near_arrival,0,0\nany,0,120\n")
@@ -103,7 +103,7 @@ def test_a_parcel_is_polled_more_often_near_its_carriers_usual_arrival(
 @pytest.mark.parametrize(
     ("parcels", "of_all", "near"), [(19, 20, True), (20, 20, False), (19, 19, False)]
 )
-def test_a_carrier_of_whom_too_little_is_known_counts_as_all_and_else_as_the_default(
+def test_a_little_known_carrier_counts_as_all_or_as_the_default(
     parcels, of_all, near, polled, takes, table, now
 ):
     table("near_arrival,0,0\nany,0,120\n")
@@ -122,7 +122,7 @@ def test_while_nothing_is_learnt_the_default_holds(hours, near, polled, table, n
     assert (polled(first_event_at=now - hours * HOUR) == 15 * MINUTE) is near
 
 
-def test_the_usual_time_counts_from_pick_up_and_not_from_the_first_scan(
+def test_the_usual_time_counts_from_pick_up_not_the_first_scan(
     polled, warehouse, select, table, now
 ):
     table("near_arrival,0,0\nany,0,120\n")
