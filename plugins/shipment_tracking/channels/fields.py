@@ -38,9 +38,18 @@ def _web_address(url: SecretStr, info: ValidationInfo) -> SecretStr:
     return url
 
 
+def _not_empty(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and not secret.get_secret_value():
+        raise ValueError
+    return secret
+
+
 # A field is described as an error goes on after "it must be".
 Text = Annotated[str, Field(min_length=1, description="a text")]
 Secret = Annotated[SecretStr, Field(min_length=1, description="a text")]
+OptionalSecret = Annotated[
+    SecretStr | None, AfterValidator(_not_empty), Field(description="a text, or left out")
+]
 Url = Annotated[
     SecretStr, AfterValidator(_web_address), Field(description="an http or https address")
 ]
@@ -51,11 +60,13 @@ class ChannelFields(BaseModel):
     What every channel may have; a kind of channel adds its own.
 
     :cvar for_customers: whether it can reach one buyer alone.
+    :cvar hosts: hosts, also those below them, that take messages of this type only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     for_customers: ClassVar[bool] = False
+    hosts: ClassVar[tuple[str, ...]] = ()
 
     type: Text
     name: Text = ""

@@ -23,7 +23,7 @@ class Limits:
 
     :param at_once: messages under way at the same time; of one parcel there is never more than one.
     :param per_minute: messages in any minute, over all tasks and connections; None: any number.
-    :param longest_text: bytes of UTF-8; a longer text is cut. None: any length.
+    :param longest_text: bytes within a JSON message; a longer text is cut. None: any length.
     :param most_items: alarms in one message; further ones go into the next. None: any number.
     """
 

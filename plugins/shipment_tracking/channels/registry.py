@@ -2,18 +2,32 @@
 
 from collections.abc import Sequence
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from shipment_tracking.channels import webhook
+from shipment_tracking.channels import dingtalk, feishu, webhook, wecom
 from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields
 from shipment_tracking.channels.port import Destination, connection_id
 from shipment_tracking.errors import ConnectionFieldError
 
 TYPES: dict[str, type[ChannelFields]] = {
     "webhook": webhook.WebhookFields,
+    "dingtalk": dingtalk.DingTalkFields,
+    "wecom": wecom.WeComFields,
+    "feishu": feishu.FeishuFields,
 }
+OTHER_ROBOTS = (
+    "hooks.slack.com",
+    "discord.com",
+    "discordapp.com",
+    "webhook.office.com",
+    "outlook.office.com",
+    "logic.azure.com",
+    "powerplatform.com",
+)
+"""Hosts, also those below them, of chat robots that no type speaks to."""
 
 
 def destinations(audience: str, listed: Sequence[Any]) -> list[Destination]:
@@ -64,6 +78,8 @@ def _destination(audience: str, connection: str, number: int, fields: Any) -> De
         raise ConnectionFieldError(
             f"{connection}: channel {named}: {_mistake(model, error.errors()[0])}"
         ) from None
+    if said := _other_robot(kind, given):
+        raise ConnectionFieldError(f"{connection}: channel {named}: {said}")
     return Destination(
         audience,
         name,
@@ -71,6 +87,25 @@ def _destination(audience: str, connection: str, number: int, fields: Any) -> De
         given.language,
         tuple(given.statuses) if given.statuses else None,
     )
+
+
+def _other_robot(kind: str, given: ChannelFields) -> str | None:
+    """What is wrong where the address is that of a chat robot of another type."""
+    url = getattr(given, "url", None)
+    host = (urlsplit(url.get_secret_value()).hostname or "") if url else ""
+    right = next((name for name, model in TYPES.items() if _is_below(host, model.hosts)), None)
+    if right == kind or not (right or _is_below(host, OTHER_ROBOTS)):
+        return None
+    remedy = f'its type is "{right}"' if right else "put a receiver of your own between"
+    return (
+        f"{host} is a chat robot, which answers 200 to messages of another form and drops them; "
+        f"{remedy}"
+    )
+
+
+def _is_below(host: str, known: Sequence[str]) -> bool:
+    host = host.lower().rstrip(".")
+    return any(f".{host}".endswith(f".{each}") for each in known)
 
 
 def _known(model: type[ChannelFields]) -> list[str]:

@@ -1,0 +1,94 @@
+"""What a receiver's codes mean for a message, and how a text is made to fit."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import accumulate, takewhile
+from typing import Any
+from urllib.parse import urlsplit
+
+from shipment_tracking.domain.masking import mask
+from shipment_tracking.errors import DeliveryError, RateLimitedError, ReceiverClosedError
+
+SHORTEST_SECRET = 8
+MOST_SAID = 200  # characters of a receiver's own words
+
+
+class Meaning(StrEnum):
+    """What to do about a refusal."""
+
+    TRANSIENT = "transient"
+    LIMITED = "limited"
+    PERMANENT = "permanent"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """
+    One row of a channel's error table.
+
+    :param remedy: what a person has to do, if anything.
+    :param wait: seconds that ``limited`` asks for.
+    """
+
+    meaning: Meaning
+    remedy: str = ""
+    wait: float = 0
+
+    def error(self, said: str) -> DeliveryError:
+        """The error of a message that met it; ``said`` is the receiver's code and words."""
+        text = f"the receiver answers {said}" + (f": {self.remedy}" if self.remedy else "")
+        if self.meaning == Meaning.CLOSED:
+            return ReceiverClosedError(text)
+        if self.meaning == Meaning.LIMITED:
+            return RateLimitedError(text, retry_after=self.wait)
+        return DeliveryError(text, permanent=self.meaning == Meaning.PERMANENT)
+
+
+UNKNOWN = Refusal(Meaning.TRANSIENT)
+"""A code that no table has is tried again."""
+
+
+def judge(
+    code: Any, words: Any, table: Mapping[Any, Refusal], *, success: Any, secrets: tuple[str, ...]
+) -> None:
+    """
+    Return where the code is that of success.
+
+    :param words: what the receiver says of it.
+    :param secrets: what must not be repeated, should the receiver do so.
+    :raises DeliveryError: it is another code; the table says of which kind.
+    """
+    if code == success and type(code) is type(success):
+        return
+    said = hide(f"{code} ({words})" if words else str(code), *secrets)
+    # A code may be anything that JSON has.
+    raise (table.get(code, UNKNOWN) if isinstance(code, str | int) else UNKNOWN).error(said)
+
+
+def hide(said: str, *secrets: str) -> str:
+    """A receiver's words without secrets, phones or length; of an address no part is left."""
+    for secret in secrets:
+        parts = urlsplit(secret) if "://" in secret else None
+        words = [secret]
+        if parts:
+            words += [*parts.path.split("/"), *parts.query.replace("&", "=").split("=")]
+        for word in words:
+            if len(word) >= SHORTEST_SECRET:
+                said = said.replace(word, "*")
+    return mask(said)[:MOST_SAID]
+
+
+def fit(text: str, longest: int | None) -> str:
+    """The text, cut with an ellipsis at its end where it takes more bytes in a JSON message."""
+    if longest is None or _size(text) <= longest:
+        return text
+    room = longest - _size("…")
+    sizes = accumulate(map(_size, text))
+    return "".join(takewhile(lambda _: next(sizes) <= room, text)) + "…"
+
+
+def _size(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode()) - len('""')

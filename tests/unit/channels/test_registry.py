@@ -1,0 +1,119 @@
+"""Every type of channel keeps the same rules: fields, limits, secrecy, documentation."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipment_tracking.channels.registry import TYPES, destinations
+from shipment_tracking.errors import ConnectionFieldError
+
+DOCS = Path(__file__).parents[3] / "docs"
+URL = "https://hooks.example/HIDDEN-token?key=HIDDEN-key"
+FIELDS: dict[str, dict[str, Any]] = {
+    "webhook": {"url": URL, "secret": "HIDDEN-secret"},
+    "dingtalk": {"url": URL, "secret": "HIDDEN-secret"},
+    "wecom": {"url": URL},
+    "feishu": {"url": URL, "secret": "HIDDEN-secret"},
+}
+"""For each type, all its own fields."""
+
+
+def channel(kind: str, **changes: Any) -> dict[str, Any]:
+    given = {"type": kind} | FIELDS[kind] | changes
+    return {name: value for name, value in given.items() if value is not ...}
+
+
+def problem(listed: Any, audience: str = "ops") -> str:
+    with pytest.raises(ConnectionFieldError) as caught:
+        destinations(audience, [listed])
+    assert "HIDDEN" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_type_opens_with_its_fields_and_shows_no_secret(kind):
+    (destination,) = destinations("ops", [channel(kind)])
+
+    assert destination.channel_name == kind
+    assert destination.channel.limits.at_once >= 1
+    shown = f"{destination!r} {destination.channel.identity}"
+    assert "HIDDEN" not in shown
+    assert set(FIELDS[kind]) | {"type", "name", "language", "statuses"} == set(
+        TYPES[kind].model_fields
+    )
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_two_channels_of_one_receiver_have_one_identity_and_others_another(kind):
+    first, same = destinations("ops", [channel(kind), channel(kind, name="same")])
+    changed = {
+        name: f"{value}x" if isinstance(value, str) else value
+        for name, value in FIELDS[kind].items()
+    }
+    (other,) = destinations("ops", [channel(kind, **changed)])
+
+    assert first.channel.identity == same.channel.identity
+    assert first.channel.identity != other.channel.identity
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        (kind, name)
+        for kind, model in TYPES.items()
+        for name, field in model.model_fields.items()
+        if field.is_required() and name != "type"
+    ],
+)
+@pytest.mark.parametrize("nothing", [..., None, ""])
+def test_a_required_field_that_is_missing_is_named(kind, field, nothing):
+    said = problem(channel(kind, **{field: nothing}))
+
+    assert said.startswith(f"connection notify_ops: channel {kind}: {field} is missing; it must be")
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(kind, name) for kind, model in TYPES.items() for name in model.model_fields],
+)
+def test_a_field_of_a_wrong_type_is_named_in_one_sentence(kind, field):
+    said = problem(channel(kind, **{field: {"HIDDEN": 1} if field in FIELDS[kind] else 7}))
+
+    assert said.startswith("connection notify_ops: channel ")
+    assert f"{field} is " in said
+    assert "\n" not in said
+    assert "pydantic" not in said
+    assert "validat" not in said
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_an_unknown_field_is_named(kind):
+    assert "has unknown fields sekret; known are type, " in problem(channel(kind, sekret="HIDDEN"))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if not TYPES[kind].for_customers])
+def test_a_type_that_reaches_a_group_is_not_for_customers(kind):
+    said = problem(channel(kind), "customers")
+
+    assert said.endswith(f"type {kind} does not reach a single buyer; use it for ops")
+
+
+@pytest.mark.parametrize("page", ["connections.md", "zh/connections.md", "channels.md"])
+def test_every_type_is_documented(page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+
+    assert set(TYPES) <= set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+
+
+def test_the_documented_limits_are_those_of_the_channels():
+    text = (DOCS / "channels.md").read_text(encoding="utf-8")
+    for kind in TYPES:
+        limits = destinations("ops", [channel(kind)])[0].channel.limits
+        row = re.search(rf"^\| `{kind}` \|[^|]*\|(.*)$", text, re.MULTILINE)
+        assert row
+        cells = [cell.strip().removesuffix(" bytes") for cell in row[1].split("|")][:3]
+        expected = (limits.at_once, limits.per_minute, limits.longest_text)
+        assert cells == [f"{value:,}" if value else "—" for value in expected], kind
