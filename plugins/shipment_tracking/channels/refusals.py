@@ -39,7 +39,11 @@ class Refusal:
 
     def error(self, said: str) -> DeliveryError:
         """The error of a message that met it; ``said`` is the receiver's code and words."""
-        text = f"the receiver answers {said}" + (f": {self.remedy}" if self.remedy else "")
+        text = f"the receiver answers {said}"
+        if self.remedy:
+            text += f": {self.remedy}"
+        if self.meaning in (Meaning.PERMANENT, Meaning.CLOSED):
+            text += "; not tried again"
         if self.meaning == Meaning.CLOSED:
             return ReceiverClosedError(text)
         if self.meaning == Meaning.LIMITED:

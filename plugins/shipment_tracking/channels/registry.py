@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from shipment_tracking.channels import dingtalk, feishu, webhook, wecom
+from shipment_tracking.channels import dingtalk, feishu, mail, webhook, wecom
 from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields
 from shipment_tracking.channels.port import Destination, connection_id
 from shipment_tracking.errors import ConnectionFieldError
@@ -17,6 +17,7 @@ TYPES: dict[str, type[ChannelFields]] = {
     "dingtalk": dingtalk.DingTalkFields,
     "wecom": wecom.WeComFields,
     "feishu": feishu.FeishuFields,
+    "email": mail.MailFields,
 }
 OTHER_ROBOTS = (
     "hooks.slack.com",
@@ -123,6 +124,8 @@ def _mistake(model: type[ChannelFields], error: ErrorDetails) -> str:
     value = None if error["type"] == "missing" else error["input"]
     if field.is_required() and value in (None, ""):
         return f"{name} is missing; it must be {field.description}"
-    if SecretStr in (field.annotation, *get_args(field.annotation)):
+    is_secret = SecretStr in (field.annotation, *get_args(field.annotation))
+    # An object may hold what belongs into another field.
+    if is_secret or isinstance(value, dict) or (value and isinstance(value, list)):
         return f"{name} is not {field.description}"
     return f"{name} is {value!r}; it must be {field.description}"
