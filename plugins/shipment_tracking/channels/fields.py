@@ -1,6 +1,7 @@
 """The fields of a channel in its connection: checked, and kept out of every message and log."""
 
 from abc import abstractmethod
+from importlib.util import find_spec
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from shipment_tracking.channels.port import CUSTOMERS, LANGUAGES, STATUSES, Channel
 from shipment_tracking.domain.hosts import is_loopback
+from shipment_tracking.errors import ConnectionFieldError
 
 OWN_SENTENCE = "own_sentence"
 AUDIENCE = "audience"
@@ -26,6 +28,18 @@ AUDIENCE = "audience"
 def own_sentence(text: str) -> PydanticCustomError:
     """A field's mistake that is told in these words; the channel is named before them."""
     return PydanticCustomError(OWN_SENTENCE, "{text}", {"text": text})
+
+
+def need_library(module: str, *, extra: str) -> None:
+    """
+    Check that what a type needs is installed.
+
+    :raises ConnectionFieldError: it is not; the text says what to install.
+    """
+    if find_spec(module) is None:
+        raise ConnectionFieldError(
+            f"its library is missing here: pip install 'shipment-tracking[{extra}]'"
+        )
 
 
 def _web_address(url: SecretStr, info: ValidationInfo) -> SecretStr:

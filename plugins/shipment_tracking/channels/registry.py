@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from shipment_tracking.channels import dingtalk, feishu, mail, webhook, wecom
+from shipment_tracking.channels import dingtalk, feishu, mail, rabbitmq, webhook, wecom
 from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields
-from shipment_tracking.channels.port import Destination, connection_id
+from shipment_tracking.channels.port import Channel, Destination, connection_id
 from shipment_tracking.errors import ConnectionFieldError
 
 TYPES: dict[str, type[ChannelFields]] = {
@@ -18,6 +18,7 @@ TYPES: dict[str, type[ChannelFields]] = {
     "wecom": wecom.WeComFields,
     "feishu": feishu.FeishuFields,
     "email": mail.MailFields,
+    "rabbitmq": rabbitmq.RabbitMQFields,
 }
 OTHER_ROBOTS = (
     "hooks.slack.com",
@@ -84,7 +85,7 @@ def _destination(audience: str, connection: str, number: int, fields: Any) -> De
     return Destination(
         audience,
         name,
-        given.open(),
+        _open(given, f"{connection}: channel {named}"),
         given.language,
         tuple(given.statuses) if given.statuses else None,
     )
@@ -107,6 +108,13 @@ def _other_robot(kind: str, given: ChannelFields) -> str | None:
 def _is_below(host: str, known: Sequence[str]) -> bool:
     host = host.lower().rstrip(".")
     return any(f".{host}".endswith(f".{each}") for each in known)
+
+
+def _open(given: ChannelFields, channel: str) -> Channel:
+    try:
+        return given.open()
+    except ConnectionFieldError as error:
+        raise ConnectionFieldError(f"{channel}: {error}") from None
 
 
 def _known(model: type[ChannelFields]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shipment_tracking.channels.fields import need_library
 from shipment_tracking.channels.registry import TYPES, destinations
 from shipment_tracking.errors import ConnectionFieldError
 
@@ -16,6 +17,11 @@ FIELDS: dict[str, dict[str, Any]] = {
     "dingtalk": {"url": URL, "secret": "HIDDEN-secret"},
     "wecom": {"url": URL},
     "feishu": {"url": URL, "secret": "HIDDEN-secret"},
+    "rabbitmq": {
+        "url": "amqps://login:HIDDEN-password@mq.example/",
+        "routing_key": "shipments",
+        "exchange": "",
+    },
     "email": {
         "host": "smtp.example.com",
         "port": 465,
@@ -108,11 +114,16 @@ def test_a_type_that_reaches_a_group_is_not_for_customers(kind):
     assert said.endswith(f"type {kind} does not reach a single buyer; use it for ops")
 
 
+def test_a_library_that_is_missing_is_named_with_what_installs_it():
+    with pytest.raises(ConnectionFieldError, match=r"pip install 'shipment-tracking\[pigeon\]'"):
+        need_library("no_such_library", extra="pigeon")
+
+
 @pytest.mark.parametrize("page", ["connections.md", "zh/connections.md", "channels.md"])
 def test_every_type_is_documented(page):
     text = (DOCS / page).read_text(encoding="utf-8")
 
-    assert set(TYPES) <= set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert set(TYPES) <= set(re.findall(r"^\| `(\w+)`[^|]* \|", text, re.MULTILINE))
 
 
 def test_the_documented_limits_are_those_of_the_channels():
