@@ -38,6 +38,9 @@ TRACE_EVENTS = Asset(
     name="trace_events", uri="x-shipment-tracking://warehouse/tracking/trace_event"
 )
 
+MOST_UNTRACKED = 0.2
+"""The share of the ERP's rows that may stay untracked in a green run."""
+
 PRIORITY_DOC = """
 Every 5 minutes: the same as `sync_shipments` for the ERP's orders of high priority alone.
 
@@ -77,6 +80,12 @@ def pipeline() -> None:
             knows_account=hooks.is_account,
             now=hooks.now(),
         )
+
+    @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
+    @task(trigger_rule="all_done", multiple_outputs=False)
+    def check_inputs() -> dict[str, int]:
+        """The ERP's rows can be tracked, and the text of every notice can be written."""
+        return steps.check_inputs.run(hooks.warehouse(), most_untracked=MOST_UNTRACKED)
 
     @task.skip_if(hooks.is_green, skip_message="no task is red")
     @task(trigger_rule="all_done", retries=0)
@@ -153,13 +162,15 @@ def pipeline() -> None:
 
     tables = create_tables()
     accounts = extract_orders()
+    checked = check_inputs()
     loaded = load_traces()
     signed, shown = mark_signed(), show_trace()
     notified, reported = notify_changes(), report_stalled()
     tables >> accounts >> lane.expand(account=accounts) >> loaded >> [signed, notified, reported]
     signed >> shown
+    accounts >> checked
     # Trigger rules look no further up than one task, so the alarm hangs below each of them.
-    [tables, accounts, loaded, signed, shown, notified, reported] >> alarm
+    [tables, accounts, checked, loaded, signed, shown, notified, reported] >> alarm
 
 
 SHARED: dict[str, Any] = {

@@ -6,6 +6,7 @@ Errors, named by what to do about them.
     │   ├── ConnectionFieldError    an Airflow connection lacks something
     │   ├── StatementError          an ERP statement or its folder breaks the contract
     │   ├── MessageError            a notice's text cannot be written
+    │   ├── InputError              too many rows of the ERP, or a text, cannot be used
     │   ├── CarrierTableError       the table of carriers, or a list for it, cannot be read
     │   ├── PollingTableError       the table of polling has a mistake
     │   ├── OwnerTextsError         the owner's texts.csv has a mistake
@@ -50,6 +51,10 @@ class ConnectionFieldError(PersonNeededError, ValueError):
 
 class MessageError(PersonNeededError, ValueError):
     """A text under ``include/messages`` cannot be used; the text names the file and the line."""
+
+
+class InputError(PersonNeededError, ValueError):
+    """Too many of the ERP's rows, or some texts, cannot be used; the text names them."""
 
 
 class CarrierTableError(PersonNeededError, ValueError):

@@ -1,7 +1,7 @@
 """The texts of notices: ``include/messages/<language>/<word>.txt``, checked before any is sent."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError
 from shipment_tracking.statements import include_path, include_text
 
+STATUSES = tuple(map(str, Status))
 STALLED = "stalled"
 CLEARED = "cleared"
+ALARMS = (STALLED, CLEARED)
 
 _ORDER = {"erp_key": "SO1", "platform_order_id": "290000000000000001"}
 _PARCEL: dict[str, Any] = {
@@ -60,29 +62,39 @@ _MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-_EXAMPLES = dict.fromkeys(map(str, Status), NOTICE) | {STALLED: ALARM, CLEARED: ALARM}
+_EXAMPLES = dict.fromkeys(STATUSES, NOTICE) | dict.fromkeys(ALARMS, ALARM)
 _ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False)
 
 
 class Messages:
     """
-    All texts of one language.
+    All texts of one language; one with a mistake leaves the others alone.
 
-    :raises MessageError: one of them has a mistake; the text names the file and the line.
+    :ivar mistakes: by word, why its text cannot be used; each names the file and the line.
     """
 
     def __init__(self, language: str) -> None:
         self._paths = {word: include_path(f"messages/{language}/{word}.txt") for word in _EXAMPLES}
-        self._templates = {
-            word: _load(path, path.stat().st_mtime_ns, word) for word, path in self._paths.items()
-        }
+        self._templates: dict[str, Template] = {}
+        self.mistakes: dict[str, MessageError] = {}
+        for word, path in self._paths.items():
+            try:
+                self._templates[word] = _load(path, path.stat().st_mtime_ns, word)
+            except MessageError as error:
+                self.mistakes[word] = error
+
+    def mistakes_in(self, words: Collection[str]) -> dict[str, MessageError]:
+        """The mistakes in the texts of these words."""
+        return {word: error for word, error in self.mistakes.items() if word in words}
 
     def text(self, word: str, facts: Mapping[str, Any]) -> str:
         """
         The text for a status, ``stalled`` or ``cleared``.
 
-        :raises MessageError: it cannot be rendered with these facts.
+        :raises MessageError: it has a mistake, or cannot be rendered with these facts.
         """
+        if word in self.mistakes:
+            raise self.mistakes[word]
         return _render(self._paths[word], self._templates[word], facts)
 
 

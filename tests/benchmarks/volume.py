@@ -208,7 +208,7 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     yield (
         "outbox.due",
         _nothing,
-        outbox | {"audience": "ops", "channel": "ops", "most": 50},
+        outbox | {"audience": "ops", "channel": "ops", "most": 50, "held_back": []},
     )
     yield "mark_signed.next", _nothing, {"after": "", "most": 200, "latest": NOW} | only
     yield "show_trace.next", _nothing, {"after": "", "most": 200} | only

@@ -77,17 +77,20 @@ def test_an_owners_text_of_no_known_status_is_refused_by_name(owner):
 def test_a_mistake_in_a_text_is_told_with_file_and_line(owner, text, line, said):
     (owner / "signed.txt").write_text(text, encoding="utf-8")
 
-    with pytest.raises(MessageError, match=rf"signed\.txt, line {line}: ") as caught:
-        Messages("zh")
+    messages = Messages("zh")
 
+    assert list(messages.mistakes) == ["signed"]
+    with pytest.raises(MessageError, match=rf"signed\.txt, line {line}: ") as caught:
+        messages.text("signed", NOTICE)
     assert said in str(caught.value)
+    assert messages.text("returned", NOTICE)
 
 
 def test_a_text_in_another_encoding_is_refused_by_name(owner):
     (owner / "signed.txt").write_text("签收", encoding="gbk")
 
     with pytest.raises(MessageError, match=r"signed\.txt is not UTF-8 text"):
-        Messages("zh")
+        Messages("zh").text("signed", NOTICE)
 
 
 def test_a_byte_order_mark_is_not_sent(owner):

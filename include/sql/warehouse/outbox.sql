@@ -270,7 +270,7 @@ returning notification.notification_id;
 
 -- name: due
 -- The next due notices of one channel that nobody holds, locked. Of a parcel only the newest is
--- taken, and none while another one is under way.
+-- taken, and none while another one is under way. Those held back are pending.
 select
     notification.notification_id,
     notification.event_id,
@@ -284,6 +284,7 @@ where
     and notification.digest = :digest
     and notification.due_at <= :now
     and shipment.account = any(:accounts)
+    and split_part(notification.reason, ':', 1) <> all(cast(:held_back as text[]))
     and tracking.is_free(notification.lease_until)
     and (
         notification.digest

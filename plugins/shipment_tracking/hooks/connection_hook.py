@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -74,7 +75,7 @@ def open_engine(conn_id: str, url: "URL", **options: Any) -> "Engine":
     """
     An engine that keeps no connection between two transactions, and whose errors name it.
 
-    :raises ConnectionFieldError: there is no such driver here.
+    :raises ConnectionFieldError: there is no such driver or SQLite file here.
     """
     from sqlalchemy import create_engine, event
     from sqlalchemy.exc import ArgumentError
@@ -93,6 +94,8 @@ def open_engine(conn_id: str, url: "URL", **options: Any) -> "Engine":
             f"connection {conn_id}: SQLAlchemy knows no database {url.drivername}"
         ) from error
 
+    _refuse_missing_file(conn_id, url)
+
     @event.listens_for(engine, "handle_error")
     def name_connection(context: "ExceptionContext") -> None:
         if context.sqlalchemy_exception is None:
@@ -106,3 +109,15 @@ def open_engine(conn_id: str, url: "URL", **options: Any) -> "Engine":
         context.sqlalchemy_exception.add_detail(about)
 
     return engine
+
+
+def _refuse_missing_file(conn_id: str, url: "URL") -> None:
+    """SQLite would create an empty database in place of a file that is missing."""
+    file = url.database or ""
+    if url.get_backend_name() != "sqlite" or file.startswith((":memory:", "file:")):
+        return
+    if not Path(file).is_file():
+        raise ConnectionFieldError(
+            f"connection {conn_id}: its SQLite file {file!r} does not exist on this machine; "
+            "correct the path (host, or sqlalchemy_url)"
+        )

@@ -36,6 +36,8 @@ EXTRA_FIELDS = (
     "feed",
 )
 DEFAULT_QPS = 5.0
+LOWEST_QPS = 0.01
+"""Below it a call a run is more than a lane may spend: a slip of the pen, not a limit."""
 WAREHOUSE_SECONDS = 5  # that a check waits for it
 
 
@@ -116,7 +118,11 @@ class PlatformHook(BaseHook):
 
     def account(self) -> "Account":
         """The connection, read and checked."""
-        from shipment_tracking.platforms.dialects import PLATFORMS, needs_access_token
+        from shipment_tracking.platforms.dialects import (
+            DIALECT_OF,
+            PLATFORMS,
+            needs_access_token,
+        )
         from shipment_tracking.platforms.ports import Account
         from shipment_tracking.platforms.taobao import SIGN_METHODS
 
@@ -124,8 +130,10 @@ class PlatformHook(BaseHook):
         if connection.conn_type != self.conn_type:
             raise self._error(f"is of type {connection.conn_type}, not {self.conn_type}")
         extra = extra_of(connection, known=EXTRA_FIELDS)
+        platform = self._one_of(extra, "platform", tuple(DIALECT_OF))
+        extra["dialect"] = extra.get("dialect") or DIALECT_OF[platform]
         dialect = self._one_of(extra, "dialect", tuple(PLATFORMS))
-        platform = self._one_of(extra, "platform", PLATFORMS[dialect])
+        self._one_of(extra, "platform", PLATFORMS[dialect], of=f" of the dialect {dialect}")
         access_token = extra.get("access_token") or ""
         if needs_access_token(dialect, platform):
             access_token = self._required(access_token, "extra access_token")
@@ -192,12 +200,14 @@ class PlatformHook(BaseHook):
         bare = host.removesuffix(f":{parts.port}")
         return bare if not port or port == usual else f"{bare}:{port}"
 
-    def _one_of(self, extra: dict[str, Any], field: str, choices: tuple[str, ...]) -> str:
-        value = extra.get(field)
+    def _one_of(
+        self, extra: dict[str, Any], field: str, choices: tuple[str, ...], *, of: str = ""
+    ) -> str:
+        value, texts = extra.get(field), ", ".join(map(repr, choices))
+        if value in (None, ""):
+            raise self._error(f"extra {field} is missing; it must be one of the texts {texts}")
         if value not in choices:
-            raise self._error(
-                f"extra {field} is {value!r}, not one of the texts {', '.join(map(repr, choices))}"
-            )
+            raise self._error(f"extra {field} is {value!r}, not one of the texts {texts}{of}")
         return str(value)
 
     def _feed(self, feed: str, dialect: str) -> str:
@@ -212,7 +222,7 @@ class PlatformHook(BaseHook):
         return feed
 
     def _required(self, value: str | None, field: str) -> str:
-        if not value:
+        if value is None or not str(value).strip():
             raise self._error(f"{field} is missing")
         return value
 
@@ -223,8 +233,11 @@ class PlatformHook(BaseHook):
             qps = float(value)
         except (TypeError, ValueError):
             qps = 0
-        if not 0 < qps < float("inf"):
-            raise self._error(f"extra qps is {value!r}, not a number of calls per second")
+        if not LOWEST_QPS <= qps < float("inf"):
+            raise self._error(
+                f"extra qps is {value!r}; it must be a number of calls per second, {LOWEST_QPS} or "
+                "more"
+            )
         return qps
 
     def _error(self, problem: str) -> ConnectionFieldError:

@@ -21,6 +21,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 MAIN_DAG = "sync_shipments"
 """Its runs have their own ids in the warehouse; those of other DAGs name their DAG too."""
 
+PRIORITY_DAG = "sync_priority"
+"""Its runs are about orders of high priority only."""
+
 LANE_BUDGET = timedelta(minutes=22)
 """Wall-clock time from the start of a run until its lanes claim nothing new."""
 PRIORITY_LANE_BUDGET = timedelta(minutes=3)
@@ -46,7 +49,7 @@ def this_run() -> Run:
     shipped_from, shipped_to = _interval(context, params)
     stalled_after_hours = params.get("stalled_after_hours") or None
     stalls.thresholds(stalled_after_hours)
-    only_high_priority = bool(params.get("only_high_priority"))
+    only_high_priority = dag_run.dag_id == PRIORITY_DAG
     if only_high_priority and shipped_from:
         raise ParamError(f"{dag_run.dag_id} has no backfills: {MAIN_DAG} reads all orders again")
     return Run(

@@ -1,89 +1,98 @@
-"""The params of the DAGs' runs, as the trigger forms show them."""
+"""The params of the DAGs' runs, as the trigger forms show them; the safest switch comes first."""
 
 from airflow.sdk import Param
 
 PARAMS = {
-    "only_account": Param(
-        None,
-        type=["null", "string"],
-        description="Connection id of one account: the run leaves every other account alone.",
+    "dry_run": Param(
+        False,
+        type=["null", "boolean"],
+        description="Gather and load as usual, but keep nothing in the ERP and send nothing. What "
+        "would be is logged and waits for the next real run. "
+        "试运行：照常采集入库，但 ERP 不变、不发通知，只在日志中列出。",
     ),
     "shipped_from": Param(
         None,
         type=["null", "string"],
         format="date-time",
         description="With shipped_to: read again all that was shipped since then, signed orders "
-        "too, and announce nothing.",
+        "too, and announce nothing. A time without an offset is Shanghai time. "
+        "与 shipped_to 同用：重新读取该时间起发货的全部订单，不发通知。"
+        "未写时区的时间按上海时间（UTC+8）。",
     ),
     "shipped_to": Param(
         None,
         type=["null", "string"],
         format="date-time",
-        description="With shipped_from: the end of that time, itself not included.",
+        description="With shipped_from: the end of that time, itself not included. A time without "
+        "an offset is Shanghai time. "
+        "与 shipped_from 同用：截止时间（不含）。未写时区的时间按上海时间（UTC+8）。",
+    ),
+    "only_account": Param(
+        None,
+        type=["null", "string"],
+        description="Connection id of one account: the run leaves every other account alone. "
+        "只处理一个账号，填它的连接 id。",
     ),
     "accept_closures": Param(
         False,
         type=["null", "boolean"],
-        description="Close the orders that left the ERP's list, however many they are.",
+        description="Close the orders that left the ERP's list, however many they are. "
+        "关闭已不在 ERP 列表中的订单，不论多少。",
     ),
     "stalled_after_hours": Param(
         None,
         type=["null", "object"],
         description="Hours by stage after which a stalled parcel gives an alarm, instead "
         'of the defaults: {"pickup": 48, "in_transit": 72, "out_for_delivery": 24, '
-        '"ready_for_pickup": 72}. Exceptions, failures and returns give one at once.',
-    ),
-    "dry_run": Param(
-        False,
-        type=["null", "boolean"],
-        description="Gather and load as usual, but write nothing to the ERP and send nothing: what "
-        "would be is logged and waits for the next real run.",
+        '"ready_for_pickup": 72}. Exceptions, failures and returns give one at once. '
+        "各阶段停滞多少小时后告警；异常、投递失败和退回立即告警。",
     ),
 }
 
 PRIORITY_PARAMS = {
-    "only_high_priority": Param(
-        True, type="boolean", const=True, description="Polls no other orders, and closes none."
-    ),
-    **{name: PARAMS[name] for name in ("only_account", "stalled_after_hours", "dry_run")},
+    name: PARAMS[name] for name in ("dry_run", "only_account", "stalled_after_hours")
 }
 
 PRUNE_PARAMS = {
+    "dry_run": Param(
+        False,
+        type=["null", "boolean"],
+        description="Delete nothing; say how many rows would be. "
+        "试运行：不删除，只报告会删除多少行。",
+    ),
     "orders": Param(
         365,
         type="integer",
         minimum=30,
         description="Days from an order's closing until its parcels are deleted, with their scans, "
-        "changes, notices and replies.",
+        "changes, notices and replies. 订单关闭多少天后删除其包裹、轨迹、状态变化、通知和应答。",
     ),
     "replies": Param(
         30,
         type="integer",
         minimum=1,
-        description="Days from a reply's loading until it is deleted; an order's newest stays.",
+        description="Days from a reply's loading until it is deleted; an order's newest stays. "
+        "应答入库多少天后删除；每个订单最新的一份保留。",
     ),
     "notices": Param(
         90,
         type="integer",
         minimum=7,
         description="Days until a notice that was sent, suppressed or given up is deleted, once "
-        "its order is closed.",
+        "its order is closed. 订单关闭后，已发送、已抑制或已放弃的通知保留多少天。",
     ),
     "runs": Param(
         180,
         type="integer",
         minimum=1,
-        description="Days until a run's numbers and calls are deleted.",
+        description="Days until a run's numbers and calls are deleted. "
+        "运行统计和调用统计保留多少天。",
     ),
     "tokens": Param(
         30,
         type="integer",
         minimum=1,
-        description="Days from the end of a stored refresh token until it is deleted.",
-    ),
-    "dry_run": Param(
-        False,
-        type=["null", "boolean"],
-        description="Delete nothing; say how many rows would be.",
+        description="Days from the end of a stored refresh token until it is deleted. "
+        "已存的 refresh token 到期多少天后删除。",
     ),
 }

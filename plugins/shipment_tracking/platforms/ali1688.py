@@ -36,7 +36,13 @@ from shipment_tracking.platforms.gateway import (
 )
 from shipment_tracking.platforms.ports import Account, Changes, Json, TokenPair, Waybills
 from shipment_tracking.platforms.probe import Probe
-from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
+from shipment_tracking.platforms.refusals import (
+    MALFORMED,
+    SHANGHAI,
+    TOO_OLD,
+    Rule,
+    error_of,
+)
 from shipment_tracking.platforms.replies import (
     LONGEST_ID,
     epoch,
@@ -99,7 +105,7 @@ GATEWAY_ERRORS = (
         AuthError,
         "the app key (login) is unknown to the platform: correct it",
     ),
-    Rule(("gw.APIUnsupported", PARAM_MISSING), PlatformBugError),
+    Rule(("gw.APIUnsupported", PARAM_MISSING), PlatformBugError, MALFORMED),
 )
 OAUTH_ERRORS = (
     Rule(("invalid_grant",), TokenError, "the refresh token is expired, used up or revoked"),
@@ -111,7 +117,7 @@ OAUTH_ERRORS = (
     ),
 )
 ORDER_ERRORS = (
-    Rule(("order.createtime.history",), RejectedError, final=True),
+    Rule(("order.createtime.history",), RejectedError, TOO_OLD, final=True),
     Rule(
         ("order.nopermission.buyer",),
         RejectedError,

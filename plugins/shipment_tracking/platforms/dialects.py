@@ -18,6 +18,9 @@ PLATFORMS: dict[str, tuple[str, ...]] = {
     taobao.DIALECT: ("taobao", "tmall"),
     router.DIALECT: ("1688", "taobao", "tmall"),
 }
+DIALECT_OF = {"1688": ali1688.DIALECT, "taobao": taobao.DIALECT, "tmall": taobao.DIALECT}
+"""The platforms, each with its official dialect: an account's own, unless it names another."""
+
 FEEDS: dict[str, tuple[str, ...]] = {
     ali1688.DIALECT: tuple(ali1688.FEEDS),
     taobao.DIALECT: tuple(taobao.FEEDS),

@@ -22,6 +22,17 @@ from shipment_tracking.errors import (
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
+BAD_ORDER_ID = (
+    "the platform refuses the order's number: correct platform_order_id at the ERP, or leave its "
+    "row out of extract_orders.sql"
+)
+BAD_ORDER = "the platform refuses the order: see that its number and account are right at the ERP"
+TOO_OLD = "the platform answers for orders of its last months only, and this one is older"
+MALFORMED = (
+    "the platform calls our request malformed: install the newest shipment-tracking, or report "
+    "this message"
+)
+
 _BAN = re.compile(r"last for (\d+) more seconds")
 
 

@@ -34,7 +34,13 @@ from shipment_tracking.platforms.ali1688 import read_time
 from shipment_tracking.platforms.gateway import DialectClient, Gateway, Unknown, nothing
 from shipment_tracking.platforms.ports import Json, PlatformClient, Waybills
 from shipment_tracking.platforms.probe import Probe
-from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
+from shipment_tracking.platforms.refusals import (
+    BAD_ORDER_ID,
+    MALFORMED,
+    SHANGHAI,
+    Rule,
+    error_of,
+)
 from shipment_tracking.platforms.replies import (
     LONGEST_ID,
     id_of,
@@ -96,9 +102,10 @@ ERRORS = (
     Rule(
         ("21", "22", "23", "30", "32", "33", "34", "40", "42", "43"),
         PlatformBugError,
+        MALFORMED,
     ),
     # An argument that is refused is this order's: everything else is always alike.
-    Rule(("41",), RejectedError),
+    Rule(("41",), RejectedError, BAD_ORDER_ID),
 )
 
 

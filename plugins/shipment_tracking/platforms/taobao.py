@@ -37,7 +37,14 @@ from shipment_tracking.errors import (
 from shipment_tracking.platforms.gateway import DialectClient, Feeds, Gateway, Unknown, nothing
 from shipment_tracking.platforms.ports import Account, Changes, Json, TokenPair, Waybills
 from shipment_tracking.platforms.probe import Probe
-from shipment_tracking.platforms.refusals import SHANGHAI, Rule, error_of
+from shipment_tracking.platforms.refusals import (
+    BAD_ORDER,
+    BAD_ORDER_ID,
+    MALFORMED,
+    SHANGHAI,
+    Rule,
+    error_of,
+)
 from shipment_tracking.platforms.replies import (
     LONGEST_ID,
     LONGEST_NUMBER,
@@ -163,10 +170,14 @@ ERRORS = (
         "the app may not use this API: ask for its permission in the console of open.taobao.com",
         sub_code=PERMISSION_MISSING,
     ),
-    Rule(("21", NO_SUCH_API, "23", "30", "32", "33", "34", "40", "42", "43"), PlatformBugError),
+    Rule(
+        ("21", NO_SUCH_API, "23", "30", "32", "33", "34", "40", "42", "43"),
+        PlatformBugError,
+        MALFORMED,
+    ),
     # An argument that is refused is this order's number: everything else is always alike.
-    Rule(("41",), RejectedError),
-    Rule(("15", "50"), RejectedError, sub_code="isv."),
+    Rule(("41",), RejectedError, BAD_ORDER_ID),
+    Rule(("15", "50"), RejectedError, BAD_ORDER, sub_code="isv."),
 )
 
 

@@ -14,7 +14,7 @@ from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.database import ErpDatabase, read_flag
 from shipment_tracking.errors import StatementError
-from shipment_tracking.messages import Messages
+from shipment_tracking.messages import STATUSES, Messages
 from shipment_tracking.statements import statement, statement_path
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
@@ -71,8 +71,9 @@ def run(
         ``would_send`` too in a dry run and in shadow mode.
     :raises ChannelDownError: a channel failed in this run; everything else was sent.
     :raises PersonNeededError: a connection, a text or the contacts' statement cannot be used;
-        everything else was sent. One contact that cannot be used is told in the log and in
-        ``analytics.notifications`` and costs itself only.
+        everything else was sent. A text holds back the notices of its own status only. One contact
+        that cannot be used is told in the log and in ``analytics.notifications`` and costs itself
+        only.
     """
     outbox = Outbox(warehouse, this_run, owner, now, lease=lease)
     with warehouse.begin() as connection:
@@ -85,7 +86,14 @@ def run(
     with warehouse.begin() as connection:
         addressed = outbox.address(connection, found, accounts)
     writer = _Writer(outbox, open_erp)
-    delivered = deliver(outbox, found, accounts, writer.write, budget=budget)
+    delivered = deliver(
+        outbox,
+        found,
+        accounts,
+        writer.write,
+        mistakes=lambda destination: Messages(destination.language).mistakes_in(STATUSES),
+        budget=budget,
+    )
     writer.raise_if_useless()
     return counts(addressed + delivered)
 

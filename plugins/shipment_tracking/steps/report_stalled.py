@@ -15,7 +15,7 @@ from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.models import Run
 from shipment_tracking.domain.stalls import thresholds
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.messages import CLEARED, STALLED, Messages
+from shipment_tracking.messages import ALARMS, CLEARED, STALLED, Messages
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
@@ -106,7 +106,15 @@ def run(
     with warehouse.begin() as connection:
         addressed = outbox.address(connection, found, accounts)
     compose = partial(_write, outbox)
-    sent = deliver(outbox, found, accounts, compose, batch=MOST_ITEMS, budget=budget)
+    sent = deliver(
+        outbox,
+        found,
+        accounts,
+        compose,
+        mistakes=lambda destination: Messages(destination.language).mistakes_in(ALARMS),
+        batch=MOST_ITEMS,
+        budget=budget,
+    )
     return stalls | counts(addressed + sent)
 
 

@@ -10,7 +10,7 @@ transaction is open while something is sent.
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -44,6 +44,8 @@ fit into a lease.
 MOST_THREADS = 32
 
 Compose = Callable[[Destination, Sequence[Claim]], Sequence[Message]]
+Mistakes = Callable[[Destination], Mapping[str, PersonNeededError]]
+"""By word, why a destination's text for it cannot be used."""
 
 
 def deliver(
@@ -52,6 +54,7 @@ def deliver(
     accounts: Sequence[str],
     compose: Compose,
     *,
+    mistakes: Mistakes = lambda destination: {},
     batch: int | None = None,
     budget: timedelta = BUDGET,
 ) -> Counter[str]:
@@ -60,6 +63,7 @@ def deliver(
 
     :param accounts: those whose notices are sent.
     :param compose: makes messages of claimed notices, right before they are sent.
+    :param mistakes: tells which texts of a destination cannot be used; their notices stay pending.
     :param batch: the most notices in one message, where they share one.
     :param budget: wall-clock time after which nothing new is claimed.
     :returns: how many notices were ``sent``, ``failed``, are ``dead`` or ``suppressed``.
@@ -72,18 +76,23 @@ def deliver(
     stop_at = time.monotonic() + budget.total_seconds()
     stopped = Event()
     served: list[_Service] = []
-    problems: list[Exception] = list(channels.broken.values())
+    unusable = [mistakes(destination) for destination in channels.destinations]
+    wrong_texts = {str(error): error for found in unusable for error in found.values()}
+    problems: list[Exception] = [*channels.broken.values(), *wrong_texts.values()]
 
-    def serve(destination: Destination) -> _Service:
+    def serve(destination: Destination, held_back: Sequence[str]) -> _Service:
         # One connection for all: to open one takes longer than to send a message.
         with outbox.engine.connect() as connection:
-            service = _Service(outbox, connection, destination, stop_at, stopped)
+            service = _Service(outbox, connection, destination, held_back, stop_at, stopped)
             service.serve(accounts, compose, batch)
             return service
 
     pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="channel")
     try:
-        serving = [pool.submit(serve, destination) for destination in channels.destinations]
+        serving = [
+            pool.submit(serve, destination, list(found))
+            for destination, found in zip(channels.destinations, unusable, strict=True)
+        ]
         for future in serving:
             error = future.exception()
             if isinstance(error, Exception):
@@ -105,6 +114,7 @@ class _Service:
     """
     One channel being served.
 
+    :param held_back: reasons whose notices stay pending.
     :param stop_at: monotonic seconds at which nothing new is begun.
     :param failures: messages that failed since one was taken.
     :param is_taking: whether the last message was taken, so that several may be under way.
@@ -115,6 +125,7 @@ class _Service:
     outbox: Outbox
     connection: Connection
     destination: Destination
+    held_back: Sequence[str]
     stop_at: float
     stopped: Event
     deadline: float = 0
@@ -139,7 +150,9 @@ class _Service:
             while not self._is_over():
                 # Earlier than the database thinks, so that a slow process sends nothing it lost.
                 self.deadline = time.monotonic() + self.outbox.lease.total_seconds() * 0.9
-                held = self.outbox.claim(self.connection, self.destination, accounts, most)
+                held = self.outbox.claim(
+                    self.connection, self.destination, accounts, self.held_back, most
+                )
                 if held:
                     self._send_claimed(pool, held, compose)
                     if self.is_left:

@@ -172,9 +172,15 @@ class Outbox:
         connection: Connection,
         destination: Destination,
         accounts: Sequence[str],
+        held_back: Sequence[str],
         most: int,
     ) -> dict[int, Claim]:
-        """Lease the next due notices of a channel, one of each parcel; by their ids."""
+        """
+        Lease the next due notices of a channel, one of each parcel.
+
+        :param held_back: reasons whose notices stay pending.
+        :returns: by the notices' ids.
+        """
         with connection.begin():
             self._execute(connection, "lock")
             due = self._execute(
@@ -183,6 +189,7 @@ class Outbox:
                 audience=destination.audience,
                 channel=destination.channel_name,
                 accounts=list(accounts),
+                held_back=list(held_back),
                 most=most,
             ).mappings()
             found = {row["notification_id"]: row for row in due}

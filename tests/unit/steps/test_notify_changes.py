@@ -139,19 +139,25 @@ def test_an_owners_text_is_sent(ship, change, notify, receiver, owner):
     assert receiver.deliveries()[0].body["text"] == "您的快件 YT1 到了"
 
 
-def test_a_mistake_in_a_text_names_file_and_line_and_stops_no_other_language(
+def test_n10_a_broken_text_holds_back_its_own_status_only(
     ship, change, notify, receiver, owner, destination, select
 ):
     owner("messages/zh/returned.txt", "好\n{{ oder }}")
     change(ship(), "signed")
+    change(ship(2), "returned")
+    english = replace(destination("ops", "phone"), language="en")
 
     with pytest.raises(MessageError, match=r"zh/returned\.txt, line 2: oder is unknown"):
-        notify("ops", replace(destination("ops", "phone"), language="en"))
+        notify("ops", english)
 
-    assert len(receiver.deliveries("phone")) == 1
-    assert select("state, attempts from analytics.notifications where channel = 'ops'") == [
-        ("pending", 0)
-    ]
+    assert [each.body["reason"] for each in receiver.deliveries("ops")] == ["signed"]
+    assert len(receiver.deliveries("phone")) == 2
+    held_back = "reason, state, attempts from analytics.notifications where channel = 'ops'"
+    assert sorted(select(held_back)) == [("returned", "pending", 0), ("signed", "sent", 1)]
+
+    owner("messages/zh/returned.txt", "退回了")
+    notify("ops", english)
+    assert receiver.deliveries("ops")[-1].body["text"] == "退回了"
 
 
 # Trouble

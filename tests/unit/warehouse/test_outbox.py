@@ -225,7 +225,7 @@ def test_a_retry_takes_its_own_leases_back_at_once(ship, change, post, told, out
     with warehouse.begin() as connection:
         outbox.address(connection, to("ops")(()), ACCOUNTS)
     with warehouse.connect() as connection:
-        assert outbox.claim(connection, to("ops")(()).destinations[0], ACCOUNTS, 10)
+        assert outbox.claim(connection, to("ops")(()).destinations[0], ACCOUNTS, [], 10)
 
     assert post("ops", by=replace(outbox, owner="second")) == {}
     assert post("ops") == {"sent": 1}

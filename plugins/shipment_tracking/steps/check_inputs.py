@@ -1,0 +1,35 @@
+"""Checks what the owner gives the pipeline: the ERP's rows and the texts of notices."""
+
+from sqlalchemy import Engine
+
+from shipment_tracking.channels.port import LANGUAGES
+from shipment_tracking.errors import InputError, MessageError
+from shipment_tracking.messages import Messages
+from shipment_tracking.statements import query
+
+
+def run(warehouse: Engine, *, most_untracked: float) -> dict[str, int]:
+    """
+    Count the rows of the ERP's list and read every text, whether a notice needs it now or not.
+
+    :param most_untracked: the share of the list, from 0 to 1, that may stay untracked.
+    :returns: ``listed`` and ``untracked`` rows.
+    :raises InputError: more rows are not tracked, or a text has a mistake; nothing else is
+        affected: the rows that can be tracked are, and only the notices of such a text wait.
+    """
+    with warehouse.begin() as connection:
+        rows = connection.execute(query("check_inputs.count_rows")).one()
+    problems = [str(error) for error in _wrong_texts()]
+    if rows.untracked > most_untracked * rows.listed:
+        problems.append(
+            f"{rows.untracked} of {rows.listed} rows of the ERP's list are not tracked, more than "
+            f"{most_untracked:.0%}; correct them at the ERP, or leave them out in "
+            f"extract_orders.sql: {'; '.join(rows.examples)}"
+        )
+    if problems:
+        raise InputError("; ".join(problems))
+    return {"listed": rows.listed, "untracked": rows.untracked}
+
+
+def _wrong_texts() -> list[MessageError]:
+    return [error for language in LANGUAGES for error in Messages(language).mistakes.values()]

@@ -1,0 +1,61 @@
+"""Checking the inputs: rows that are not tracked are counted, and every text is read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from shipment_tracking.errors import InputError
+from shipment_tracking.statements import OWNER_FOLDER
+from shipment_tracking.steps import check_inputs
+
+
+@pytest.fixture
+def listed(warehouse: Engine) -> Callable[..., None]:
+    """Rows of the ERP's list, so many of them with an error."""
+
+    def add(rows: int, *, untracked: int) -> None:
+        with warehouse.begin() as connection:
+            connection.execute(
+                text(
+                    "insert into tracking.erp_row (erp_key, listed, first_seen_at, last_error)"
+                    " select 'SO' || n, true, now(),"
+                    " case when n <= :untracked then 'account is null' end"
+                    " from generate_series(1, :rows) as n"
+                ),
+                {"rows": rows, "untracked": untracked},
+            )
+
+    return add
+
+
+@pytest.fixture
+def broken_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner's text of a status that is rare."""
+    file = tmp_path / "include" / "messages" / "zh" / "returned.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("退回\n{{ oder }}", encoding="utf-8")
+    monkeypatch.setenv(OWNER_FOLDER, str(tmp_path / "include"))
+
+
+def test_n9_a_few_untracked_rows_are_counted(warehouse, listed):
+    listed(10, untracked=2)
+
+    assert check_inputs.run(warehouse, most_untracked=0.2) == {"listed": 10, "untracked": 2}
+
+
+def test_n9_too_large_a_share_of_untracked_rows_is_an_error(warehouse, listed):
+    listed(69, untracked=37)
+
+    with pytest.raises(InputError, match=r"^37 of 69 rows .* more than 20%; .*row SO1: account is"):
+        check_inputs.run(warehouse, most_untracked=0.2)
+
+
+def test_an_empty_list_is_no_error(warehouse):
+    assert check_inputs.run(warehouse, most_untracked=0.2) == {"listed": 0, "untracked": 0}
+
+
+def test_n10_a_broken_text_is_found_before_a_notice_needs_it(warehouse, broken_text):
+    with pytest.raises(InputError, match=r"zh/returned\.txt, line 2: oder is unknown"):
+        check_inputs.run(warehouse, most_untracked=0.2)
