@@ -27,8 +27,16 @@ demo: $(STAMP) ## run the real pipeline for several half hours against the sandb
 	@$(PYTHON) -m sandbox demo
 
 .PHONY: up
-up: $(STAMP) ## Airflow and its UI on the sandbox, in the background (UI_PORT=8080 SPEED=30)
+up: $(STAMP) ## Airflow and its UI on the sandbox, in the background (UI_PORT=8080 SPEED=15)
 	@$(PYTHON) -m sandbox up $(if $(UI_PORT),--port $(UI_PORT)) $(if $(SPEED),--speed $(SPEED))
+
+.PHONY: psql
+psql: $(STAMP) ## psql on the warehouse of make up, as an analyst
+	@$(PYTHON) -m sandbox psql
+
+.PHONY: shell
+shell: $(STAMP) ## a shell with the environment of make up's Airflow
+	@$(PYTHON) -m sandbox shell
 
 .PHONY: down
 down: $(STAMP) ## end everything that make up started

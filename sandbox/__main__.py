@@ -241,7 +241,8 @@ def _run_postgres(arguments: argparse.Namespace) -> int:
     except PostgresUnavailableError as error:
         print(error, file=sys.stderr)
         return 1
-    print(server.create_database(arguments.database) if arguments.database else url)
+    found = server.create_database(arguments.database) if arguments.database else url
+    print(found.replace("postgresql+psycopg:", "postgresql:", 1))  # as psql takes it
     return 0
 
 
@@ -269,6 +270,37 @@ def _run_up(arguments: argparse.Namespace) -> int:
     return up.run(arguments)
 
 
+def _add_pace_arguments(parser: argparse.ArgumentParser) -> None:
+    from sandbox import pace
+
+    pace.add_arguments(parser)
+
+
+def _run_pace(arguments: argparse.Namespace) -> int:
+    from sandbox import pace
+
+    return pace.run(arguments)
+
+
+def _add_session_arguments(parser: argparse.ArgumentParser) -> None:
+    from sandbox import sessions, up
+
+    up.add_folder_argument(parser)
+    sessions.add_arguments(parser)
+
+
+def _run_psql(arguments: argparse.Namespace) -> int:
+    from sandbox import sessions
+
+    return sessions.run_psql(arguments)
+
+
+def _run_shell(arguments: argparse.Namespace) -> int:
+    from sandbox import sessions
+
+    return sessions.run_shell(arguments)
+
+
 def _add_down_arguments(parser: argparse.ArgumentParser) -> None:
     from sandbox import up
 
@@ -291,6 +323,17 @@ COMMANDS = {
         "start Airflow with its UI and the pipeline on the sandbox, all in the background",
         _add_up_arguments,
         _run_up,
+    ),
+    "psql": Command("open what `up` loads, as an analyst", _add_session_arguments, _run_psql),
+    "shell": Command(
+        "a shell with the environment of the Airflow that `up` started",
+        _add_session_arguments,
+        _run_shell,
+    ),
+    "pace": Command(
+        "trigger the DAG each time half an hour passed in a fast world",
+        _add_pace_arguments,
+        _run_pace,
     ),
     "down": Command("end whatever `up` started", _add_down_arguments, _run_down),
     "platform": Command(

@@ -1,6 +1,7 @@
 """Airflow's REST API, as far as the sandbox asks it."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError
@@ -45,9 +46,14 @@ class AirflowApi:
         """Let the scheduler run a DAG."""
         self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
-    def trigger(self, dag_id: str, **conf: Any) -> str:
+    def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
+        """Store a connection in Airflow's database."""
+        extra = {"extra": json.dumps(fields["extra"])} if "extra" in fields else {}
+        self.call("POST", "/api/v2/connections", {"connection_id": conn_id, **fields, **extra})
+
+    def trigger(self, dag_id: str, *, note: str | None = None, **conf: Any) -> str:
         """Queue a manual run; returns its id."""
-        wanted = {"logical_date": None, "conf": conf}
+        wanted = {"logical_date": None, "conf": conf, "note": note}
         return str(self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", wanted)["dag_run_id"])
 
     def runs(self, dag_id: str) -> list[Json]:

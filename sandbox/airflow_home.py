@@ -30,11 +30,25 @@ def environment(
     :param accounts: platform connections by id.
     :param clock_url: where the steps ask for the time.
     """
-    connections = {
+    found = connections(warehouse, erp, accounts)
+    return settings(home, metadata, clock_url) | {
+        f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in found.items()
+    }
+
+
+def connections(
+    warehouse: URL | str, erp: Mapping[str, Any], accounts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """All connections of the pipeline by id; see ``environment``."""
+    return {
         "warehouse_db": postgres_connection(make_url(warehouse)),
-        "erp_db": dict(erp),
+        "erp_db": erp,
         **accounts,
     }
+
+
+def settings(home: Path, metadata: URL | str, clock_url: str | None) -> dict[str, str]:
+    """The same as ``environment`` without any connection."""
     variables = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -50,10 +64,6 @@ def environment(
     }
     if clock_url:
         variables["SHIPMENT_TRACKING_CLOCK_URL"] = clock_url
-    variables |= {
-        f"AIRFLOW_CONN_{name.upper()}": json.dumps(connection)
-        for name, connection in connections.items()
-    }
     return variables
 
 

@@ -89,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     except PostgresUnavailableError as error:
         print(error, file=sys.stderr)
         return 1
+    if problems:
+        print(f"\nThe demo's check failed, {len(problems)} differences from the world's truth:")
     for problem in problems:
         print(f"  {problem}")
     _say_what_next(arguments.folder)

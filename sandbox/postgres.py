@@ -316,6 +316,15 @@ class PrivatePostgres:
         return f"postgresql+psycopg://postgres:{password}@127.0.0.1:{port}/{database}"
 
 
+def wheel_program(name: str) -> Path:
+    """
+    Where the wheel has one of PostgreSQL's programs, if it has.
+
+    :raises PostgresUnavailableError: the wheel is not installed.
+    """
+    return _wheel_package() / "pginstall" / "bin" / name
+
+
 def _wheel_package() -> Path:
     """The installed package, found without importing it: its server changes foreign folders."""
     spec = importlib.util.find_spec(PACKAGE)

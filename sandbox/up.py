@@ -20,9 +20,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sandbox import receiver
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from sandbox import receiver, sessions
 from sandbox.airflow_api import AirflowApi
-from sandbox.airflow_home import PROJECT, environment
+from sandbox.airflow_home import PROJECT, connections, settings
 from sandbox.defaults import ACCOUNTS, apps_for, connection
 from sandbox.postgres import PostgresUnavailableError, PrivatePostgres
 from sandbox.programs import (
@@ -39,9 +42,10 @@ FOLDER = PROJECT / ".sandbox" / "up"
 DAG = "sync_shipments"
 USER = PASSWORD = "admin"
 QPS = 25.0
-SPEED = 30.0
-"""World seconds per second: the pipeline's half hour is a minute."""
+SPEED = 15.0
+"""World seconds per second: the pipeline's half hour is two minutes."""
 
+ZONE = "Asia/Shanghai"
 SHIPPING_HOURS = 14 * 24
 STOP_SECONDS = 30.0
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
@@ -161,24 +165,28 @@ def _start(folder: Path, arguments: argparse.Namespace) -> None:
     url = f"http://127.0.0.1:{arguments.port}"
     programs = Programs(folder, {})
     platform_url = _start_platform(programs, arguments)
-    connections = platform_connections(platform_url, arguments.qps)
-    connections["notify_ops"] = receiver.connection(_start_receiver(programs), "ops")
+    accounts = platform_connections(platform_url, arguments.qps)
+    accounts["notify_ops"] = receiver.connection(_start_receiver(programs), "ops")
     metadata, warehouse = _start_postgres(programs)
     erp: dict[str, Any] = {"conn_type": "sqlite", "host": str(folder / "erp.db")}
     if not arguments.shadow:
         erp["extra"] = {"write": "sql"}
-    home = folder / "airflow"
-    programs.environment |= environment(
-        home, metadata, warehouse, erp, connections, f"{platform_url}/clock"
-    )
-    programs.environment |= airflow_settings(folder, url)
+    variables = settings(folder / "airflow", metadata, f"{platform_url}/clock")
+    variables |= airflow_settings(folder, url)
+    programs.environment |= variables
     api = AirflowApi(url, USER, PASSWORD)
     _start_airflow(programs, api, arguments.port)
+    for conn_id, fields in connections(warehouse, erp, accounts).items():
+        api.add_connection(conn_id, fields)
+    sessions.record(folder, variables, sessions.analyst_url(warehouse))
     run_id = "" if arguments.shadow else _first_run(programs, api)
+    if arguments.speed > 1 and not arguments.shadow:
+        pace = ("--url", url, "--user", USER, "--speed", str(arguments.speed))
+        programs.start("pace", python("sandbox", "pace", *pace))
     # The pipeline needs no triggerer; the UI would call its absence ill health.
     programs.start("triggerer", python("airflow", "triggerer", "--skip-serve-logs"))
     print(f"Up after {time.monotonic() - began:.0f} s.\n")
-    _say_where(folder, url, platform_url, arguments.speed)
+    _say_where(folder, url, platform_url, sessions.analyst_url(warehouse), arguments.speed)
     if run_id:
         print(f"\nThe first run, {run_id}, is under way:\n  {url}/dags/{DAG}/runs")
     else:
@@ -218,7 +226,23 @@ def _start_postgres(programs: Programs) -> tuple[str, str]:
     server = PrivatePostgres(programs.folder / "postgres", fast=True)
     with _environment(programs.environment):
         server.start()
-    return server.create_database("airflow"), server.create_database("warehouse")
+    warehouse = server.create_database("warehouse")
+    _create_analyst(warehouse)
+    return server.create_database("airflow"), warehouse
+
+
+def _create_analyst(warehouse: str) -> None:
+    """A login that sees the schema `analytics` and nothing else."""
+    name = sessions.ANALYST
+    engine = create_engine(warehouse, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for command in (
+            "create role analytics_reader",
+            f"create role {name} login password '{name}' in role analytics_reader",
+            f"alter role {name} set search_path = analytics",
+            f"alter role {name} set timezone = '{ZONE}'",
+        ):
+            connection.exec_driver_sql(command)
 
 
 def _start_airflow(programs: Programs, api: AirflowApi, port: int) -> None:
@@ -254,6 +278,7 @@ def airflow_settings(folder: Path, url: str) -> dict[str, str]:
     return {
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": ZONE,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -283,6 +308,7 @@ def _end_everything(folder: Path) -> int:
     ended = end_all(folder)
     PrivatePostgres(folder / "postgres").stop()
     (folder / "address").unlink(missing_ok=True)
+    sessions.forget(folder)
     return ended + end_all(folder, postgres_too=True)
 
 
@@ -350,19 +376,19 @@ def _say_it_is_up(folder: Path) -> int:
     return 0
 
 
-def _say_where(folder: Path, url: str, platform_url: str, speed: float) -> None:
+def _say_where(folder: Path, url: str, platform_url: str, warehouse: str, speed: float) -> None:
+    pause = f"{30 / speed:.3g} minutes" if speed > 1 else "half hour"
     print(
         f"""Airflow    {url}   user {USER}, password {PASSWORD}
 platform   {platform_url}/control/usage
 ERP        {folder / "erp.db"} (SQLite, table erp_order)
-warehouse  .venv/bin/python -m sandbox postgres start --folder {folder / "postgres"} \
---database warehouse
-           prints its address
+warehouse  make psql, or {warehouse}
+shell      make shell (airflow and shipment-tracking commands)
 messages   {folder / "logs" / "receiver.log"} (what people are told)
 logs       {folder / "logs"}
 
 A minute here is {speed:g} in the sandbox's world, which tells stories for two weeks. The DAG runs
-each half hour of yours, or when you trigger it. make down ends everything."""
+every {pause}, and when you trigger it. make down ends everything."""
     )
 
 

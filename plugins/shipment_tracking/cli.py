@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from shipment_tracking.command_line import airflow_within_reach
 from shipment_tracking.errors import ShipmentTrackingError
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     logging.disable()  # Airflow's own notes on standard output, which is ours
     try:
-        warehouse = _warehouse()
+        with airflow_within_reach():
+            warehouse = _warehouse()
         try:
             show_texts(warehouse, given.most)
         finally:
@@ -90,9 +92,11 @@ def _warehouse() -> "Engine":
             parts = parts.set(drivername="postgresql+psycopg")
         return create_engine(parts, hide_parameters=True)
     # Airflow takes seconds to load, and would for a mere --help.
+    from shipment_tracking.hooks.connection_hook import refuse_unknown
     from shipment_tracking.hooks.warehouse_hook import warehouse
 
-    return warehouse()
+    with refuse_unknown("warehouse_db"):
+        return warehouse()
 
 
 if __name__ == "__main__" and __package__:

@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from sqlalchemy import Engine, create_engine
@@ -44,7 +48,7 @@ def wait_until(true: Callable[[], Any], seconds: float = SECONDS) -> Any:
         try:
             if answer := true():
                 return answer
-        except StaleElementReferenceException:
+        except (NoSuchElementException, StaleElementReferenceException):
             pass
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.2)

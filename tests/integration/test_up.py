@@ -20,11 +20,12 @@ from sandbox.programs import free_port, is_free, marked
 from sandbox.up import ACCOUNTS, QPS, platform_connections
 
 DAG = "sync_shipments"
+SCALAR = ("--tuples-only", "--no-align", "--command")
 
 
-def sandbox(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+def sandbox(command: str, *arguments: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "sandbox", *arguments, "--folder", str(folder)],
+        [sys.executable, "-m", "sandbox", command, "--folder", str(folder), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -102,6 +103,19 @@ def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> Non
     (platform,) = re.findall(r"^platform +(http://[\d.:]+)", said, re.M)
     good = platform_connections(platform, QPS)[ACCOUNTS[0]]
     assert said_by_the_test_button(api, good)[0] is True
+    listed = api.call("GET", "/api/v2/connections")["connections"]
+    assert {each["connection_id"] for each in listed} == {
+        *("erp_db", "notify_ops", "warehouse_db"),
+        *ACCOUNTS,
+    }
+    assert said_by(sandbox("psql", "--", *SCALAR, "select current_user", folder=folder)) == (
+        "analyst\n"
+    )
+    secret = said_by(sandbox("psql", "--", "-c", "select 1 from tracking.run", folder=folder))
+    assert "permission denied for schema tracking" in secret
+    texts = sandbox("shell", "--", "shipment-tracking", "texts", "--most", "1", folder=folder)
+    assert said_by(texts).startswith("text,status,")
+
     works, told = said_by_the_test_button(api, good | {"password": "another"})
     assert works is False
     assert "correct the app secret" in told
@@ -120,6 +134,7 @@ def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> Non
     assert marked(folder) == []
     assert all(is_free(port) for _, port in listening)
     assert said_by(sandbox("down", folder=folder)) == "Nothing is up.\n"
+    assert said_by(sandbox("psql", folder=folder)) == "Nothing is up: make up starts it.\n"
 
 
 def test_down_finds_everything_though_up_was_killed_half_way(folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,18 @@ def find(conn_id: str) -> "Connection":
                 'as {"conn_type": "postgres", "host": "..."}, or an address'
             ) from error
         raise
+
+
+@contextmanager
+def refuse_unknown(conn_id: str) -> Iterator[None]:
+    """:raises ConnectionFieldError: what is done inside finds no such connection."""
+    try:
+        yield
+    except AirflowNotFoundException as error:
+        raise ConnectionFieldError(
+            f"connection {conn_id}: not defined, neither as AIRFLOW_CONN_{conn_id.upper()} nor in "
+            "the database or secrets backend of this machine's Airflow"
+        ) from error
 
 
 def extra_of(connection: "Connection", *, known: Collection[str] | None = None) -> dict[str, Any]:

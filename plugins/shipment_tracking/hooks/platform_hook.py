@@ -1,6 +1,5 @@
 """A platform client from the connection of one account."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -14,7 +13,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.errors import ConnectionFieldError
 from shipment_tracking.hooks.clock_hook import now, refuse_simulated_clock
-from shipment_tracking.hooks.connection_hook import extra_of, find
+from shipment_tracking.hooks.connection_hook import extra_of, find, refuse_unknown
 from shipment_tracking.hooks.warehouse_hook import WarehouseHook
 
 if TYPE_CHECKING:
@@ -291,16 +290,8 @@ def check(conn_id: str) -> "Iterator[Finding]":
 
     :raises ConnectionFieldError: there is no such connection, or a field of it is unusable.
     """
-    # Outside a task Airflow opens its database only to what calls itself a server, as its own
-    # command "airflow connections test" does.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    try:
+    with refuse_unknown(conn_id):
         return PlatformHook(conn_id).check()
-    except AirflowNotFoundException as error:
-        raise ConnectionFieldError(
-            f"connection {conn_id}: not defined, neither as AIRFLOW_CONN_{conn_id.upper()} nor in "
-            "the database or secrets backend of this machine's Airflow"
-        ) from error
 
 
 @contextmanager

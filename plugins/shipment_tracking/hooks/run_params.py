@@ -15,17 +15,19 @@ PARAMS = {
         type=["null", "string"],
         format="date-time",
         description="With shipped_to: read again all that was shipped since then, signed orders "
-        "too, and announce nothing. A time without an offset is Shanghai time. "
-        "与 shipped_to 同用：重新读取该时间起发货的全部订单，不发通知。"
-        "未写时区的时间按上海时间（UTC+8）。",
+        "too, and announce nothing. A time without an offset is Shanghai time; the picker takes the "
+        "zone that the UI shows (the clock at its lower left). "
+        "与 shipped_to 同用：重新读取该时间起发货的全部订单（含已签收），不发通知。"
+        "未写时区的时间按上海时间（UTC+8）；日期选择器用界面左下角时钟所示的时区。",
     ),
     "shipped_to": Param(
         None,
         type=["null", "string"],
         format="date-time",
         description="With shipped_from: the end of that time, itself not included. A time without "
-        "an offset is Shanghai time. "
-        "与 shipped_from 同用：截止时间（不含）。未写时区的时间按上海时间（UTC+8）。",
+        "an offset is Shanghai time; the picker takes the zone that the UI shows. "
+        "与 shipped_from 同用：截止时间（不含）。未写时区的时间按上海时间（UTC+8）；"
+        "日期选择器用界面所示的时区。",
     ),
     "only_account": Param(
         None,

@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 
+from shipment_tracking.command_line import airflow_within_reach
 from shipment_tracking.errors import ConnectionFieldError
 
 
@@ -15,7 +16,8 @@ def main(arguments: list[str]) -> int:
     command = commands.add_parser("check", help=about, description=about)
     command.add_argument("connection", help="id of an Airflow connection, such as platform_1688")
     conn_id = parser.parse_args(arguments).connection
-    return _check(conn_id)
+    with airflow_within_reach():
+        return _check(conn_id)
 
 
 def _check(conn_id: str) -> int:
