@@ -88,10 +88,11 @@ lock: ## resolve the newest versions into requirements.txt and requirements-dev.
 	fi; \
 	echo 'resolving $(LOCKS)'; \
 	set -- --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header; \
-	"$$uv" pip compile "$$@" pyproject.toml --extra celery --group build -o requirements.txt; \
+	"$$uv" pip compile "$$@" pyproject.toml --extra celery --group build --group tested \
+	    -o requirements.txt; \
 	: 'An old pip takes name[extra] for another package than name, so both are pinned.'; \
 	"$$uv" pip compile "$$@" --no-strip-extras --no-annotate -c requirements.txt \
-	    pyproject.toml --extra celery --group build \
+	    pyproject.toml --extra celery --group build --group tested \
 	    | awk '/^[^ ]/ { extra = /^[^ ]+\[/ } extra' > requirements-extras.tmp; \
 	cat requirements-extras.tmp >> requirements.txt; rm requirements-extras.tmp; \
 	"$$uv" pip compile "$$@" --group dev -c requirements.txt -o requirements-dev.txt

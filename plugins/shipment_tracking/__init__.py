@@ -1,3 +1,1 @@
 """Shipment tracking for merchants who buy on 1688 and sell on Taobao and Tmall."""
-
-__version__ = "0.1.0"

@@ -5,13 +5,11 @@ of which dies.
 
 import json
 import os
-import re
 import secrets
 import shutil
 import sys
-from base64 import urlsafe_b64encode
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +20,6 @@ from typing import NoReturn
 import psutil
 import pytest
 import redis
-import yaml
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.pool import NullPool
 
@@ -33,12 +30,13 @@ from sandbox.defaults import apps_for
 from sandbox.erp import DemoErp
 from sandbox.faults import Latency
 from sandbox.postgres import PrivatePostgres
-from sandbox.programs import Programs, free_port, is_free, marked, python
+from sandbox.programs import Programs, free_port, is_free, marked
 from sandbox.server import Sandbox, most_in_any_second
 from sandbox.witness import differences, leaks
 from sandbox.world import World
 
-COMPOSE = PROJECT / "docker-compose.yaml"
+from .compose import Compose, secret_values
+
 DAG = "sync_shipments"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ACCOUNTS = {
@@ -80,47 +78,6 @@ def task_policy(task):
 def worker():
     return os.environ.get("WORKER", "nobody")
 """
-
-
-class Compose:
-    """
-    What `docker-compose.yaml` says of a service, as it would be on this machine.
-
-    :param values: for `${NAME...}`, as `.env` has them.
-    :param places: what a place inside the containers is here.
-    :param natively: variables on top, for what compose leaves to the network of its containers.
-    """
-
-    def __init__(
-        self, values: Mapping[str, str], places: Mapping[str, str], natively: Mapping[str, str]
-    ) -> None:
-        self._services = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
-        self._values = values
-        self._places = places
-        self._natively = natively
-
-    def environment(self, service: str) -> dict[str, str]:
-        """A service's variables; one without a value is what `.env` says."""
-        wanted = self._services[service]["environment"]
-        found = {
-            name: self._values[name] if value is None else self._here(value)
-            for name, value in wanted.items()
-            if value is not None or name in self._values
-        }
-        return found | dict(self._natively)
-
-    def command(self, service: str, *more: str) -> list[str]:
-        """A service's command; what names no program is one of Airflow, as in its image."""
-        command = self._services[service]["command"]
-        if isinstance(command, list):
-            return [self._here(word) for word in command]
-        return python("airflow", *command.split(), *more)
-
-    def _here(self, text: str) -> str:
-        text = re.sub(r"(?<!\$)\$\{(\w+):?[-?][^}]*\}", lambda name: self._values[name[1]], text)
-        for there, here in self._places.items():
-            text = text.replace(there, here)
-        return text.replace("$$", "$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,23 +234,6 @@ def stack(programs: Programs, broker: tuple[str, str]) -> Iterator[Stack]:
         start(made)
         yield made
         programs.end()
-
-
-def secret_values(redis_password: str, postgres_password: str) -> dict[str, str]:
-    """What `.env` must hold for compose to start."""
-    names = (
-        "ADMIN_PASSWORD",
-        "AIRFLOW_DB_PASSWORD",
-        "WAREHOUSE_DB_PASSWORD",
-        "API_SECRET_KEY",
-        "JWT_SECRET",
-    )
-    return {name: secrets.token_hex(32) for name in names} | {
-        "FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "REDIS_PASSWORD": redis_password,
-        "POSTGRES_PASSWORD": postgres_password,
-        "DEMO_ERP_DB_PASSWORD": "",
-    }
 
 
 def start(stack: Stack) -> None:

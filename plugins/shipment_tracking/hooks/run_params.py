@@ -15,8 +15,8 @@ PARAMS = {
         type=["null", "string"],
         format="date-time",
         description="With shipped_to: read again all that was shipped since then, signed orders "
-        "too, and announce nothing. A time without an offset is Shanghai time; the picker takes the "
-        "zone that the UI shows (the clock at its lower left). "
+        "too, and announce nothing. A time without an offset is Shanghai time; the picker takes "
+        "the zone that the UI shows (the clock at its lower left). "
         "与 shipped_to 同用：重新读取该时间起发货的全部订单（含已签收），不发通知。"
         "未写时区的时间按上海时间（UTC+8）；日期选择器用界面左下角时钟所示的时区。",
     ),
