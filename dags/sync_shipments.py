@@ -126,14 +126,14 @@ def pipeline() -> None:
     def mark_signed() -> dict[str, int]:
         """Every signed order is signed at the ERP, unless a person decided otherwise."""
         return steps.mark_signed.run(
-            hooks.warehouse(), hooks.erp_writer(), hooks.acting_run(), now=hooks.now()
+            hooks.warehouse(), hooks.erp(), hooks.acting_run(), now=hooks.now()
         )
 
     @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
     @task(trigger_rule="all_done", multiple_outputs=False)
     def show_trace() -> dict[str, int]:
         """The ERP shows where every open order is."""
-        return steps.show_trace.run(hooks.warehouse(), hooks.erp_writer(), hooks.acting_run())
+        return steps.show_trace.run(hooks.warehouse(), hooks.erp(), hooks.acting_run())
 
     @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
     @task(trigger_rule="all_done", multiple_outputs=False)

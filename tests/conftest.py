@@ -18,7 +18,7 @@ from sandbox.erp import metadata
 from sandbox.postgres import PrivatePostgres
 from sandbox.server import Sandbox
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.gateway import TIMEOUT, Gateway
 from shipment_tracking.platforms.ports import Account, PlatformClient
@@ -144,10 +144,10 @@ def warehouse(new_database: Callable[..., URL], warehouse_template: str) -> Engi
 
 
 @pytest.fixture
-def erp(tmp_path: Path) -> ErpDatabase:
+def erp(tmp_path: Path) -> SqlErp:
     """An ERP in a SQLite file, without tables."""
     engine = create_engine(f"sqlite:///{tmp_path / 'erp.db'}", poolclass=NullPool)
-    return ErpDatabase(engine, SHANGHAI)
+    return SqlErp(engine, SHANGHAI)
 
 
 @pytest.fixture(scope="session")
@@ -174,13 +174,13 @@ def mariadb_shop() -> Iterator[Engine]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def shop(request: pytest.FixtureRequest, erp: ErpDatabase) -> Iterator[ErpDatabase]:
+def shop(request: pytest.FixtureRequest, erp: SqlErp) -> Iterator[SqlErp]:
     """An ERP on every kind of database, without tables."""
     if request.param == "sqlite":
         yield erp
         return
     engine = request.getfixturevalue(f"{request.param}_shop")
-    yield ErpDatabase(engine, erp.timezone)
+    yield SqlErp(engine, erp.timezone)
     metadata.drop_all(engine)
 
 

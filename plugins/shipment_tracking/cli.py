@@ -1,4 +1,4 @@
-"""``shipment-tracking``: questions to the warehouse from the command line."""
+"""``shipment-tracking``: questions to the warehouse and to connections from the command line."""
 
 import argparse
 import csv
@@ -34,10 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "texts", help="list texts that are not read surely", description=about
     )
     command.add_argument("--most", type=int, default=50, help="how many lines (default 50)")
+    about = (
+        "say what works of a connection and what does not: of erp_db every statement, of an "
+        "account its key, tokens and permissions; writes to the ERP are rolled back, and nothing "
+        "is sent"
+    )
+    command = commands.add_parser("check", help="check a connection", description=about)
+    command.add_argument("connection", help="erp_db or an account, such as platform_1688")
     given = parser.parse_args(arguments)
     logging.disable()  # Airflow's own notes on standard output, which is ours
     try:
         with airflow_within_reach():
+            if given.command == "check":
+                return 0 if check(given.connection) else 1
             warehouse = _warehouse()
         try:
             show_texts(warehouse, given.most)
@@ -49,6 +58,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         logging.disable(logging.NOTSET)
     return 0
+
+
+def check(conn_id: str) -> bool:
+    """
+    Print what came of each question to a connection, and a verdict.
+
+    :returns: whether it works.
+    :raises ConnectionFieldError: there is no such connection, or a field of it is unusable.
+    """
+    # Airflow takes seconds to load, and would for a mere --help.
+    from shipment_tracking.domain.findings import verdict
+    from shipment_tracking.hooks.check_hook import check as findings_of
+
+    findings = []
+    for finding in findings_of(conn_id):
+        print(finding, flush=True)
+        findings.append(finding)
+    works, text = verdict(findings)
+    print(f"connection {conn_id} {text}")
+    return works
 
 
 def show_texts(warehouse: "Engine", most: int) -> None:

@@ -22,8 +22,14 @@ query_folders: list[Path] = []
 """Folders that are searched before ours for the warehouse's statements; for a test of mistakes."""
 
 _NAME_LINE = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_COMMENT_LINE = re.compile(r"^\s*--.*$", re.MULTILINE)
+_COMMENT_LINE = re.compile(r"^[^\S\n]*--.*$", re.MULTILINE)
 _BIND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+_QUOTED = "|".join(rf"{quote}(?:\\.|[^{quote}\\])*{quote}" for quote in "'\"`")
+_NO_CODE = re.compile(
+    rf"--(?!\d)[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|{_QUOTED}", re.DOTALL
+)
+"""Comments and quoted texts of any database."""
+_TRANSACTIONS = ("abort", "begin", "commit", "end", "release", "rollback", "savepoint", "start")
 
 
 @cache
@@ -79,8 +85,8 @@ def statement(name: str, *, binds: set[str] | None = None, needs: str | None = N
     :param name: path below ``sql`` without its ending.
     :param binds: the names the caller will bind; a file that binds others is refused.
     :param needs: the name that it must bind.
-    :raises StatementError: the file is empty, binds other names than promised, or not the one
-        that it needs.
+    :raises StatementError: the file is empty, holds several statements or ends a transaction,
+        binds other names than promised, or not the one that it needs.
     """
     path = statement_path(name)
     given = frozenset(binds) if binds is not None else None
@@ -126,24 +132,58 @@ def _module_path(module: str) -> Path:
     return include_folder() / "sql" / "warehouse" / f"{module}.sql"
 
 
+def binds_of(body: str) -> set[str]:
+    """The names that a statement, or a part of one, binds."""
+    return set(_BIND.findall(body))
+
+
 @cache
 def _read(path: Path, changed: int, binds: frozenset[str] | None, needs: str | None) -> TextClause:
-    # Comment lines go first: SQLAlchemy would take a ":word" inside them for a bind.
-    body = _COMMENT_LINE.sub("", include_text(path, StatementError)).strip().rstrip(";")
-    if not body:
+    # Comment lines go first: SQLAlchemy would take a ":word" inside them for a bind. Empty lines
+    # stay, so that a database tells a line of the file.
+    body = _COMMENT_LINE.sub("", include_text(path, StatementError)).rstrip().rstrip(";")
+    if not body.strip():
         raise StatementError(f"{path} holds no statement")
-    found = set(_BIND.findall(body))
-    if binds is not None and not found <= binds:
-        raise StatementError(
-            f"{path} binds {', '.join(sorted(found - binds))}, which is not given to it; "
-            f"it may bind {', '.join(sorted(binds)) or 'nothing'} (a plain colon is written \\:)"
-        )
-    if needs and needs not in found:
+    _refuse_several(path, body)
+    if binds is not None:
+        _refuse_unknown_binds(path, body, binds)
+    if needs and needs not in binds_of(body):
         raise StatementError(
             f"{path} does not bind {needs}, so it would do the same for every order; "
             f"add where … = :{needs}"
         )
     return text(body)
+
+
+def _refuse_several(path: Path, body: str) -> None:
+    code = _NO_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), body)
+    end = code.find(";", len(code) - len(code.lstrip()) + 1)
+    if end >= 0 and (rest := code[end + 1 :].lstrip(" \t\n;")):
+        raise StatementError(
+            f"{path}, line {_line(code, len(code) - len(rest))}: a second statement begins here; "
+            "leave one in the file"
+        )
+    (word,) = re.findall(r"\w+", code)[:1] or [""]
+    if word.lower() in _TRANSACTIONS:
+        raise StatementError(
+            f"{path}, line {_line(code, code.index(word))}: {word} is not a statement for the ERP; "
+            "transactions begin and end by themselves"
+        )
+
+
+def _refuse_unknown_binds(path: Path, body: str, binds: frozenset[str]) -> None:
+    unknown = [found for found in _BIND.finditer(body) if found[1] not in binds]
+    if unknown:
+        names = dict.fromkeys(found[1] for found in unknown)
+        raise StatementError(
+            f"{path}, line {_line(body, unknown[0].start())}: it binds {', '.join(names)}, which "
+            f"is not given to it; it may bind {', '.join(sorted(binds)) or 'nothing'}. A colon of "
+            "a text or of JSON is written \\:"
+        )
+
+
+def _line(body: str, position: int) -> int:
+    return body.count("\n", 0, position) + 1
 
 
 @cache

@@ -22,8 +22,7 @@ from sandbox.server import Sandbox
 from sandbox.stories import STORIES
 from sandbox.world import Order, World, order_truth
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.erp.sql import SqlWriter
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.platforms.ports import PlatformClient
 from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import (
@@ -215,7 +214,7 @@ def frugality(
     clock = Clock.standing(START)
     demo_erp = DemoErp(create_engine(f"sqlite:///{folder / 'erp.db'}", poolclass=NullPool))
     demo_erp.create()
-    erp = ErpDatabase(demo_erp.engine, ZoneInfo("Asia/Shanghai"))
+    erp = SqlErp(demo_erp.engine, ZoneInfo("Asia/Shanghai"))
     create_tables.run(warehouse)
     proved = _proofs(world, START + cycles * CYCLE, by_text=confirmed_after == NEVER)
     tally = Tally()
@@ -255,7 +254,7 @@ def frugality(
 
 
 def _cycle(
-    erp: ErpDatabase,
+    erp: SqlErp,
     warehouse: Engine,
     platform: PlatformClient,
     clock: Clock,
@@ -281,7 +280,7 @@ def _cycle(
                 clock=clock.now,
             )
     load_traces.run(warehouse, run, now=now)
-    mark_signed.run(warehouse, SqlWriter(erp), run, now=now)
+    mark_signed.run(warehouse, erp, run, now=now)
     return out
 
 

@@ -24,7 +24,7 @@ from sandbox.erp import DemoErp
 from sandbox.postgres import PrivatePostgres
 from sandbox.world import World
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account, PlatformClient
@@ -113,7 +113,7 @@ class Stage:
         """Take the ERP's orders of the present over."""
         self.erp.sync(self.world, self.now)
         extract_orders.run(
-            ErpDatabase(self.erp.engine, ZoneInfo("Asia/Shanghai")),
+            SqlErp(self.erp.engine, ZoneInfo("Asia/Shanghai")),
             self.warehouse,
             self.next_run(),
             knows_account=lambda account: True,

@@ -29,8 +29,7 @@ from sqlalchemy.pool import NullPool
 from shipment_tracking.channels.port import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.erp.sql import SqlWriter
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.hooks.clock_hook import now
 from shipment_tracking.platforms.dialects import OAUTHS, client
 from shipment_tracking.platforms.gateway import Gateway
@@ -76,9 +75,7 @@ def run_step(order: dict[str, Any]) -> Any:
     if order["dies_at_commit"]:
         _die_at_commit(order["dies_at_commit"])
     if "erp" in order:
-        erp = ErpDatabase(
-            create_engine(order["erp"], poolclass=NullPool), ZoneInfo(order["erp_zone"])
-        )
+        erp = SqlErp(create_engine(order["erp"], poolclass=NullPool), ZoneInfo(order["erp_zone"]))
     if step == "extract_orders":
         accounts = order["accounts"]
         return extract_orders.run(
@@ -96,9 +93,9 @@ def run_step(order: dict[str, Any]) -> Any:
             page=CHUNK,
         )
     if step == "mark_signed":
-        return mark_signed.run(warehouse, SqlWriter(erp), this_run, now=now(), chunk=CHUNK)
+        return mark_signed.run(warehouse, erp, this_run, now=now(), chunk=CHUNK)
     if step == "show_trace":
-        return show_trace.run(warehouse, SqlWriter(erp), this_run, chunk=CHUNK)
+        return show_trace.run(warehouse, erp, this_run, chunk=CHUNK)
     if "channels" in order:
         sending = {
             "channels": lambda accounts: _channels(order, accounts),

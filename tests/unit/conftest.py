@@ -16,7 +16,7 @@ from sandbox.erp import DemoErp
 from sandbox.receiver import Receiver
 from shipment_tracking.channels.port import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.statements import query
 from tests import factories
 from tests.factories import NOW
@@ -117,7 +117,7 @@ def while_another_holds(
 
 
 @pytest.fixture
-def sold(shop: ErpDatabase) -> Callable[..., None]:
+def sold(shop: SqlErp) -> Callable[..., None]:
     """Write an order into the demo ERP."""
     DemoErp(shop.engine).create()
 

@@ -29,7 +29,7 @@ def test_without_an_owners_file_the_shipped_one_is_read(owner: Path) -> None:
 def test_an_owners_file_wins(owner: Path) -> None:
     put(owner, "erp/extract_orders", "-- mine\nselect 1 as erp_key;\n")
 
-    assert str(statement("erp/extract_orders")) == "select 1 as erp_key"
+    assert str(statement("erp/extract_orders")) == "\nselect 1 as erp_key"
 
 
 def test_an_owners_file_that_replaces_nothing_is_refused_by_name(owner: Path) -> None:
@@ -75,13 +75,15 @@ def test_an_owners_folder_that_is_not_there_is_refused(
 def test_a_colon_name_in_a_comment_binds_nothing(owner: Path) -> None:
     put(owner, "erp/extract_orders", "-- was :status = 'x' once\nselect 1")
 
-    assert str(statement("erp/extract_orders", binds=set())) == "select 1"
+    assert str(statement("erp/extract_orders", binds=set())) == "\nselect 1"
 
 
 def test_a_statement_may_bind_only_what_it_is_given(owner: Path) -> None:
     put(owner, "erp/backfill_orders", "select 1 where now() > :shipped_since")
 
-    with pytest.raises(StatementError, match=r"backfill_orders\.sql binds shipped_since"):
+    with pytest.raises(
+        StatementError, match=r"backfill_orders\.sql, line 1: it binds shipped_since"
+    ):
         statement("erp/backfill_orders", binds={"shipped_from", "shipped_to"})
 
 
@@ -95,7 +97,7 @@ def test_an_empty_file_is_refused(owner: Path) -> None:
 def test_a_byte_order_mark_does_no_harm(owner: Path) -> None:
     put(owner, "erp/extract_orders", "\ufeff-- was :status = 'x' once\nselect 1")
 
-    assert str(statement("erp/extract_orders", binds=set())) == "select 1"
+    assert str(statement("erp/extract_orders", binds=set())) == "\nselect 1"
 
 
 def test_a_statement_in_another_encoding_is_refused_by_name(owner: Path) -> None:

@@ -26,12 +26,10 @@ class ErpDatabase:
     Where the statements under ``include/sql/erp`` run.
 
     :param timezone: what a time without an offset means there.
-    :param may_write: whether its owner allows that anything is written there or sent to anybody.
     """
 
     engine: Engine
     timezone: ZoneInfo
-    may_write: bool = False
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -162,19 +160,6 @@ def is_set(value: object) -> bool:
         except ValueError:
             return True
     return not isinstance(value, date) or FIRST_YEAR <= value.year <= LAST_YEAR
-
-
-def read_flag(value: object) -> bool:
-    """
-    A yes or no of the ERP: a boolean, 0 or 1 as a number or a text, or one bit.
-
-    :raises ValueError: it is none of these.
-    """
-    plain = value.strip() if isinstance(value, str) else value
-    for flag, spellings in ((False, (0, "0", b"\0")), (True, (1, "1", b"\1"))):
-        if plain in spellings:
-            return flag
-    raise ValueError(f"{value!r} is neither 0 nor 1")
 
 
 def _only_offset(zone: ZoneInfo) -> str | None:

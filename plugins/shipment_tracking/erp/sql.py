@@ -1,21 +1,53 @@
-"""Writes to an ERP through its owner's statements under ``include/sql/erp``."""
+"""An ERP reached by its owner's statements under ``include/sql/erp``."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, TextClause
+from sqlalchemy import Connection, RowMapping, TextClause
 from sqlalchemy.exc import DataError, DBAPIError
 
 from shipment_tracking.erp.database import ErpDatabase, is_set
+from shipment_tracking.erp.mistakes import first_line, mistake_in, refused, require
+from shipment_tracking.erp.port import (
+    Contact,
+    ListedOrder,
+    OrderList,
+    OrderState,
+    Outcome,
+    Sign,
+    Trace,
+    Unreadable,
+    Written,
+)
+from shipment_tracking.erp.values import (
+    read_flag,
+    read_phone,
+    read_stamp,
+    read_text,
+    read_waybill_no,
+)
 from shipment_tracking.errors import StatementError
 from shipment_tracking.statements import statement, statement_path
 
+PAGE = 1000
+LIST_COLUMNS = (
+    "erp_key",
+    "platform",
+    "account",
+    "platform_order_id",
+    "waybill_no",
+    "shipped_at",
+    "priority",
+    "erp_stamp",
+)
+STATE_COLUMNS = ("status", "signed_at", "erp_stamp")
+CONTACT_COLUMNS = ("phone", "name", "language", "opted_out")
 SIGN_BINDS = {"erp_key", "signed_at", "sign_kind", "waybill_no", "erp_stamp", "now"}
 TRACE_BINDS = {"erp_key", "status", "latest_trace", "latest_trace_at", "waybill_nos"}
-STATE_COLUMNS = ("status", "signed_at", "erp_stamp")
 
 IDENTIFYING = {"erp_key", "waybill_no", "erp_stamp"}
 """Texts that came from the ERP; they find the row, so they are never changed."""
@@ -41,186 +73,216 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class SqlErp(ErpDatabase):
     """
-    What ``mark_signed.sql`` writes.
+    An ERP's database, read and written by its owner's statements; see ``port.Erp``.
 
-    :param signed_at: aware.
-    :param waybill_no: of the ERP's row; null when it stands for all parcels of the order.
-    :param erp_stamp: the row's as it was read.
-    """
-
-    erp_key: str
-    signed_at: datetime
-    sign_kind: str | None
-    waybill_no: str | None
-    erp_stamp: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What ``show_trace.sql`` writes; ``latest_trace_at`` is aware."""
-
-    erp_key: str
-    status: str
-    latest_trace: str | None
-    latest_trace_at: datetime | None
-    waybill_nos: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OrderState:
-    """A row as the ERP has it now; ``signed_at`` as it is stored there."""
-
-    status: str | None
-    signed_at: datetime | date | str | None
-    erp_stamp: str | None
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether somebody signed it."""
-        return is_set(self.signed_at)
-
-
-class SqlWriter:
-    """
-    One ERP, written to row by row: each in a savepoint, so that a bad one stops no other.
-
-    Every method is a transaction of its own.
+    Rows are written each in a savepoint, so that a bad one stops no other.
 
     :param lock_wait: whole seconds to wait for a row that somebody else holds.
     """
 
-    def __init__(self, erp: ErpDatabase, *, lock_wait: int = LOCK_WAIT) -> None:
-        self.erp = erp
-        self.lock_wait = lock_wait
+    lock_wait: int = LOCK_WAIT
 
-    def states(self, erp_keys: Sequence[str]) -> dict[str, OrderState | str]:
+    def orders(self, interval: tuple[datetime, datetime] | None = None) -> OrderList:
         """
-        The present rows of some keys, or why a key's is not known; a key that is gone has none.
+        See ``port.Erp``.
 
-        :raises StatementError: ``order_state.sql`` lacks a column or finds several rows whatever
-            the key.
+        :raises StatementError: while the rows are read: ``extract_orders.sql`` or
+            ``backfill_orders.sql`` lacks a column, has one twice, or does not run.
         """
-        order_state = statement("erp/order_state", binds={"erp_key"}, needs="erp_key")
-        states: dict[str, OrderState | str] = {}
+        name = "backfill_orders" if interval else "extract_orders"
+        binds: dict[str, Any] = {}
+        if interval:
+            start, end = self.bind_interval(*interval)
+            binds = {"shipped_from": start, "shipped_to": end}
+        return OrderList(f"{name}.sql", self._orders(f"erp/{name}", binds))
+
+    def _orders(self, name: str, binds: dict[str, Any]) -> Generator[ListedOrder]:
+        path, read = statement_path(name), statement(name, binds=set(binds))
+        with self.connect() as connection:
+            try:
+                streaming = connection.execution_options(yield_per=PAGE)
+                with streaming.execute(read, binds) as result:
+                    require(path, result, LIST_COLUMNS)
+                    for row in result.mappings():
+                        yield self._listed(row, path.name)
+            except DataError as error:
+                raise refused(path, error) from error
+            except DBAPIError as error:
+                if mistake := mistake_in(path, read, error):
+                    raise mistake from error
+                raise
+
+    def _listed(self, row: RowMapping, file_name: str) -> ListedOrder:
+        problems: list[str] = []
+
+        def read(name: str, reader: Callable[[Any], Any], problem: str) -> Any:
+            try:
+                return reader(row[name])
+            except ValueError as error:
+                problems.append(problem.format(error))
+                return None
+
+        shipped_at = read("shipped_at", self.read_time, "shipped_at: {}")
+        is_high = read(
+            "priority", lambda value: value is not None and read_flag(value), "priority: {}"
+        )
+        waybill_no = read("waybill_no", read_waybill_no, f"{{}}; correct it or {file_name}")
+        stamp = read("erp_stamp", read_stamp, f"{{}}; cast it in {file_name}")
+        return ListedOrder(
+            erp_key=row["erp_key"],
+            platform=row["platform"],
+            account=row["account"],
+            platform_order_id=row["platform_order_id"],
+            waybill_no=waybill_no,
+            shipped_at=shipped_at,
+            priority=int(bool(is_high)),
+            erp_stamp=stamp,
+            problem=problems[0] if problems else None,
+        )
+
+    def states(self, expected: Mapping[str, datetime]) -> dict[str, OrderState | Unreadable]:
+        """
+        See ``port.Erp``.
+
+        :raises StatementError: ``order_state.sql`` lacks a column, does not run, or finds several
+            rows whatever the key.
+        """
+        path = statement_path("erp/order_state")
+        states: dict[str, OrderState | Unreadable] = {}
         several: list[str] = []
-        with self.erp.connect() as connection:
+        for erp_key, found in self._ask("order_state", STATE_COLUMNS, list(expected)):
+            if isinstance(found, Unreadable):
+                states[erp_key] = found
+            elif len(found) > 1:
+                several.append(
+                    f"{path} finds {len(found)} rows of erp_key {erp_key}; it must find one or none"
+                )
+                states[erp_key] = Unreadable(several[-1])
+            elif found:
+                states[erp_key] = self._state(found[0], expected[erp_key])
+        _raise_if_of_no_row(several, len(expected))
+        return states
+
+    def _state(self, row: RowMapping, expected: datetime) -> OrderState:
+        status, signed_at, stamp = (row[name] for name in STATE_COLUMNS)
+        return OrderState(
+            None if status is None else str(status),
+            str(signed_at) if is_set(signed_at) else None,
+            None if stamp is None else str(stamp),
+            self.is_time(signed_at, expected),
+        )
+
+    def contacts(self, erp_keys: Sequence[str]) -> dict[str, Contact | Unreadable]:
+        """
+        See ``port.Erp``.
+
+        :raises StatementError: ``find_contact.sql`` lacks a column or does not run.
+        """
+        name = statement_path("erp/find_contact").name
+        return {
+            erp_key: _contact(erp_key, found, name)
+            for erp_key, found in self._ask("find_contact", CONTACT_COLUMNS, erp_keys)
+        }
+
+    def _ask(
+        self, name: str, columns: Sequence[str], erp_keys: Sequence[str]
+    ) -> Iterator[tuple[str, Sequence[RowMapping] | Unreadable]]:
+        """The rows of each key, or why they cannot be read."""
+        path = statement_path(f"erp/{name}")
+        ask = statement(f"erp/{name}", binds={"erp_key"}, needs="erp_key")
+        with self.connect() as connection:
             for erp_key in erp_keys:
                 try:
-                    result = connection.execute(order_state, {"erp_key": erp_key})
-                except (DBAPIError, UnicodeEncodeError) as error:
-                    if not isinstance(error, DataError) and not _is_unstorable(error):
+                    result = connection.execute(ask, {"erp_key": erp_key})
+                    require(path, result, columns)
+                    found: Sequence[RowMapping] | Unreadable = result.mappings().all()
+                except (DBAPIError, UnicodeError) as error:
+                    if isinstance(error, DBAPIError) and not _is_of_one_row(error):
+                        if mistake := mistake_in(path, ask, error):
+                            raise mistake from error
                         raise
                     connection.rollback()
-                    self.erp.prepare(connection)
-                    states[erp_key] = _reason(error)
-                    continue
-                missing = [name for name in STATE_COLUMNS if name not in result.keys()]  # noqa: SIM118
-                if missing:
-                    raise StatementError(
-                        f"{statement_path('erp/order_state')} does not return {', '.join(missing)}"
-                    )
-                rows = result.mappings().all()
-                if len(rows) > 1:
-                    several.append(
-                        f"{statement_path('erp/order_state')} finds {len(rows)} rows of erp_key "
-                        f"{erp_key}; it must find one or none"
-                    )
-                    states[erp_key] = several[-1]
-                    continue
-                for row in rows:
-                    status, stamp = row["status"], row["erp_stamp"]
-                    states[erp_key] = OrderState(
-                        None if status is None else str(status),
-                        row["signed_at"],
-                        None if stamp is None else str(stamp),
-                    )
-        _raise_if_of_no_row(several, len(erp_keys))
-        return states
+                    self.prepare(connection)
+                    found = Unreadable(_reason(error))
+                yield erp_key, found
 
     def mark_signed(
         self, signs: Sequence[Sign], *, now: datetime, keep: bool = True
-    ) -> dict[str, bool | str]:
+    ) -> dict[str, Written]:
         """
-        Sign rows that are still as they were read.
+        See ``port.Erp``.
 
-        :param now: aware; bound for the row's own stamp.
-        :param keep: without it every row is rolled back at once: what it would write shows, and
-            mistakes do too.
-        :returns: by key, whether a row was written, or why it could not be.
-        :raises StatementError: ``mark_signed.sql`` binds something else or writes several rows
+        :raises StatementError: ``mark_signed.sql`` does not run, reads, or writes several rows
             whatever the key.
         """
-        present = self.erp.bind_time(now)
-        return self._write(
-            "mark_signed",
-            SIGN_BINDS,
-            [
-                {
-                    "erp_key": sign.erp_key,
-                    "signed_at": self.erp.bind_time(sign.signed_at),
-                    "sign_kind": sign.sign_kind,
-                    "waybill_no": sign.waybill_no,
-                    "erp_stamp": sign.erp_stamp,
-                    "now": present,
-                }
-                for sign in signs
-            ],
-            keep,
-        )
+        present = self.bind_time(now)
+        rows = [
+            {
+                "erp_key": sign.erp_key,
+                "signed_at": self.bind_time(sign.signed_at),
+                "sign_kind": sign.sign_kind,
+                "waybill_no": sign.waybill_no,
+                "erp_stamp": sign.erp_stamp,
+                "now": present,
+            }
+            for sign in signs
+        ]
+        return self._write("mark_signed", SIGN_BINDS, rows, keep)
 
-    def show_trace(self, traces: Sequence[Trace], *, keep: bool = True) -> dict[str, bool | str]:
+    def show_trace(self, traces: Sequence[Trace], *, keep: bool = True) -> dict[str, Written]:
         """
-        Let rows show where their parcels are.
+        See ``port.Erp``.
 
-        :param keep: as in ``mark_signed``.
-        :returns: by key, whether a row was written, or why it could not be.
-        :raises StatementError: ``show_trace.sql`` binds something else or writes several rows
+        :raises StatementError: ``show_trace.sql`` does not run, reads, or writes several rows
             whatever the key.
         """
-        return self._write(
-            "show_trace",
-            TRACE_BINDS,
-            [
-                {
-                    "erp_key": trace.erp_key,
-                    "status": trace.status,
-                    "latest_trace": trace.latest_trace,
-                    "latest_trace_at": trace.latest_trace_at
-                    and self.erp.bind_time(trace.latest_trace_at),
-                    "waybill_nos": trace.waybill_nos,
-                }
-                for trace in traces
-            ],
-            keep,
-        )
+        rows = [
+            {
+                "erp_key": trace.erp_key,
+                "status": trace.status,
+                "latest_trace": trace.latest_trace,
+                "latest_trace_at": trace.latest_trace_at and self.bind_time(trace.latest_trace_at),
+                "waybill_nos": trace.waybill_nos,
+            }
+            for trace in traces
+        ]
+        return self._write("show_trace", TRACE_BINDS, rows, keep)
 
     def _write(
         self, name: str, binds: set[str], rows: Sequence[Mapping[str, Any]], keep: bool
-    ) -> dict[str, bool | str]:
+    ) -> dict[str, Written]:
+        path = statement_path(f"erp/{name}")
         write = statement(f"erp/{name}", binds=binds, needs="erp_key")
-        written: dict[str, bool | str] = {}
+        written: dict[str, Written] = {}
         several: list[str] = []
-        with self.erp.begin() as connection:
+        with self.begin() as connection:
             if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
                 connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
             for row in rows:
-                count = _write_row(connection, name, write, row, keep=keep)
-                if isinstance(count, int) and count > 1:
+                count = _write_row(connection, path, write, row, keep=keep)
+                if isinstance(count, str):
+                    written[row["erp_key"]] = Written.failed(count)
+                elif count > 1:
                     several.append(
-                        f"{statement_path(f'erp/{name}')} would write {count} rows for erp_key "
-                        f"{row['erp_key']}; it must write one at most, so nothing was written"
+                        f"{path} would write {count} rows for erp_key {row['erp_key']}; it must "
+                        "write one at most, so nothing was written"
                     )
-                    written[row["erp_key"]] = several[-1]
+                    written[row["erp_key"]] = Written.failed(several[-1])
                 else:
-                    written[row["erp_key"]] = count if isinstance(count, str) else count == 1
+                    written[row["erp_key"]] = Written(Outcome.WRITTEN if count else Outcome.NO_ROW)
             _raise_if_of_no_row(several, len(written))
         return written
 
 
+def open_erp(reader: SqlErp, fields: Mapping[str, Any]) -> SqlErp:
+    """What reads also writes, and needs nothing more."""
+    return reader
+
+
 def _write_row(
-    connection: Connection, name: str, write: TextClause, row: Mapping[str, Any], *, keep: bool
+    connection: Connection, path: Path, write: TextClause, row: Mapping[str, Any], *, keep: bool
 ) -> int | str:
     """
     Write one row, and if the ERP cannot hold a character of it, with a question mark in its place.
@@ -239,13 +301,15 @@ def _write_row(
             # Where this fails (MySQL drops savepoints after a deadlock), all is undone.
             savepoint.rollback()
             reason = reason or _reason(error)
-            if not _is_unstorable(error):
-                return reason
-            continue
+            if _is_unstorable(error):
+                continue
+            if isinstance(error, DBAPIError) and (mistake := mistake_in(path, write, error)):
+                raise mistake from error
+            return reason
         if result.returns_rows:
             raise StatementError(
-                f"{statement_path(f'erp/{name}')} returns rows, so nobody can tell what it wrote; "
-                f"it must be an update without returning"
+                f"{path} returns rows, so nobody can tell what it wrote; it must be an update "
+                "without returning"
             )
         if count > 1:
             savepoint.rollback()
@@ -259,6 +323,39 @@ def _write_row(
             log.info("order %s is written with ? for what the ERP cannot hold", row["erp_key"])
         return count
     return reason
+
+
+def _contact(
+    erp_key: str, found: Sequence[RowMapping] | Unreadable, file_name: str
+) -> Contact | Unreadable:
+    """Who waits for an order. No value of theirs is in a reason: the statement may mix them up."""
+    if isinstance(found, Unreadable):
+        return Unreadable(
+            f"the ERP cannot read the contact of order {erp_key}; correct it at the ERP, or a cast "
+            f"in {file_name}"
+        )
+    rows = list(dict.fromkeys(tuple(row[name] for name in CONTACT_COLUMNS) for row in found))
+    if not rows:
+        return Unreadable(f"order {erp_key} has no contact: {file_name} finds no row of it")
+    if len(rows) > 1:
+        return Unreadable(
+            f"order {erp_key} has {len(rows)} different contacts; {file_name} must find one"
+        )
+    phone, name, language, flag = rows[0]
+    try:
+        opted_out = read_flag(flag)
+    except ValueError:
+        return Unreadable(
+            f"opted_out of order {erp_key} is {'null' if flag is None else 'neither 0 nor 1'}; "
+            f"correct it at the ERP, or let {file_name} return 0 or 1"
+        )
+    number = read_phone(phone)
+    if number is None and not opted_out:
+        return Unreadable(
+            f"order {erp_key} has {'no' if read_text(phone) is None else 'an unreadable'} phone; "
+            f"correct it at the ERP, or let {file_name} return it as text"
+        )
+    return Contact(number or "", read_text(name), read_text(language), opted_out)
 
 
 def _ever_plainer(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -291,12 +388,17 @@ def _is_unstorable(error: Exception) -> bool:
     return not UNSTORABLE.isdisjoint({getattr(cause, "sqlstate", None), *cause.args[:1]})
 
 
-def _reason(error: Exception) -> str:
+def _is_of_one_row(error: DBAPIError) -> bool:
+    return isinstance(error, DataError) or _is_unstorable(error)
+
+
+def _reason(error: DBAPIError | UnicodeError) -> str:
+    if isinstance(error, DBAPIError) and not isinstance(error.orig, UnicodeError):
+        return first_line(error)
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, UnicodeEncodeError):
-        # Its own text would hold all of the statement's.
-        return f"the connection's charset {cause.encoding} cannot hold what is to be written"
-    return str(cause).splitlines()[0]
+    # Its own text would hold all of the statement's.
+    charset = getattr(cause, "encoding", "")
+    return f"the connection's charset {charset} cannot hold what is to be written"
 
 
 def _raise_if_of_no_row(several: Sequence[str], keys: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shipment_tracking.hooks.channel_hook import channels as channels
     from shipment_tracking.hooks.clock_hook import now as now
-    from shipment_tracking.hooks.erp_hook import erp as erp, erp_writer as erp_writer
+    from shipment_tracking.hooks.erp_hook import erp as erp
     from shipment_tracking.hooks.error_hook import (
         RETRY_POLICY as RETRY_POLICY,
         is_green as is_green,
@@ -35,7 +35,6 @@ _HOMES = {
     "acting_run": "run_hook",
     "channels": "channel_hook",
     "erp": "erp_hook",
-    "erp_writer": "erp_hook",
     "is_account": "platform_hook",
     "is_green": "error_hook",
     "lane": "run_hook",

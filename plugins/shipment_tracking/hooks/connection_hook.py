@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import ExceptionContext
 
 POSTGRES_EXTRAS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 PACKAGES = {"pymssql": "shipment-tracking[mssql]"}
 """What installs a driver, where it has another name."""
 
@@ -82,6 +84,38 @@ def extra_of(connection: "Connection", *, known: Collection[str] | None = None) 
 def as_query(extra: dict[str, Any], fields: Collection[str]) -> dict[str, str]:
     """Those fields of an extra that are set, as a database's address takes them."""
     return {field: str(extra[field]) for field in fields if extra.get(field) not in (None, "")}
+
+
+def postgres_query(
+    conn_id: str, extra: dict[str, Any], fields: Collection[str] = POSTGRES_EXTRAS
+) -> dict[str, str]:
+    """
+    As ``as_query``, of a PostgreSQL: its driver would blame the server for a wrong value.
+
+    :raises ConnectionFieldError: sslmode or connect_timeout has a value that is not allowed.
+    """
+    query = as_query(extra, fields)
+    mode, timeout = query.get("sslmode", SSL_MODES[0]), query.get("connect_timeout", "1")
+    if mode not in SSL_MODES:
+        raise ConnectionFieldError(
+            f"connection {conn_id}: extra sslmode is {mode!r}; it must be one of "
+            f"{', '.join(SSL_MODES)}"
+        )
+    if not re.fullmatch("[0-9]{1,6}", timeout):
+        raise ConnectionFieldError(
+            f"connection {conn_id}: extra connect_timeout is {timeout!r}; it must be a whole "
+            "number of seconds, such as 10"
+        )
+    return query
+
+
+def about_database(error: BaseException) -> str | None:
+    """The line of an error of ``open_engine``'s engine, with its connection; else none."""
+    about = getattr(error, "detail", None)
+    original = getattr(error, "orig", None)
+    if isinstance(about, list) and about and original is not None:
+        return f"{'; '.join(map(str, about))}: {str(original).partition(chr(10))[0]}"
+    return None
 
 
 def open_engine(conn_id: str, url: "URL", **options: Any) -> "Engine":

@@ -1,5 +1,8 @@
-"""The ERP's database from the connection ``erp_db``."""
+"""The ERP from the connection ``erp_db``."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,14 +16,15 @@ from shipment_tracking.hooks.connection_hook import (
     extra_of,
     find,
     open_engine,
+    postgres_query,
 )
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
     from sqlalchemy import URL
 
-    from shipment_tracking.erp.database import ErpDatabase
-    from shipment_tracking.erp.sql import SqlWriter
+    from shipment_tracking.erp.port import Endpoint, Erp
+    from shipment_tracking.erp.sql import SqlErp
 
 DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -40,8 +44,28 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "generic": ("sqlalchemy_url",),
 }
 """The types that the ERP may be of, and what their extra may hold beside the common fields."""
-WRITE = ("off", "sql")
-"""What extra ``write`` may say: nothing is written or sent, or the statements write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """
+    What writes to the ERP. Reading is by SQL, whatever writes.
+
+    :param module: its ``open_erp(reader, fields)`` makes the ERP.
+    :param fields: what it needs of the extra of ``erp_db``; ``write_conn_id`` is given to it as
+        the ``Endpoint`` of that connection.
+    """
+
+    module: str
+    fields: tuple[str, ...] = ()
+
+
+OFF = "off"
+ADAPTERS: Mapping[str, Adapter] = {
+    OFF: Adapter("shipment_tracking.erp.sql"),
+    "sql": Adapter("shipment_tracking.erp.sql"),
+}
+"""What extra ``write`` may say."""
 
 
 class ErpHook(BaseHook):
@@ -54,39 +78,77 @@ class ErpHook(BaseHook):
         it, nor sent to anybody (shadow mode).
     """
 
-    def __init__(self, erp_conn_id: str = "erp_db") -> None:
+    def __init__(
+        self, erp_conn_id: str = "erp_db", *, adapters: Mapping[str, Adapter] = ADAPTERS
+    ) -> None:
         super().__init__()
         self.erp_conn_id = erp_conn_id
+        self.adapters = adapters
 
-    def get_conn(self) -> "ErpDatabase":
+    def get_conn(self) -> "SqlErp":
         """
-        The database; it connects on first use.
+        The database, read and written by SQL; it connects on first use.
 
         :raises ConnectionFieldError: another type, or a field that cannot be used.
         """
-        from shipment_tracking.erp.database import ErpDatabase
+        from shipment_tracking.erp.sql import SqlErp
 
+        connection, extra = self._read()
+        timezone = self._timezone(extra.get("timezone", "Asia/Shanghai"))
+        url = self._url(connection, str(connection.conn_type), extra)
+        return SqlErp(open_engine(self.erp_conn_id, url), timezone)
+
+    def get_erp(self) -> "Erp":
+        """
+        The ERP as the extra ``write`` says; it connects on first use.
+
+        :raises ConnectionFieldError: as ``get_conn``, or what writes lacks a field.
+        """
+        _, extra = self._read()
+        adapter = self.adapters[self._write(extra)]
+        fields = {name: self._field(extra, name) for name in adapter.fields}
+        erp: Erp = import_module(adapter.module).open_erp(self.get_conn(), fields)
+        return erp
+
+    def may_write(self) -> bool:
+        """
+        Whether anything may be written to the ERP, or sent to anybody.
+
+        :raises ConnectionFieldError: the connection does not say it.
+        """
+        _, extra = self._read()
+        return self._write(extra) != OFF
+
+    def _read(self) -> tuple["Connection", dict[str, Any]]:
         connection = find(self.erp_conn_id)
         if connection.conn_type not in EXTRAS:
             raise self._error(
                 f"is of type {connection.conn_type}; the ERP may be postgres, mysql, sqlite or "
                 "mssql, or generic with the extra sqlalchemy_url"
             )
-        extra = extra_of(connection, known=("timezone", "write", *EXTRAS[connection.conn_type]))
-        timezone = self._timezone(extra.get("timezone", "Asia/Shanghai"))
-        url = self._url(connection, connection.conn_type, extra)
-        may_write = self._may_write(extra.get("write"))
-        return ErpDatabase(open_engine(self.erp_conn_id, url), timezone, may_write)
+        known = ["timezone", "write", *EXTRAS[connection.conn_type]]
+        known += sorted({name for adapter in self.adapters.values() for name in adapter.fields})
+        extra = extra_of(connection, known=known)
+        self._write(extra)
+        return connection, extra
 
-    def _may_write(self, write: Any) -> bool:
+    def _write(self, extra: dict[str, Any]) -> str:
+        write = extra.get("write")
         if write in (None, ""):
-            return False
-        if write not in WRITE:
+            return OFF
+        if not isinstance(write, str) or write not in self.adapters:
             raise self._error(
-                f'extra write is {write!r}; it must be "off" (nothing is written or sent, the '
-                'default) or "sql" (the statements of include/sql/erp write)'
+                f"extra write is {write!r}; it must be one of "
+                f"{', '.join(map(repr, self.adapters))}: with 'off', the default, nothing is "
+                "written or sent"
             )
-        return bool(write == "sql")
+        return write
+
+    def _field(self, extra: dict[str, Any], name: str) -> Any:
+        value = extra.get(name)
+        if value in (None, ""):
+            raise self._error(f"extra {name} is missing, which write {extra['write']!r} needs")
+        return _endpoint(value) if name == "write_conn_id" else value
 
     def _url(self, connection: "Connection", kind: str, extra: dict[str, Any]) -> "URL":
         from sqlalchemy import URL
@@ -112,7 +174,8 @@ class ErpHook(BaseHook):
         if kind == "mssql":
             return {}
         # Else psycopg takes the database's own encoding: of SQL_ASCII it gives bytes for text.
-        return {"client_encoding": "utf8", **as_query(extra, ERP_POSTGRES_EXTRAS)}
+        query = postgres_query(self.erp_conn_id, extra, ERP_POSTGRES_EXTRAS)
+        return {"client_encoding": "utf8", **query}
 
     def _generic(self, url: Any) -> "URL":
         from sqlalchemy import make_url
@@ -152,13 +215,29 @@ class ErpHook(BaseHook):
         return ConnectionFieldError(f"connection {self.erp_conn_id}: {problem}")
 
 
-def erp() -> "ErpDatabase":
-    """The database of ``erp_db``."""
-    return ErpHook().get_conn()
+def _endpoint(conn_id: str) -> "Endpoint":
+    from shipment_tracking.erp.port import Endpoint
+
+    found = find(conn_id)
+    return Endpoint(
+        conn_id,
+        found.host or "",
+        found.port,
+        found.schema or "",
+        found.login or "",
+        found.password or "",
+    )
 
 
-def erp_writer() -> "SqlWriter":
-    """What writes to the database of ``erp_db``."""
-    from shipment_tracking.erp.sql import SqlWriter
+def erp() -> "Erp":
+    """The ERP of ``erp_db``."""
+    return ErpHook().get_erp()
 
-    return SqlWriter(erp())
+
+def may_write() -> bool:
+    """
+    Whether the owner of ``erp_db`` allows that anything is written to it, or sent to anybody.
+
+    :raises ConnectionFieldError: the connection does not say it.
+    """
+    return ErpHook().may_write()

@@ -8,6 +8,7 @@ from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.errors import PersonNeededError, RedTasksError, ShipmentTrackingError
+from shipment_tracking.hooks.connection_hook import about_database
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +86,8 @@ def _read(exception: BaseException) -> tuple[str, bool]:
     """The message of an exception, and whether it is one that says what to do."""
     if isinstance(exception, (ShipmentTrackingError, AirflowNotFoundException)):
         return str(exception), True
-    # A database's error to which its connection was added; see connection_hook.open_engine.
-    about = getattr(exception, "detail", None)
-    original = getattr(exception, "orig", None)
-    if isinstance(about, list) and about and original is not None:
-        return f"{'; '.join(map(str, about))}: {str(original).partition(chr(10))[0]}", True
+    if message := about_database(exception):
+        return message, True
     return f"{type(exception).__name__}: {exception}", False
 
 

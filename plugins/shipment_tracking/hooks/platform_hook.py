@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk.crypto import FernetProtocol
     from sqlalchemy import Engine
 
-    from shipment_tracking.platforms.check import Finding
+    from shipment_tracking.domain.findings import Finding
     from shipment_tracking.platforms.ports import Account, PlatformClient
     from shipment_tracking.platforms.tokens import Tokens
 
@@ -95,7 +95,8 @@ class PlatformHook(BaseHook):
 
         Of the warehouse nothing but renewed access tokens is wanted, and it may be out of reach.
         """
-        from shipment_tracking.platforms.check import Finding, Pause, check
+        from shipment_tracking.domain.findings import Finding
+        from shipment_tracking.platforms.check import Pause, check
         from shipment_tracking.platforms.gateway import Gateway
 
         account = self.account()
@@ -107,7 +108,7 @@ class PlatformHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection works, and a line about it: the button *Test* in the UI."""
-        from shipment_tracking.platforms.check import verdict
+        from shipment_tracking.domain.findings import verdict
 
         try:
             return verdict(self.check())

@@ -74,7 +74,7 @@ def acting_run() -> Run:
 
     :raises ConnectionFieldError: ``erp_db`` cannot be used, so nobody knows whether they may.
     """
-    return replace(this_run(), shadow=not erp_hook.erp().may_write)
+    return replace(this_run(), shadow=not erp_hook.may_write())
 
 
 @contextmanager

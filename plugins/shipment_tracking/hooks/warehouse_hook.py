@@ -7,10 +7,10 @@ from airflow.sdk import BaseHook
 from shipment_tracking.errors import ConnectionFieldError
 from shipment_tracking.hooks.connection_hook import (
     POSTGRES_EXTRAS,
-    as_query,
     extra_of,
     find,
     open_engine,
+    postgres_query,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class WarehouseHook(BaseHook):
             host=connection.host,
             port=connection.port,
             database=connection.schema,
-            query=as_query(timeout | extra, POSTGRES_EXTRAS),
+            query=postgres_query(self.warehouse_conn_id, timeout | extra),
         )
         return open_engine(
             self.warehouse_conn_id,

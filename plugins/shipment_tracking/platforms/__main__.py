@@ -22,8 +22,8 @@ def main(arguments: list[str]) -> int:
 
 def _check(conn_id: str) -> int:
     # Airflow takes seconds to load, and would for a mere --help.
+    from shipment_tracking.domain.findings import verdict
     from shipment_tracking.hooks.platform_hook import check
-    from shipment_tracking.platforms.check import verdict
 
     told = []
     logging.disable()  # Airflow's own notes on standard output, which is ours

@@ -6,10 +6,10 @@ lives in a warehouse that may be out of reach; instead they are few, and far apa
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from shipment_tracking.domain.findings import Finding
 from shipment_tracking.errors import (
     PersonNeededError,
     PlatformError,
@@ -20,25 +20,6 @@ from shipment_tracking.platforms.dialects import PROBES
 from shipment_tracking.platforms.gateway import Gateway
 
 SHORTEST_PAUSE = 0.2  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """
-    What came of one question.
-
-    :param works: ``None`` when it was not asked.
-    :param said: a warning, or why it does not work or was not asked, and what to do.
-    """
-
-    about: str
-    works: bool | None
-    said: str = ""
-
-    def __str__(self) -> str:
-        state = {None: "not checked", True: "ok", False: "failed"}[self.works]
-        text = f"{self.about}: {state}"
-        return f"{text}: {self.said}" if self.said else text
 
 
 class Pause:
@@ -86,17 +67,6 @@ def check(gateway: Gateway, *, now: Callable[[], datetime]) -> Iterator[Finding]
                 yield Finding(probe.about, False, f"{said}{_remedy(error)}")
     finally:
         gateway.close()
-
-
-def verdict(findings: Iterable[Finding]) -> tuple[bool, str]:
-    """Whether the connection works, and one line that says so, or why not and what to do."""
-    told = list(findings)
-    failures = [finding.said for finding in told if finding.works is False]
-    if failures:
-        unseen = [finding.said for finding in told if finding.works is None and finding.said]
-        return False, f"does not work: {'; '.join(failures + unseen)}"
-    warnings = [finding.said for finding in told if finding.works and finding.said]
-    return True, f"works, but {'; '.join(warnings)}" if warnings else "works"
 
 
 def _remedy(error: PlatformError) -> str:

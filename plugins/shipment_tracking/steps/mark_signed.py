@@ -3,14 +3,22 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Row
 
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.sql import OrderState, Sign, SqlWriter
+from shipment_tracking.erp.port import (
+    Erp,
+    OrderState,
+    Outcome,
+    Sign,
+    Unreadable,
+    Written,
+    grouped,
+)
 from shipment_tracking.errors import WritebackError
 from shipment_tracking.statements import query
 
@@ -19,6 +27,7 @@ log = logging.getLogger(__name__)
 CHUNK = 200
 OUTCOMES = ("signed", "already", "changed", "gone", "failed")
 REHEARSED = ("would_sign", "changed", "failed")
+_REHEARSED = dict(zip(Outcome, REHEARSED, strict=True))
 AFTER_NOW = timedelta(minutes=5)
 """A sign further ahead, by a courier's fast clock, waits until its time has come."""
 EXAMPLES = 20
@@ -31,7 +40,7 @@ _Settled = dict[str, tuple[str, str | None]]
 
 
 def run(
-    warehouse: Engine, writer: SqlWriter, this_run: Run, *, now: datetime, chunk: int = CHUNK
+    warehouse: Engine, erp: Erp, this_run: Run, *, now: datetime, chunk: int = CHUNK
 ) -> dict[str, int]:
     """
     Sign every ERP row whose parcels are all signed, and settle what an earlier run left half done.
@@ -45,30 +54,34 @@ def run(
     :param now: aware; a sign more than 5 minutes later than this is left for a later run.
     :returns: how many rows came to each outcome; ``would_sign`` in a dry run and in shadow mode,
         with ``failed`` in a dry run.
-    :raises StatementError: a statement of the ERP's owner breaks its contract.
+    :raises StatementError: the ERP cannot be asked or written to this way.
     :raises WritebackError: half of the rows of a day or more, and three at least, could not be
         written.
     """
     total: Counter[str] = Counter()
-    reasons: list[str] = []
+    failures: dict[str, str] = {}
     after = ""
     while rows := _next(warehouse, this_run, after, chunk, now):
         after = rows[-1].erp_key
         if this_run.rehearsal:
-            settled = _rehearse(writer, this_run, rows, now, EXAMPLES - total["would_sign"])
+            settled = _rehearse(erp, this_run, rows, now, EXAMPLES - total["would_sign"])
         else:
-            settled = _settle(warehouse, writer, this_run, rows, now)
+            settled = _settle(warehouse, erp, this_run, rows, now)
         total.update(outcome for outcome, _ in settled.values())
-        for erp_key, (outcome, detail) in settled.items():
-            if outcome == "failed":
-                log.warning("order %s was not signed at the ERP: %s", erp_key, detail)
-                reasons.append(f"order {erp_key}: {detail}")
+        failures |= {
+            erp_key: detail or ""
+            for erp_key, (outcome, detail) in settled.items()
+            if outcome == "failed"
+        }
+    alike = grouped(failures)
+    for orders, reason in alike:
+        log.warning("%s: not signed at the ERP: %s", orders, reason)
     if total["failed"] >= (1 if this_run.dry_run else FEWEST_FAILED):
         tried = total.total() + _signed_lately(warehouse, this_run, now)
         if total["failed"] * 2 >= tried:
             raise WritebackError(
                 f"{total['failed']} of {tried} signed orders of a day could not be written to the "
-                f"ERP (they are tried again in the next run); the first: {reasons[0]}"
+                f"ERP (they are tried again in the next run): {': '.join(alike[0])}"
             )
     if this_run.rehearsal:
         log.info(
@@ -112,17 +125,17 @@ def _signed_lately(warehouse: Engine, this_run: Run, now: datetime) -> int:
 
 
 def _rehearse(
-    writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime, examples: int
+    erp: Erp, this_run: Run, rows: Sequence[Row[Any]], now: datetime, examples: int
 ) -> _Settled:
     """What would come of the writes: a dry run executes and undoes them, shadow mode does not."""
     settled: _Settled = {}
     signs = [_sign(row) for row in rows]
     written = (
-        writer.mark_signed(signs, now=now, keep=False)
+        erp.mark_signed(signs, now=now, keep=False)
         if this_run.dry_run
-        else {sign.erp_key: True for sign in signs}
+        else {sign.erp_key: Written(Outcome.WRITTEN) for sign in signs}
     )
-    would = [sign for sign in signs if written[sign.erp_key] is True]
+    would = [sign for sign in signs if written[sign.erp_key].outcome is Outcome.WRITTEN]
     for sign in would[: max(0, examples)]:
         log.info(
             "%s: order %s would be signed at %s",
@@ -131,10 +144,7 @@ def _rehearse(
             sign.signed_at,
         )
     for erp_key, result in written.items():
-        if isinstance(result, str):
-            settled[erp_key] = "failed", result
-        else:
-            settled[erp_key] = "would_sign" if result else "changed", None
+        settled[erp_key] = _REHEARSED[result.outcome], result.reason or None
     return settled
 
 
@@ -143,10 +153,10 @@ def _sign(row: Row[Any]) -> Sign:
 
 
 def _settle(
-    warehouse: Engine, writer: SqlWriter, this_run: Run, rows: Sequence[Row[Any]], now: datetime
+    warehouse: Engine, erp: Erp, this_run: Run, rows: Sequence[Row[Any]], now: datetime
 ) -> _Settled:
     """Write what may be written; returns outcome and detail by key."""
-    before, settled = _states(writer, [row.erp_key for row in rows])
+    before, settled = _states(erp, rows)
     begun = _begin(warehouse, this_run, rows, before, now)
     unwritten: list[Row[Any]] = []
     for row in rows:
@@ -157,21 +167,25 @@ def _settle(
             continue
         elif state is None:
             settled[row.erp_key] = "gone", "the ERP has no such row"
-        elif state.is_signed:
-            settled[row.erp_key] = _whose_sign(writer, row, audit.before, state)
+        elif state.signed_at:
+            settled[row.erp_key] = _whose_sign(audit.before, state)
         else:
             unwritten.append(row)
-    settled |= _write(writer, unwritten, begun, now)
+    settled |= _write(erp, unwritten, begun, now)
     _keep(warehouse, this_run, rows, settled, now)
     return settled
 
 
-def _states(writer: SqlWriter, erp_keys: Sequence[str]) -> tuple[dict[str, OrderState], _Settled]:
+def _states(erp: Erp, rows: Sequence[Row[Any]]) -> tuple[dict[str, OrderState], _Settled]:
     """The rows as the ERP has them, and what failed since the ERP does not tell."""
-    found = writer.states(erp_keys)
+    found = erp.states({row.erp_key: row.signed_at for row in rows})
     return (
         {key: state for key, state in found.items() if isinstance(state, OrderState)},
-        {key: ("failed", state) for key, state in found.items() if isinstance(state, str)},
+        {
+            key: ("failed", state.reason)
+            for key, state in found.items()
+            if isinstance(state, Unreadable)
+        },
     )
 
 
@@ -214,59 +228,51 @@ def _as_read(state: OrderState | None) -> dict[str, str | None]:
         return {}
     return {
         "status": state.status,
-        "signed_at": str(state.signed_at) if state.is_signed else None,
+        "signed_at": state.signed_at,
         "erp_stamp": state.erp_stamp,
     }
 
 
 def _write(
-    writer: SqlWriter,
-    rows: Sequence[Row[Any]],
-    begun: dict[str, Row[Any]],
-    now: datetime,
+    erp: Erp, rows: Sequence[Row[Any]], begun: Mapping[str, Row[Any]], now: datetime
 ) -> _Settled:
     if not rows:
         return {}
-    written = writer.mark_signed(
-        [_sign(row) for row in rows],
-        now=now,
-    )
+    written = erp.mark_signed([_sign(row) for row in rows], now=now)
     # Read in a new transaction: in the one that wrote, MySQL would still show what it saw first.
     states, settled = _states(
-        writer, [erp_key for erp_key, result in written.items() if result is False]
+        erp, [row for row in rows if written[row.erp_key].outcome is Outcome.NO_ROW]
     )
     for row in rows:
         result = written[row.erp_key]
         if row.erp_key in settled:
             continue
-        if result is True:
+        if result.outcome is Outcome.WRITTEN:
             settled[row.erp_key] = "signed", None
-        elif result is False:
+        elif result.outcome is Outcome.NO_ROW:
             audit, state = begun[row.erp_key], states.get(row.erp_key)
-            settled[row.erp_key] = _why_not(writer, row, audit.before, state)
+            settled[row.erp_key] = _why_not(row, audit.before, state)
         else:
-            settled[row.erp_key] = "failed", result
+            settled[row.erp_key] = "failed", result.reason
     return settled
 
 
 def _why_not(
-    writer: SqlWriter, row: Row[Any], before: dict[str, str | None], state: OrderState | None
+    row: Row[Any], before: dict[str, str | None], state: OrderState | None
 ) -> tuple[str, str | None]:
     """What the ERP's row is like that was not written."""
     if state is None:
         return "gone", "the ERP has no such row any more"
-    if state.is_signed:
-        return _whose_sign(writer, row, before, state)
+    if state.signed_at:
+        return _whose_sign(before, state)
     if state.erp_stamp != row.erp_stamp:
         return "changed", f"edited since it was read; its status is {state.status}"
     return "changed", f"its status is {state.status}"
 
 
-def _whose_sign(
-    writer: SqlWriter, row: Row[Any], before: dict[str, str | None], state: OrderState
-) -> tuple[str, str | None]:
+def _whose_sign(before: dict[str, str | None], state: OrderState) -> tuple[str, str | None]:
     """A sign at our time on a row that had none when we announced ours arrived before a crash."""
-    ours = not before.get("signed_at") and writer.erp.is_time(state.signed_at, row.signed_at)
+    ours = not before.get("signed_at") and state.is_expected
     return ("signed", None) if ours else ("already", f"signed at {state.signed_at}")
 
 

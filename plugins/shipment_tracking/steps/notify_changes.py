@@ -2,20 +2,16 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
-from sqlalchemy.exc import DataError
+from sqlalchemy import Engine, Row
 
 from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase, read_flag
+from shipment_tracking.erp.port import Contact, Erp, Unreadable
 from shipment_tracking.errors import StatementError
 from shipment_tracking.messages import STATUSES, Messages
-from shipment_tracking.statements import statement, statement_path
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
     LEASE,
@@ -28,29 +24,15 @@ from shipment_tracking.warehouse.outbox import (
 
 log = logging.getLogger(__name__)
 
-CONTACT = ("phone", "name", "language", "opted_out")
 ENOUGH = 5
 """If none of so many contacts can be used, it is the statement that is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Contact:
-    """
-    What the ERP says of who waits for an order.
-
-    :param told: what a message holds of them; none: they are not told.
-    :param unusable: why they cannot be told although nobody said that they must not.
-    """
-
-    told: dict[str, Any] | None
-    unusable: str | None = None
 
 
 def run(
     warehouse: Engine,
     this_run: Run,
     *,
-    open_erp: Callable[[], ErpDatabase],
+    open_erp: Callable[[], Erp],
     channels: Callable[[Sequence[str]], Channels],
     owner: str,
     now: datetime,
@@ -115,18 +97,19 @@ def _rehearse(
 class _Writer:
     """Writes the messages of claimed notices, one each."""
 
-    def __init__(self, outbox: Outbox, open_erp: Callable[[], ErpDatabase]) -> None:
+    def __init__(self, outbox: Outbox, open_erp: Callable[[], Erp]) -> None:
         self._outbox = outbox
         self._open_erp = open_erp
-        self._looked_up: dict[str, _Contact] = {}
+        self._looked_up: dict[str, Contact | Unreadable] = {}
 
     def raise_if_useless(self) -> None:
         """:raises StatementError: not a single contact of several can be used."""
-        reasons = [contact.unusable for contact in self._looked_up.values()]
-        if len(reasons) >= ENOUGH and all(reasons):
+        found = list(self._looked_up.values())
+        unusable = [contact for contact in found if isinstance(contact, Unreadable)]
+        if len(found) >= ENOUGH and len(unusable) == len(found):
             raise StatementError(
-                f"{statement_path('erp/find_contact')}: none of {len(reasons)} contacts can be "
-                f"used, so no customer was notified: {reasons[0]}"
+                f"none of {len(found)} contacts can be used, so no customer was notified: "
+                f"{unusable[0].reason}"
             )
 
     def write(self, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
@@ -145,16 +128,15 @@ class _Writer:
             for claim, facts in told
         ]
 
-    def _contacts(self, told: Sequence[dict[str, Any]]) -> dict[str, _Contact]:
+    def _contacts(self, told: Sequence[dict[str, Any]]) -> dict[str, Contact | Unreadable]:
         """Who waits for the orders, by key; those who cannot be told are named in the log."""
         keys = sorted({order["erp_key"] for facts in told for order in facts["orders"]})
         if not keys:
             return {}
-        with self._open_erp().connect() as connection:
-            contacts = {key: _contact(connection, key) for key in keys}
+        contacts = self._open_erp().contacts(keys)
         for contact in contacts.values():
-            if contact.unusable:
-                log.warning("%s; that customer is not notified", contact.unusable)
+            if isinstance(contact, Unreadable):
+                log.warning("%s; that customer is not notified", contact.reason)
         self._looked_up |= contacts
         return contacts
 
@@ -184,90 +166,31 @@ def _message(messages: Messages, claim: Claim, facts: Mapping[str, Any]) -> Mess
 
 
 def _customers_letter(
-    messages: Messages, claim: Claim, facts: dict[str, Any], contacts: Mapping[str, _Contact]
+    messages: Messages,
+    claim: Claim,
+    facts: dict[str, Any],
+    contacts: Mapping[str, Contact | Unreadable],
 ) -> Message:
     """A message to those who may be notified; orders of others are left out."""
     found = [(order, contacts[order["erp_key"]]) for order in facts["orders"]]
-    willing = [(order, contact.told) for order, contact in found if contact.told]
+    willing = [
+        (order, {"erp_key": order["erp_key"], **_told(contact)})
+        for order, contact in found
+        if isinstance(contact, Contact) and not contact.opted_out
+    ]
     if willing:
         facts["orders"] = [order for order, _ in willing]
         facts["contacts"] = [told for _, told in willing]
         return _message(messages, claim, facts)
-    unusable = [contact.unusable for _, contact in found if contact.unusable]
+    unusable = [contact.reason for _, contact in found if isinstance(contact, Unreadable)]
     if unusable:
         return _no_message(claim, "no contact", "; ".join(unusable))
     return _no_message(claim, "opted out")
 
 
+def _told(contact: Contact) -> dict[str, str | None]:
+    return {"phone": contact.phone, "name": contact.name, "language": contact.language}
+
+
 def _no_message(claim: Claim, reason: str, error: str | None = None) -> Message:
     return Message([claim], claim.event_id, None, reason, error)
-
-
-def _contact(connection: Connection, erp_key: str) -> _Contact:
-    """
-    Who is notified of an order. No value of theirs is in a reason: the statement may mix them up.
-
-    :raises StatementError: ``find_contact.sql`` lacks a column.
-    """
-    path = statement_path("erp/find_contact")
-    find = statement("erp/find_contact", binds={"erp_key"})
-    try:
-        result = connection.execute(find, {"erp_key": erp_key})
-        found = result.mappings().all()
-    except (DataError, UnicodeDecodeError):
-        connection.rollback()
-        return _Contact(
-            None,
-            f"the ERP cannot read the contact of order {erp_key}; correct it at the ERP, or a cast "
-            f"in {path.name}",
-        )
-    missing = [column for column in CONTACT if column not in result.keys()]  # noqa: SIM118
-    if missing:
-        raise StatementError(
-            f"{path} does not return {', '.join(missing)}; it returns {', '.join(result.keys())}"
-        )
-    rows = list(dict.fromkeys(tuple(row[name] for name in CONTACT) for row in found))
-    if not rows:
-        return _Contact(None, f"order {erp_key} has no contact: {path.name} finds no row of it")
-    if len(rows) > 1:
-        return _Contact(
-            None,
-            f"order {erp_key} has {len(rows)} different contacts; {path.name} must find one",
-        )
-    phone, name, language, said = rows[0]
-    try:
-        opted_out = read_flag(said)
-    except ValueError:
-        return _Contact(
-            None,
-            f"opted_out of order {erp_key} is {'null' if said is None else 'neither 0 nor 1'}; "
-            f"correct it at the ERP, or let {path.name} return 0 or 1",
-        )
-    if opted_out:
-        return _Contact(None)
-    number = _number(phone)
-    if number is None:
-        return _Contact(
-            None,
-            f"order {erp_key} has {'no' if _text(phone) is None else 'an unreadable'} phone; "
-            f"correct it at the ERP, or let {path.name} return it as text",
-        )
-    return _Contact(
-        {"erp_key": erp_key, "phone": number, "name": _text(name), "language": _text(language)}
-    )
-
-
-def _number(value: object) -> str | None:
-    """A phone number as text; none where it is none or a float has rounded it."""
-    if isinstance(value, Decimal) and value == value.to_integral_value():
-        return f"{value:.0f}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return _text(value) if isinstance(value, str) else None
-
-
-def _text(value: object) -> str | None:
-    """Text without blanks around it; none where nothing is left, or where it is binary."""
-    if value is None or isinstance(value, bytes | bytearray | memoryview):
-        return None
-    return str(value).strip() or None

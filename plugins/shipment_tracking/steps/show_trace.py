@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.sql import SqlWriter, Trace
+from shipment_tracking.erp.port import Erp, Outcome, Trace, Written, grouped
 from shipment_tracking.errors import WritebackError
 from shipment_tracking.statements import query
 
@@ -25,9 +25,7 @@ LATELY = timedelta(days=1)
 """Failures are judged beside what the ERP took in this time, not beside a quiet run's few rows."""
 
 
-def run(
-    warehouse: Engine, writer: SqlWriter, this_run: Run, *, chunk: int = CHUNK
-) -> dict[str, int]:
+def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> dict[str, int]:
     """
     Write status, latest trace and waybill numbers of every ERP row that shows others.
 
@@ -37,40 +35,45 @@ def run(
     :returns: ``shown``; ``skipped``, rows that are no longer ours or not there; ``failed``. Of a
         dry run, whose writes are rolled back, and in shadow mode, where the ERP is not asked at
         all, ``would_show`` and ``failed``.
-    :raises StatementError: ``show_trace.sql`` breaks its contract.
+    :raises StatementError: the ERP cannot be written to this way.
     :raises WritebackError: half of the rows of a day or more, and three at least, could not be
         written.
     """
     total: Counter[str] = Counter()
-    reasons: list[str] = []
+    failures: dict[str, str] = {}
     after = ""
     while rows := _next(warehouse, this_run, after, chunk):
         after = rows[-1].erp_key
         traces = [_trace(row) for row in rows if row.is_ours]
         if this_run.shadow and not this_run.dry_run:
-            written: dict[str, bool | str] = {trace.erp_key: True for trace in traces}
+            written = {trace.erp_key: Written(Outcome.WRITTEN) for trace in traces}
         else:
-            written = writer.show_trace(traces, keep=not this_run.dry_run) if traces else {}
-        failed = {key: result for key, result in written.items() if isinstance(result, str)}
+            written = erp.show_trace(traces, keep=not this_run.dry_run) if traces else {}
+        failed = {
+            key: result.reason
+            for key, result in written.items()
+            if result.outcome is Outcome.FAILED
+        }
         if this_run.rehearsal:
-            would = [trace for trace in traces if written[trace.erp_key] is True]
+            would = [trace for trace in traces if _is_written(written, trace)]
             for trace in would[: max(0, EXAMPLES - total["shown"])]:
                 log.info(
                     "%s: order %s would show %s", this_run.rehearsal, trace.erp_key, trace.status
                 )
         else:
             _done(warehouse, this_run, [_trace(row) for row in rows], written)
-        shown = sum(result is True for result in written.values())
+        shown = sum(_is_written(written, trace) for trace in traces)
         total.update(shown=shown, failed=len(failed), skipped=len(rows) - shown - len(failed))
-        for erp_key, reason in failed.items():
-            log.warning("order %s does not show its trace: %s", erp_key, reason)
-            reasons.append(f"order {erp_key}: {reason}")
-    failures = total["failed"]
+        failures |= failed
+    alike = grouped(failures)
+    for orders, reason in alike:
+        log.warning("%s: trace not shown at the ERP: %s", orders, reason)
+    failed_at_all = total["failed"]
     lately = _shown_lately(warehouse, this_run) + (total["shown"] if this_run.rehearsal else 0)
-    if failures >= (1 if this_run.dry_run else FEWEST_FAILED) and failures >= lately:
+    if failed_at_all >= (1 if this_run.dry_run else FEWEST_FAILED) and failed_at_all >= lately:
         raise WritebackError(
-            f"{failures} of {failures + lately} traces of a day could not be written "
-            f"to the ERP (they are tried again in the next run); the first: {reasons[0]}"
+            f"{failed_at_all} of {failed_at_all + lately} traces of a day could not be written "
+            f"to the ERP (they are tried again in the next run): {': '.join(alike[0])}"
         )
     if this_run.rehearsal:
         log.info(
@@ -94,17 +97,21 @@ def _trace(row: Row[Any]) -> Trace:
     return Trace(row.erp_key, row.status, row.latest_trace, row.latest_trace_at, row.waybill_nos)
 
 
+def _is_written(written: Mapping[str, Written], trace: Trace) -> bool:
+    return trace.erp_key in written and written[trace.erp_key].outcome is Outcome.WRITTEN
+
+
 def _done(
     warehouse: Engine,
     this_run: Run,
     traces: Sequence[Trace],
-    written: Mapping[str, bool | str],
+    written: Mapping[str, Written],
 ) -> None:
     shown = [
         asdict(trace)
         | {
-            "is_written": written.get(trace.erp_key) is True,
-            "error": reason if isinstance(reason := written.get(trace.erp_key), str) else None,
+            "is_written": _is_written(written, trace),
+            "error": written[trace.erp_key].reason or None if trace.erp_key in written else None,
         }
         for trace in traces
     ]

@@ -6,13 +6,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.pool import NullPool
 
 from sandbox.airflow_home import postgres_connection
 from sandbox.clock import Clock
+from sandbox.erp import DemoErp
 from sandbox.server import Sandbox
 from sandbox.world import World
 from shipment_tracking.errors import ConnectionFieldError
@@ -171,3 +174,71 @@ def test_a_token_that_was_renewed_is_the_one_that_is_checked(
 
     assert PlatformHook(ACCOUNT).test_connection() == (True, "works")
     assert "401" not in {call.outcome for call in sandbox.calls}
+
+
+def run_shipment_tracking(conn_id: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "shipment_tracking.cli", "check", conn_id],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def erp_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, airflow_database: URL) -> None:
+    """``erp_db`` with the demo's tables and no order."""
+    file = tmp_path / "erp.db"
+    DemoErp(create_engine(f"sqlite:///{file}", poolclass=NullPool)).create()
+    fields = {"conn_type": "sqlite", "host": str(file)}
+    monkeypatch.setenv("AIRFLOW_CONN_ERP_DB", json.dumps(fields))
+
+
+@pytest.mark.usefixtures("erp_connection")
+def test_the_command_checks_the_erp_statement_by_statement() -> None:
+    checked = run_shipment_tracking("erp_db")
+
+    assert checked.stdout.splitlines() == [
+        "extract_orders: ok: no order is listed, so the others are tried with erp_key 0",
+        "backfill_orders: ok",
+        "order_state: ok",
+        "mark_signed, undone: ok",
+        "show_trace, undone: ok",
+        "connection erp_db works, but no order is listed, so the others are tried with erp_key 0",
+    ]
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("erp_connection")
+def test_the_command_fails_with_what_to_correct(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "include" / "sql" / "erp" / "mark_signed.sql"
+    file.parent.mkdir(parents=True)
+    file.write_text("updat erp_order set priority = 1 where order_no = :erp_key")
+    monkeypatch.setenv("SHIPMENT_TRACKING_INCLUDE", str(tmp_path / "include"))
+
+    checked = run_shipment_tracking("erp_db")
+
+    assert checked.stdout.splitlines()[-1].startswith(
+        f"connection erp_db does not work: {file}: the ERP cannot run it: near "
+    )
+    assert checked.returncode == 1
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_the_command_names_a_connection_that_is_not_defined() -> None:
+    checked = run_shipment_tracking("erp_elsewhere")
+
+    assert checked.stderr.startswith("connection erp_elsewhere: not defined, neither as AIRFLOW_")
+    assert checked.returncode == 1
+
+
+@pytest.mark.usefixtures("away_from_the_warehouse")
+def test_the_command_checks_an_account_too(stored: str) -> None:
+    checked = run_shipment_tracking(stored)
+
+    assert checked.stdout.splitlines()[-1] == "connection platform_stored works"
+    assert checked.returncode == 0

@@ -84,9 +84,10 @@ def test_an_erp_connection_becomes_its_database(
         (mysql(ssl={"verify": 1}), "extra ssl must be an object of some of ca, cert, key"),
         (mysql(ssl="/ca.pem"), "extra ssl must be an object of some of ca, cert, key"),
         (mysql(ssl_ca="/nowhere.pem"), "ssl_ca is '/nowhere.pem', which is not a file here"),
-        (sqlite(write="yes"), """extra write is 'yes'; it must be "off\""""),
+        (sqlite(write="yes"), "extra write is 'yes'; it must be one of 'off', 'sql'"),
         (sqlite(write="tryton"), "extra write is 'tryton'"),
         (sqlite(write=True), "extra write is True"),
+        (sqlite(write=["sql"]), "extra write is ['sql']"),
         *((sqlite(timezone=zone), repr(zone)) for zone in ("Mars/Base", "Asia", "", 8, None)),
     ],
 )
@@ -136,7 +137,82 @@ def test_n1_an_erp_may_be_written_to_only_once_its_connection_says_so(
 
     connect("erp_db", {"conn_type": "sqlite", "host": __file__, "extra": extra})
 
-    assert ErpHook().get_conn().may_write is may_write
+    assert ErpHook().may_write() is may_write
+
+
+@pytest.fixture
+def lent_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What writes to an ERP by its own interface: a module beside ours."""
+    from shipment_tracking.hooks.erp_hook import ADAPTERS, Adapter
+
+    (tmp_path / "lent_adapter.py").write_text("def open_erp(*given):\n    return given\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return {**ADAPTERS, "lent": Adapter("lent_adapter", ("write_conn_id", "write_model"))}
+
+
+def test_an_adapter_gets_its_fields_and_the_connection_it_writes_to(
+    connect: Callable[..., None], lent_adapter: Any
+) -> None:
+    from shipment_tracking.erp.port import Endpoint
+    from shipment_tracking.hooks.erp_hook import ErpHook
+
+    extra = {"write": "lent", "write_conn_id": "erp_api", "write_model": "sale"}
+    connect("erp_db", sqlite(**extra))
+    connect("erp_api", {"conn_type": "http", "host": "h", "login": "u", "password": "HIDDEN"})
+    hook = ErpHook(adapters=lent_adapter)
+
+    reader, fields = hook.get_erp()  # type: ignore[misc]
+
+    assert reader.engine.url.database == "x"
+    assert fields["write_model"] == "sale"
+    assert fields["write_conn_id"] == Endpoint("erp_api", "h", None, "", "u", "HIDDEN")
+    assert "HIDDEN" not in repr(fields)
+    assert hook.may_write()
+
+
+def test_a_field_that_an_adapter_lacks_is_named(
+    connect: Callable[..., None], lent_adapter: Any
+) -> None:
+    from shipment_tracking.hooks.erp_hook import ErpHook
+
+    connect("erp_db", sqlite(write="lent", write_model="sale"))
+
+    with pytest.raises(ConnectionFieldError, match="erp_db: extra write_conn_id is missing, which"):
+        ErpHook(adapters=lent_adapter).get_erp()
+
+
+@pytest.mark.parametrize("conn_id", ["erp_db", "warehouse_db"])
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"sslmode": "required"}, "extra sslmode is 'required'; it must be one of disable, allow"),
+        ({"sslmode": True}, "extra sslmode is 'True'; it must be one of disable, allow"),
+        ({"connect_timeout": "10s"}, "extra connect_timeout is '10s'; it must be a whole number"),
+        ({"connect_timeout": 1.5}, "extra connect_timeout is '1.5'; it must be a whole number"),
+        ({"connect_timeout": -1}, "extra connect_timeout is '-1'; it must be a whole number"),
+    ],
+)
+def test_a_value_that_postgresql_does_not_take_is_named_with_its_field(
+    connect: Callable[..., None], conn_id: str, extra: dict[str, Any], message: str
+) -> None:
+    connect(conn_id, {"conn_type": "postgres", "host": "h", "extra": extra})
+
+    with pytest.raises(ConnectionFieldError) as caught:
+        hook_of(conn_id)[1]()
+
+    assert str(caught.value).startswith(f"connection {conn_id}: {message}")
+
+
+@pytest.mark.parametrize("timeout", [10, "10"])
+def test_seconds_to_connect_are_a_number_or_its_digits(
+    connect: Callable[..., None], timeout: object
+) -> None:
+    extra = {"connect_timeout": timeout, "sslmode": "prefer"}
+    connect("warehouse_db", {"conn_type": "postgres", "host": "h", "extra": extra})
+
+    engine = hook_of("warehouse_db")[1]()
+
+    assert engine.url.query["connect_timeout"] == "10"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.erp.sql import Sign, SqlWriter, Trace
+from shipment_tracking.erp.port import Outcome, Sign, Trace, Written
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.steps import extract_orders
 
 PAGE = Path(__file__).parents[3] / "docs" / "erp.md"
@@ -31,7 +31,7 @@ def shop(
     new_database: Callable[..., URL],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> ErpDatabase:
+) -> SqlErp:
     page = PAGE.read_text(encoding="utf-8")
     tables, _ = page.split("## Example: an inbox table")
     folder = tmp_path / "sql" / "erp"
@@ -44,11 +44,11 @@ def shop(
         for table in TABLE.findall(page):
             connection.execute(text(table.rstrip(";")))
         connection.execute(ORDER)
-    return ErpDatabase(engine, request.getfixturevalue("erp").timezone, True)
+    return SqlErp(engine, request.getfixturevalue("erp").timezone)
 
 
 def test_an_order_is_read_shown_and_signed_once(
-    shop: ErpDatabase, warehouse: Engine, new_run: Callable[..., Any]
+    shop: SqlErp, warehouse: Engine, new_run: Callable[..., Any]
 ) -> None:
     def extract(**interval: datetime) -> list[str]:
         run = new_run(NOW, **interval)
@@ -58,12 +58,13 @@ def test_an_order_is_read_shown_and_signed_once(
     assert extract() == extract(**shipped) == ["platform_east"]
     with warehouse.connect() as connection:
         stamp = connection.scalar(text("select erp_stamp from tracking.erp_row"))
-    writer = SqlWriter(shop)
 
-    def sign(stamp: str | None) -> object:
-        return writer.mark_signed([Sign("SO1001", NOW, "self", None, stamp)], now=NOW)["SO1001"]
+    def sign(stamp: str | None) -> Outcome:
+        signs = [Sign("SO1001", NOW, "self", None, stamp)]
+        return shop.mark_signed(signs, now=NOW)["SO1001"].outcome
 
     trace = Trace("SO1001", "in_transit", "快件已发出", NOW, "YT1")
-    assert writer.show_trace([trace]) == {"SO1001": True}
-    assert [sign("2026-03-01 10:00:01"), sign(stamp), sign(stamp)] == [False, True, False]
-    assert writer.states(["SO1001"])["SO1001"].is_signed  # type: ignore[union-attr]
+    assert shop.show_trace([trace]) == {"SO1001": Written(Outcome.WRITTEN)}
+    signed = [sign("2026-03-01 10:00:01"), sign(stamp), sign(stamp)]
+    assert signed == [Outcome.NO_ROW, Outcome.WRITTEN, Outcome.NO_ROW]
+    assert shop.states({"SO1001": NOW})["SO1001"].is_expected  # type: ignore[union-attr]

@@ -22,8 +22,7 @@ from sandbox.receiver import Receiver
 from shipment_tracking.channels.port import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.erp.sql import SqlWriter
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account, PlatformClient
@@ -182,7 +181,7 @@ class Answers:
 class Field:
     """An ERP, a gateway, a warehouse and a receiver of notices, driven run by run."""
 
-    def __init__(self, warehouse: Engine, erp: ErpDatabase, receiver: Receiver) -> None:
+    def __init__(self, warehouse: Engine, erp: SqlErp, receiver: Receiver) -> None:
         self.warehouse, self.erp_database, self.receiver = warehouse, erp, receiver
         self.answers = Answers()
         self.accounts: dict[str, str] = {}
@@ -250,9 +249,8 @@ class Field:
                 client = self._client(account)
                 step(LaneContext(self.warehouse, client, run, run.run_id, BUDGET, lambda: now))
         self.load(run)
-        writer = SqlWriter(self.erp_database)
-        mark_signed.run(self.warehouse, writer, run, now=now)
-        show_trace.run(self.warehouse, writer, run)
+        mark_signed.run(self.warehouse, self.erp_database, run, now=now)
+        show_trace.run(self.warehouse, self.erp_database, run)
         options: dict[str, Any] = {"channels": self._channels, "owner": run.run_id, "now": now}
         notify_changes.run(self.warehouse, run, open_erp=lambda: self.erp_database, **options)
         report_stalled.run(self.warehouse, run, **options)

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import URL, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
-from shipment_tracking.erp.database import ErpDatabase, is_set
-from shipment_tracking.erp.sql import SqlWriter
+from shipment_tracking.erp.database import is_set
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import extract_orders, mark_signed, notify_changes, show_trace
 from shipment_tracking.warehouse import runs
@@ -31,7 +31,7 @@ def owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
 def run_sql() -> Callable[..., None]:
     """Run a command at an ERP."""
 
-    def run(erp: ErpDatabase, command: str, **binds: Any) -> None:
+    def run(erp: SqlErp, command: str, **binds: Any) -> None:
         with erp.engine.begin() as connection:
             connection.execute(text(command), binds)
 
@@ -146,10 +146,10 @@ def statements(owners) -> None:
 
 
 @pytest.fixture
-def outbound(erp, run_sql) -> Callable[..., ErpDatabase]:
+def outbound(erp, run_sql) -> Callable[..., SqlErp]:
     """An outbound table in an ERP; returns the ERP."""
 
-    def create(shop: ErpDatabase = erp, time: str = "timestamp", rule: str = "") -> ErpDatabase:
+    def create(shop: SqlErp = erp, time: str = "timestamp", rule: str = "") -> SqlErp:
         run_sql(shop, "drop table if exists outbound")
         run_sql(
             shop,
@@ -174,14 +174,14 @@ def take_over(warehouse, new_run, now) -> Callable[..., list[str]]:
 def write(warehouse, new_run, execute, now) -> Callable[..., dict[str, int]]:
     """Let all orders be signed by their parcels and write that to an ERP."""
 
-    def run(shop: ErpDatabase, at: datetime = SIGNED) -> dict[str, int]:
+    def run(shop: SqlErp, at: datetime = SIGNED) -> dict[str, int]:
         execute(
             "update tracking.erp_row set status = 'signed', signed_at = :at,"
             " sign_event = coalesce(sign_event, :event)",
             at=at,
             event=uuid4(),
         )
-        counts = mark_signed.run(warehouse, SqlWriter(shop), new_run(), now=now)
+        counts = mark_signed.run(warehouse, shop, new_run(), now=now)
         return {outcome: count for outcome, count in counts.items() if count}
 
     return run
@@ -252,7 +252,7 @@ def euc_cn(new_database) -> Iterator[URL]:
 
 
 @pytest.fixture(params=["EUC_CN", "EUC_CN through UTF-8", "utf8mb3", "gbk", "latin1"])
-def narrow(request, erp, run_sql) -> Iterator[tuple[ErpDatabase, str]]:
+def narrow(request, erp, run_sql) -> Iterator[tuple[SqlErp, str]]:
     """An ERP that cannot hold every character, and how it holds "到😊𠮷站"."""
     if request.param.startswith("EUC_CN"):
         url = request.getfixturevalue("euc_cn")
@@ -281,7 +281,7 @@ def narrow(request, erp, run_sql) -> Iterator[tuple[ErpDatabase, str]]:
 def show(warehouse, new_run, now, execute) -> Callable[..., dict[str, int]]:
     """Let orders have latest traces and show them at an ERP."""
 
-    def run(shop: ErpDatabase, traces: dict[str, str]) -> dict[str, int]:
+    def run(shop: SqlErp, traces: dict[str, str]) -> dict[str, int]:
         for erp_key, trace in traces.items():
             execute(
                 "update tracking.erp_row set latest_trace = :trace, waybill_nos = 'YT1',"
@@ -289,7 +289,7 @@ def show(warehouse, new_run, now, execute) -> Callable[..., dict[str, int]]:
                 trace=trace,
                 key=erp_key,
             )
-        counts = show_trace.run(warehouse, SqlWriter(shop), new_run(now))
+        counts = show_trace.run(warehouse, shop, new_run(now))
         return {outcome: count for outcome, count in counts.items() if count}
 
     return run

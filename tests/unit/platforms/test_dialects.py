@@ -22,8 +22,7 @@ from sandbox.stories import STORIES
 from sandbox.witness import differences, erp_differences, leaks
 from sandbox.world import World, platform_of
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase
-from shipment_tracking.erp.sql import SqlWriter
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.platforms.ports import PlatformClient
 from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import (
@@ -78,7 +77,7 @@ def sandbox(world: World, clock: Clock, apps: list[App]) -> Iterator[Sandbox]:
 @pytest.fixture
 def live(
     sandbox: Sandbox,
-    erp: ErpDatabase,
+    erp: SqlErp,
     warehouse: Engine,
     open_client: Callable[..., PlatformClient],
     new_run: Callable[..., Run],
@@ -107,8 +106,8 @@ def live(
             fetch_waybills.run(lane)
             gather_traces.run(lane)
         assert load_traces.run(warehouse, this_run, now=now)["unreadable"] == 0
-        mark_signed.run(warehouse, SqlWriter(erp), this_run, now=now)
-        show_trace.run(warehouse, SqlWriter(erp), this_run)
+        mark_signed.run(warehouse, erp, this_run, now=now)
+        show_trace.run(warehouse, erp, this_run)
 
     return run
 

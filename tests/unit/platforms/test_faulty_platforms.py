@@ -19,7 +19,7 @@ from sandbox.stories import STORIES
 from sandbox.witness import Difference, differences
 from sandbox.world import World
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.platforms.ports import THREADS, PlatformClient
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
 from shipment_tracking.warehouse.lanes import LaneContext
@@ -61,7 +61,7 @@ Lanes = Callable[..., dict[str, dict[str, int]]]
 @pytest.fixture
 def run_lanes(
     sandbox: Sandbox,
-    erp: ErpDatabase,
+    erp: SqlErp,
     warehouse: Engine,
     open_client: Callable[..., PlatformClient],
     new_run: Callable[..., Run],

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from sandbox.erp import NOT_SET, DemoErp, erp_order, rows
 from sandbox.parcels import SHANGHAI
 from sandbox.world import World
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.sql import SqlErp
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def engine(shop: ErpDatabase) -> Engine:
+def engine(shop: SqlErp) -> Engine:
     """A database of every kind."""
     return shop.engine
 

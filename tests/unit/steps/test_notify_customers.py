@@ -146,7 +146,10 @@ def test_a_contacts_statement_that_lacks_a_column_is_named_after_the_others_were
     ship, change, notify, receiver, buyer, owner, select
 ):
     buyer()
-    owner("sql/erp/find_contact.sql", "-- Mine.\nselect buyer_phone as phone from erp_order")
+    owner(
+        "sql/erp/find_contact.sql",
+        "-- Mine.\nselect buyer_phone as phone from erp_order where order_no = :erp_key",
+    )
     change(ship(), "signed")
 
     with pytest.raises(StatementError, match=r"find_contact\.sql does not return name, language"):
@@ -206,7 +209,7 @@ def test_if_no_contact_of_several_can_be_read_the_statement_is_wrong(
 
     with pytest.raises(
         StatementError,
-        match=r"find_contact\.sql: none of 5 contacts can be used.* of order SO1 is neither 0",
+        match=r"none of 5 contacts can be used.* of order SO1 is neither 0.*find_contact\.sql",
     ) as caught:
         notify("customers")
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event
 
-from shipment_tracking.errors import WritebackError
+from shipment_tracking.errors import StatementError, WritebackError
 from shipment_tracking.steps import mark_signed, show_trace
 
 SHIPPED = datetime(2026, 3, 1, 10)  # noqa: DTZ001
@@ -220,7 +220,7 @@ def test_n8_a_dry_run_shows_a_mistake_in_the_statement(tracked, moves, show, own
     moves()
     owners("show_trace", "update erp_order set no_such_column = 1 where order_no = :erp_key")
 
-    with pytest.raises(WritebackError, match="no_such_column"):
+    with pytest.raises(StatementError, match=r"show_trace.sql.*no_such_column"):
         show(dry_run=True)
 
 
@@ -266,12 +266,15 @@ def test_a_trace_that_the_erp_rejects_stops_no_other_and_is_tried_again(
         moves(name)
 
     assert show() == {"shown": 2, "failed": 1}
-    assert "order SO2 does not show its trace" in caplog.text
+    assert "order SO2: trace not shown at the ERP" in caplog.text
     assert show() == {"failed": 1}
     assert show(started_at=datetime.now(UTC) + timedelta(days=2)) == {"failed": 1}
 
 
-def test_an_erp_that_rejects_most_traces_of_a_day_fails_the_step(tracked, moves, show, owners, now):
+def test_an_erp_that_rejects_most_traces_of_a_day_fails_the_step(
+    tracked, moves, show, owners, now, caplog
+):
+    caplog.set_level(logging.WARNING)
     owners(
         "show_trace",
         "-- Some fail: a shop must be.\nupdate erp_order set logistics_status = :status,"
@@ -283,6 +286,8 @@ def test_an_erp_that_rejects_most_traces_of_a_day_fails_the_step(tracked, moves,
         moves(name)
 
     assert show(started_at=now) == {"shown": 4, "failed": 3}
+    (warning,) = caplog.messages
+    assert warning.startswith("order BAD1 and 2 more: trace not shown at the ERP: ")
     assert show(started_at=now + timedelta(hours=23)) == {"failed": 3}
     with pytest.raises(WritebackError, match=r"3 of 3 traces of a day.*order BAD1"):
         show(started_at=now + timedelta(hours=25))

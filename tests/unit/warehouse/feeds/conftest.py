@@ -13,7 +13,7 @@ from sandbox.erp import DemoErp
 from sandbox.server import Sandbox
 from sandbox.world import World
 from shipment_tracking.domain.models import Run
-from shipment_tracking.erp.database import ErpDatabase
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.platforms.ports import ChangeFeed, PlatformClient
 from shipment_tracking.steps import extract_orders, fetch_waybills, gather_traces, load_traces
 from shipment_tracking.warehouse.lanes import LaneContext
@@ -47,7 +47,7 @@ def sandbox(world: World, clock: Clock) -> Iterator[Sandbox]:
 @pytest.fixture
 def live(
     sandbox: Sandbox,
-    erp: ErpDatabase,
+    erp: SqlErp,
     warehouse: Engine,
     open_client: Callable[..., PlatformClient],
     new_run: Callable[..., Run],
