@@ -1,13 +1,13 @@
 """Writes signed orders to the ERP, once each, and keeps what came of it."""
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine
 
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.port import (
@@ -21,6 +21,7 @@ from shipment_tracking.erp.port import (
 )
 from shipment_tracking.errors import WritebackError
 from shipment_tracking.statements import query
+from shipment_tracking.warehouse.rows import JsonRows, fetch
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,68 @@ LATELY = timedelta(days=1)
 """Failures are judged beside what was signed in this time, not beside a quiet run's few rows."""
 
 _Settled = dict[str, tuple[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRow:
+    """
+    An ERP row to sign.
+
+    :param sign_event: the status change that made it signed.
+    :param erp_stamp: as the row was read.
+    """
+
+    erp_key: str
+    account: str
+    platform_order_id: str
+    waybill_no: str | None
+    sign_event: UUID
+    signed_at: datetime
+    sign_kind: str | None
+    erp_stamp: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRow:
+    """
+    A write that is announced.
+
+    :param before: the row as the ERP has it; empty where it has none.
+    """
+
+    erp_key: str
+    account: str
+    platform_order_id: str
+    waybill_no: str
+    source_event: UUID
+    signed_at: datetime
+    sign_kind: str | None
+    before: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """An announced write as it stands in the audit; an earlier one may have an outcome."""
+
+    erp_key: str
+    outcome: str | None
+    before: Mapping[str, str | None]
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What came of a write."""
+
+    erp_key: str
+    waybill_no: str
+    source_event: UUID
+    outcome: str
+    detail: str | None
+
+
+WRITES = JsonRows(WriteRow, "writes", "mark_signed.begin")
+OUTCOME_ROWS = JsonRows(OutcomeRow, "outcomes", "mark_signed.outcomes", "mark_signed.settle")
 
 
 def run(
@@ -95,17 +158,17 @@ def run(
 
 def _next(
     warehouse: Engine, this_run: Run, after: str, most: int, now: datetime
-) -> Sequence[Row[Any]]:
+) -> Sequence[SignedRow]:
     with warehouse.begin() as connection:
-        return connection.execute(
-            query("mark_signed.next"),
-            {
-                "after": after,
-                "most": most,
-                "only_account": this_run.only_account,
-                "latest": now + AFTER_NOW,
-            },
-        ).all()
+        return fetch(
+            connection,
+            "mark_signed.next",
+            SignedRow,
+            after=after,
+            most=most,
+            only_account=this_run.only_account,
+            latest=now + AFTER_NOW,
+        )
 
 
 def _signed_lately(warehouse: Engine, this_run: Run, now: datetime) -> int:
@@ -125,7 +188,7 @@ def _signed_lately(warehouse: Engine, this_run: Run, now: datetime) -> int:
 
 
 def _rehearse(
-    erp: Erp, this_run: Run, rows: Sequence[Row[Any]], now: datetime, examples: int
+    erp: Erp, this_run: Run, rows: Sequence[SignedRow], now: datetime, examples: int
 ) -> _Settled:
     """What would come of the writes: a dry run executes and undoes them, shadow mode does not."""
     settled: _Settled = {}
@@ -148,17 +211,17 @@ def _rehearse(
     return settled
 
 
-def _sign(row: Row[Any]) -> Sign:
+def _sign(row: SignedRow) -> Sign:
     return Sign(row.erp_key, row.signed_at, row.sign_kind, row.waybill_no, row.erp_stamp)
 
 
 def _settle(
-    warehouse: Engine, erp: Erp, this_run: Run, rows: Sequence[Row[Any]], now: datetime
+    warehouse: Engine, erp: Erp, this_run: Run, rows: Sequence[SignedRow], now: datetime
 ) -> _Settled:
     """Write what may be written; returns outcome and detail by key."""
     before, settled = _states(erp, rows)
     begun = _begin(warehouse, this_run, rows, before, now)
-    unwritten: list[Row[Any]] = []
+    unwritten: list[SignedRow] = []
     for row in rows:
         audit, state = begun[row.erp_key], before.get(row.erp_key)
         if audit.outcome:
@@ -176,7 +239,7 @@ def _settle(
     return settled
 
 
-def _states(erp: Erp, rows: Sequence[Row[Any]]) -> tuple[dict[str, OrderState], _Settled]:
+def _states(erp: Erp, rows: Sequence[SignedRow]) -> tuple[dict[str, OrderState], _Settled]:
     """The rows as the ERP has them, and what failed since the ERP does not tell."""
     found = erp.states({row.erp_key: row.signed_at for row in rows})
     return (
@@ -192,34 +255,34 @@ def _states(erp: Erp, rows: Sequence[Row[Any]]) -> tuple[dict[str, OrderState], 
 def _begin(
     warehouse: Engine,
     this_run: Run,
-    rows: Sequence[Row[Any]],
+    rows: Sequence[SignedRow],
     before: dict[str, OrderState],
     now: datetime,
-) -> dict[str, Row[Any]]:
+) -> dict[str, AuditRow]:
     """Announce the writes; returns the audit row of each key, an earlier one where there is one."""
     writes = [
-        {
-            "erp_key": row.erp_key,
-            "account": row.account,
-            "platform_order_id": row.platform_order_id,
-            "waybill_no": row.waybill_no or "",
-            "source_event": row.sign_event,
-            "signed_at": row.signed_at,
-            "sign_kind": row.sign_kind,
-            "before": _as_read(before.get(row.erp_key)),
-        }
+        WriteRow(
+            erp_key=row.erp_key,
+            account=row.account,
+            platform_order_id=row.platform_order_id,
+            waybill_no=row.waybill_no or "",
+            source_event=row.sign_event,
+            signed_at=row.signed_at,
+            sign_kind=row.sign_kind,
+            before=_as_read(before.get(row.erp_key)),
+        )
         for row in rows
     ]
     with warehouse.begin() as connection:
         connection.execute(query("erp_rows.lock"))
-        begun = connection.execute(
-            query("mark_signed.begin"),
-            {
-                "writes": json.dumps(writes, default=str),
-                "run_id": this_run.run_id,
-                "now": now,
-            },
-        ).all()
+        begun = fetch(
+            connection,
+            "mark_signed.begin",
+            AuditRow,
+            run_id=this_run.run_id,
+            now=now,
+            **WRITES(writes),
+        )
     return {row.erp_key: row for row in begun}
 
 
@@ -234,7 +297,7 @@ def _as_read(state: OrderState | None) -> dict[str, str | None]:
 
 
 def _write(
-    erp: Erp, rows: Sequence[Row[Any]], begun: Mapping[str, Row[Any]], now: datetime
+    erp: Erp, rows: Sequence[SignedRow], begun: Mapping[str, AuditRow], now: datetime
 ) -> _Settled:
     if not rows:
         return {}
@@ -258,7 +321,7 @@ def _write(
 
 
 def _why_not(
-    row: Row[Any], before: dict[str, str | None], state: OrderState | None
+    row: SignedRow, before: Mapping[str, str | None], state: OrderState | None
 ) -> tuple[str, str | None]:
     """What the ERP's row is like that was not written."""
     if state is None:
@@ -270,26 +333,25 @@ def _why_not(
     return "changed", f"its status is {state.status}"
 
 
-def _whose_sign(before: dict[str, str | None], state: OrderState) -> tuple[str, str | None]:
+def _whose_sign(before: Mapping[str, str | None], state: OrderState) -> tuple[str, str | None]:
     """A sign at our time on a row that had none when we announced ours arrived before a crash."""
     ours = not before.get("signed_at") and state.is_expected
     return ("signed", None) if ours else ("already", f"signed at {state.signed_at}")
 
 
 def _keep(
-    warehouse: Engine, this_run: Run, rows: Sequence[Row[Any]], settled: _Settled, now: datetime
+    warehouse: Engine, this_run: Run, rows: Sequence[SignedRow], settled: _Settled, now: datetime
 ) -> None:
     outcomes = [
-        {
-            "erp_key": row.erp_key,
-            "waybill_no": row.waybill_no or "",
-            "source_event": row.sign_event,
-            "outcome": settled[row.erp_key][0],
-            "detail": settled[row.erp_key][1],
-        }
+        OutcomeRow(
+            row.erp_key,
+            row.waybill_no or "",
+            row.sign_event,
+            *settled[row.erp_key],
+        )
         for row in rows
     ]
-    binds = {"outcomes": json.dumps(outcomes, default=str), "now": now}
+    binds = {"now": now, **OUTCOME_ROWS(outcomes)}
     with warehouse.begin() as connection:
         connection.execute(query("erp_rows.lock"))
         connection.execute(query("mark_signed.outcomes"), binds | {"run_id": this_run.run_id})

@@ -1,19 +1,18 @@
 """Shows in the ERP where the parcels of its orders are."""
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine
 
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.port import Erp, Outcome, Trace, Written, grouped
 from shipment_tracking.errors import WritebackError
 from shipment_tracking.statements import query
+from shipment_tracking.warehouse.rows import JsonRows, fetch
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +22,50 @@ FEWEST_FAILED = 3
 """Fewer failures are the rows' own, however quiet the night; a dry run shows each mistake."""
 LATELY = timedelta(days=1)
 """Failures are judged beside what the ERP took in this time, not beside a quiet run's few rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """
+    What an ERP row should show.
+
+    :param is_ours: false for a row that is no longer tracked and that we did not sign.
+    """
+
+    erp_key: str
+    status: str
+    latest_trace: str | None
+    latest_trace_at: datetime | None
+    waybill_nos: str | None
+    is_ours: bool
+
+    @property
+    def trace(self) -> Trace:
+        """As it is written to the ERP."""
+        return Trace(
+            self.erp_key, self.status, self.latest_trace, self.latest_trace_at, self.waybill_nos
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRow:
+    """
+    What an ERP row was to show.
+
+    :param is_written: whether it shows it now.
+    :param error: why the ERP did not take it.
+    """
+
+    erp_key: str
+    status: str
+    latest_trace: str | None
+    latest_trace_at: datetime | None
+    waybill_nos: str | None
+    is_written: bool
+    error: str | None
+
+
+SHOWN = JsonRows(ShownRow, "shown", "show_trace.done")
 
 
 def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> dict[str, int]:
@@ -44,7 +87,7 @@ def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> di
     after = ""
     while rows := _next(warehouse, this_run, after, chunk):
         after = rows[-1].erp_key
-        traces = [_trace(row) for row in rows if row.is_ours]
+        traces = [row.trace for row in rows if row.is_ours]
         if this_run.shadow and not this_run.dry_run:
             written = {trace.erp_key: Written(Outcome.WRITTEN) for trace in traces}
         else:
@@ -61,7 +104,7 @@ def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> di
                     "%s: order %s would show %s", this_run.rehearsal, trace.erp_key, trace.status
                 )
         else:
-            _done(warehouse, this_run, [_trace(row) for row in rows], written)
+            _done(warehouse, this_run, [row.trace for row in rows], written)
         shown = sum(_is_written(written, trace) for trace in traces)
         total.update(shown=shown, failed=len(failed), skipped=len(rows) - shown - len(failed))
         failures |= failed
@@ -85,16 +128,16 @@ def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> di
     return {name: total[name] for name in ("shown", "skipped", "failed")}
 
 
-def _next(warehouse: Engine, this_run: Run, after: str, most: int) -> Sequence[Row[Any]]:
+def _next(warehouse: Engine, this_run: Run, after: str, most: int) -> Sequence[TraceRow]:
     with warehouse.begin() as connection:
-        return connection.execute(
-            query("show_trace.next"),
-            {"after": after, "most": most, "only_account": this_run.only_account},
-        ).all()
-
-
-def _trace(row: Row[Any]) -> Trace:
-    return Trace(row.erp_key, row.status, row.latest_trace, row.latest_trace_at, row.waybill_nos)
+        return fetch(
+            connection,
+            "show_trace.next",
+            TraceRow,
+            after=after,
+            most=most,
+            only_account=this_run.only_account,
+        )
 
 
 def _is_written(written: Mapping[str, Written], trace: Trace) -> bool:
@@ -108,19 +151,20 @@ def _done(
     written: Mapping[str, Written],
 ) -> None:
     shown = [
-        asdict(trace)
-        | {
-            "is_written": _is_written(written, trace),
-            "error": written[trace.erp_key].reason or None if trace.erp_key in written else None,
-        }
+        ShownRow(
+            trace.erp_key,
+            trace.status,
+            trace.latest_trace,
+            trace.latest_trace_at,
+            trace.waybill_nos,
+            is_written=_is_written(written, trace),
+            error=written[trace.erp_key].reason or None if trace.erp_key in written else None,
+        )
         for trace in traces
     ]
     with warehouse.begin() as connection:
         connection.execute(query("erp_rows.lock"))
-        connection.execute(
-            query("show_trace.done"),
-            {"shown": json.dumps(shown, default=str), "now": this_run.started_at},
-        )
+        connection.execute(query("show_trace.done"), SHOWN(shown) | {"now": this_run.started_at})
 
 
 def _shown_lately(warehouse: Engine, this_run: Run) -> int:
