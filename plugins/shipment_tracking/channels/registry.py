@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from shipment_tracking.channels import dingtalk, feishu, mail, rabbitmq, webhook, wecom
+from shipment_tracking.channels import dingtalk, feishu, kafka, mail, rabbitmq, webhook, wecom
 from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields
 from shipment_tracking.channels.port import Channel, Destination, connection_id
 from shipment_tracking.errors import ConnectionFieldError
@@ -19,6 +19,7 @@ TYPES: dict[str, type[ChannelFields]] = {
     "feishu": feishu.FeishuFields,
     "email": mail.MailFields,
     "rabbitmq": rabbitmq.RabbitMQFields,
+    "kafka": kafka.KafkaFields,
 }
 OTHER_ROBOTS = (
     "hooks.slack.com",

@@ -22,6 +22,14 @@ FIELDS: dict[str, dict[str, Any]] = {
         "routing_key": "shipments",
         "exchange": "",
     },
+    "kafka": {
+        "servers": "kafka.example:9093",
+        "topic": "shipments",
+        "security": "tls",
+        "login": "shop",
+        "password": "HIDDEN-password",
+        "mechanism": "PLAIN",
+    },
     "email": {
         "host": "smtp.example.com",
         "port": 465,
@@ -65,7 +73,7 @@ def test_a_type_opens_with_its_fields_and_shows_no_secret(kind):
 @pytest.mark.parametrize("kind", TYPES)
 def test_two_channels_of_one_receiver_have_one_identity_and_others_another(kind):
     first, same = destinations("ops", [channel(kind), channel(kind, name="same")])
-    (address,) = {"url", "host"} & FIELDS[kind].keys()
+    (address,) = {"url", "host", "servers"} & FIELDS[kind].keys()
     (other,) = destinations("ops", [channel(kind, **{address: f"{FIELDS[kind][address]}x"})])
 
     assert first.channel.identity == same.channel.identity
