@@ -7,7 +7,16 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from shipment_tracking.channels import dingtalk, feishu, kafka, mail, rabbitmq, webhook, wecom
+from shipment_tracking.channels import (
+    dingtalk,
+    feishu,
+    kafka,
+    mail,
+    notifier,
+    rabbitmq,
+    webhook,
+    wecom,
+)
 from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields
 from shipment_tracking.channels.port import Channel, Destination, connection_id
 from shipment_tracking.errors import ConnectionFieldError
@@ -20,17 +29,8 @@ TYPES: dict[str, type[ChannelFields]] = {
     "email": mail.MailFields,
     "rabbitmq": rabbitmq.RabbitMQFields,
     "kafka": kafka.KafkaFields,
+    "apprise": notifier.NotifierFields,
 }
-OTHER_ROBOTS = (
-    "hooks.slack.com",
-    "discord.com",
-    "discordapp.com",
-    "webhook.office.com",
-    "outlook.office.com",
-    "logic.azure.com",
-    "powerplatform.com",
-)
-"""Hosts, also those below them, of chat robots that no type speaks to."""
 
 
 def destinations(audience: str, listed: Sequence[Any]) -> list[Destination]:
@@ -97,12 +97,11 @@ def _other_robot(kind: str, given: ChannelFields) -> str | None:
     url = getattr(given, "url", None)
     host = (urlsplit(url.get_secret_value()).hostname or "") if url else ""
     right = next((name for name, model in TYPES.items() if _is_below(host, model.hosts)), None)
-    if right == kind or not (right or _is_below(host, OTHER_ROBOTS)):
+    if right in (None, kind):
         return None
-    remedy = f'its type is "{right}"' if right else "put a receiver of your own between"
     return (
         f"{host} is a chat robot, which answers 200 to messages of another form and drops them; "
-        f"{remedy}"
+        f'its type is "{right}"'
     )
 
 

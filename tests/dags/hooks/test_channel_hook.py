@@ -177,12 +177,12 @@ def test_what_the_sandbox_receiver_gives_is_a_good_connection(
         ("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=HIDDEN", 'its type is "wecom"'),
         ("https://open.feishu.cn/open-apis/bot/v2/hook/HIDDEN", 'its type is "feishu"'),
         ("https://OPEN.larksuite.com./open-apis/bot/v2/hook/HIDDEN", 'its type is "feishu"'),
-        ("https://shop.webhook.office.com/webhookb2/HIDDEN", "put a receiver of your own between"),
+        ("https://shop.webhook.office.com/webhookb2/HIDDEN", 'its type is "apprise"'),
         (
             "https://prod-1.westeurope.logic.azure.com:443/workflows/HIDDEN",
-            "put a receiver of your own between",
+            'its type is "apprise"',
         ),
-        ("https://hooks.slack.com/services/HIDDEN", "put a receiver of your own between"),
+        ("https://hooks.slack.com/services/HIDDEN", 'its type is "apprise"'),
     ],
 )
 def test_f2_a_webhook_to_a_chat_robot_is_refused_with_the_remedy(

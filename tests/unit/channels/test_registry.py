@@ -30,6 +30,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "password": "HIDDEN-password",
         "mechanism": "PLAIN",
     },
+    "apprise": {"url": "json://hooks.example/HIDDEN-token", "per_minute": 20},
     "email": {
         "host": "smtp.example.com",
         "port": 465,
@@ -142,7 +143,8 @@ def test_the_documented_limits_are_those_of_the_channels():
         assert row
         cells = [cell.strip().removesuffix(" bytes") for cell in row[1].split("|")][:3]
         rate = "`per_minute`" if "per_minute" in FIELDS[kind] else limits.per_minute
-        expected = (limits.at_once, rate, limits.longest_text)
+        longest = "its service's" if kind == "apprise" else limits.longest_text
+        expected = (limits.at_once, rate, longest)
         assert cells == [
             f"{value:,}" if isinstance(value, int) else value or "—" for value in expected
         ], kind
