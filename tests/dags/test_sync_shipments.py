@@ -68,6 +68,10 @@ def test_the_trigger_form_describes_every_param(dag_bag: "DagBag") -> None:
     assert all(params.get_param(name).description for name in params)
 
 
+def test_n14_the_safest_switch_comes_first_in_every_form(dag_bag: "DagBag") -> None:
+    assert {next(iter(dag.params)) for dag in dag_bag.dags.values()} == {"dry_run"}
+
+
 def test_watch_hangs_below_every_task(dag_bag: "DagBag") -> None:
     for name in ("sync_shipments", "sync_priority"):
         dag = dag_bag.dags[name]
@@ -233,6 +237,19 @@ def test_a_manual_run_over_past_days_loads_them_and_announces_nothing(
     assert count("tracking.trace_event") > 0
     assert count("analytics.notifications where state <> 'suppressed'") == 0
     assert count("analytics.notifications where reason = 'backfill'") > 0
+
+
+def test_n9_a_run_is_red_when_most_rows_are_not_tracked_and_the_rest_lands(
+    pipeline: Any, count: Count, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for account in ("platform_1688_east", "platform_1688_south"):
+        monkeypatch.delenv(f"AIRFLOW_CONN_{account.upper()}")
+
+    states = pipeline.run()
+
+    assert (states["run"], states["check_inputs"]) == ("failed", "failed")
+    assert (states["extract_orders"], states["load_traces"]) == ("success", "success")
+    assert count("analytics.trace_events where account = 'platform_1688'") > 0
 
 
 class TestOnServers:

@@ -24,7 +24,7 @@ MAY_USE = {
     "domain": ("domain", "errors", "statements"),
     "channels": ("channels", "domain", "errors"),
     "erp": ("erp", "domain", "errors", "statements"),
-    "platforms": ("platforms", "domain", "errors", "hooks.platform_hook"),
+    "platforms": ("platforms", "domain", "errors", "hooks.platform_hook", "command_line"),
     "warehouse": ("warehouse", "domain", "errors", "statements", "platforms.ports", "channels"),
 }
 """Which of our packages and modules a package may import; the command of platforms takes a hook."""

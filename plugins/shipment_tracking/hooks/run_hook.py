@@ -46,7 +46,7 @@ def this_run() -> Run:
     """
     context = get_current_context()
     dag_run, params = context["dag_run"], context["params"]
-    shipped_from, shipped_to = _interval(context, params)
+    shipped_from, shipped_to = interval(context, params)
     stalled_after_hours = params.get("stalled_after_hours") or None
     stalls.thresholds(stalled_after_hours)
     only_high_priority = dag_run.dag_id == PRIORITY_DAG
@@ -141,7 +141,12 @@ def budget_left(run: Run) -> timedelta:
     return started + budget - now
 
 
-def _interval(context: Any, params: Any) -> tuple[datetime | None, datetime | None]:
+def interval(context: Any, params: Any) -> tuple[datetime | None, datetime | None]:
+    """
+    The time whose shipped orders a run reads again, in UTC; without an offset it is Shanghai's.
+
+    :raises ParamError: one of the two is missing or not a time, or they contradict each other.
+    """
     given = (params.get("shipped_from") or None, params.get("shipped_to") or None)
     if any(given) and not all(given):
         raise ParamError("give shipped_from and shipped_to together, or neither")

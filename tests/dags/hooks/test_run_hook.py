@@ -1,0 +1,29 @@
+"""What a run is about, from its params."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy import URL
+
+from shipment_tracking.errors import ParamError
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-03-02T08:00", "2026-03-02 08:00:00", "2026-03-02T00:00:00.000Z"]
+)
+def test_n12_a_time_without_an_offset_is_shanghai_time(airflow_database: URL, written: str) -> None:
+    from shipment_tracking.hooks.run_hook import interval
+
+    context = {"dag_run": SimpleNamespace(run_type="manual")}
+    start, end = interval(context, {"shipped_from": written, "shipped_to": "2026-03-03T00:00"})
+
+    assert start == datetime(2026, 3, 2, tzinfo=UTC)
+    assert end == datetime(2026, 3, 2, 16, tzinfo=UTC)
+
+
+def test_a_time_that_is_none_is_refused(airflow_database: URL) -> None:
+    from shipment_tracking.hooks.run_hook import interval
+
+    with pytest.raises(ParamError, match="'soon' is not a date and time"):
+        interval({}, {"shipped_from": "soon", "shipped_to": "2026-03-03T00:00"})
