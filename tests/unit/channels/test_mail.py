@@ -27,7 +27,10 @@ from shipment_tracking.channels.refusals import Meaning
 from shipment_tracking.channels.registry import destinations
 from shipment_tracking.errors import ConnectionFieldError, DeliveryError, ReceiverClosedError
 
-pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS"),
+    pytest.mark.server,
+]
 
 EVENT = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 TEXT = "订单 SO1 的包裹已签收\n最新轨迹：快件已签收"

@@ -16,6 +16,8 @@ from shipment_tracking.channels.rabbitmq import RabbitMQ
 from shipment_tracking.channels.registry import destinations
 from shipment_tracking.errors import ConnectionFieldError, DeliveryError, ReceiverClosedError
 
+pytestmark = pytest.mark.server
+
 EVENT = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 BODY = {"event_id": str(EVENT), "text": "快件已签收"}
 URL = os.environ.get("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672/%2F")

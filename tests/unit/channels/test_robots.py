@@ -17,6 +17,8 @@ from shipment_tracking.channels.refusals import Meaning, Refusal, fit
 from shipment_tracking.channels.registry import destinations
 from shipment_tracking.errors import DeliveryError, RateLimitedError, ReceiverClosedError
 
+pytestmark = pytest.mark.server
+
 EVENT = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 TEXT = "订单 SO1 的包裹已签收"
 REPLIES = Path(__file__).parents[2] / "replies"
