@@ -1,30 +1,24 @@
-"""What holds whatever happens: each function yields what breaks its promise; its name is it."""
+"""
+What holds for the warehouse, whatever happens.
 
-from bisect import bisect_left
+Each function yields what breaks its promise; its name is the promise. Those of the ERP, the calls
+and the notices are in `writebacks`, `calls` and `announcements`.
+"""
+
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Row, select, text
+from sqlalchemy import Engine, Row, text
 
 from sandbox import witness
-from sandbox.erp import erp_order, rows as erp_rows
-from sandbox.platform_1688 import TRACES
-from sandbox.platform_router import WAYBILL_TRACE, WAYBILLS
-from sandbox.platform_taobao import PARCELS, TRACE_GET, TRACE_SEARCH
+from sandbox.erp import rows as erp_rows
 from sandbox.world import Order, order_truth
-from shipment_tracking.warehouse.polling import MIN_SPACING, PRIORITY_SPACING
 
 if TYPE_CHECKING:
     from .driver import Simulation
-    from .processes import Process
 
-ANSWERED = frozenset({"ok", "empty", "fault_empty", "fault_duplicated", "fault_reordered"})
-"""Outcomes of calls that gave an answer."""
-
-POLLS = frozenset({TRACES, TRACE_GET, TRACE_SEARCH, WAYBILL_TRACE})
-"""What is asked for traces; where a poll takes several questions, of the parcel list as well."""
 
 PASSING = frozenset(
     {
@@ -37,18 +31,6 @@ PASSING = frozenset(
     }
 )
 """What may happen to a process that wakes up in a later round, with that round's faults."""
-
-WINDOW = 0.95
-"""
-Seconds in which no more calls may arrive than the connections promise for one.
-
-They promise it where they send; here arrivals are counted, on a busy machine, and a call that is
-some 20 ms late may show a full second one more. Times are handed out 1.04/qps apart, so 0.95 s hold
-92 % of the promise; somebody who calls a tenth too fast is found out, also by being refused.
-"""
-
-LATE = 0.5
-"""Seconds that a call may be on its way to the platform, also when its sender was killed."""
 
 Invariant = Callable[["Simulation"], Iterator[str]]
 
@@ -115,7 +97,7 @@ def nothing_waits(warehouse: Engine) -> bool:
 
 
 def no_order_is_wrongly_signed(life: "Simulation") -> Iterator[str]:
-    withdrawn = _excused(life)
+    withdrawn = excused(life)
     for difference in witness.differences(life.warehouse, life.world, life.at):
         if difference.what == "order wrongly signed" and difference.where not in withdrawn:
             yield str(difference)
@@ -138,119 +120,14 @@ def a_step_fails_only_with_a_reason(life: "Simulation") -> Iterator[str]:
 
 def the_warehouse_equals_the_truth(life: "Simulation") -> Iterator[str]:
     """But for what was pruned: the ERP tells whether that was over."""
-    excused = tuple(_excused(life) | _pruned(life))
+    left_out = tuple(excused(life) | _pruned(life))
     for difference in witness.differences(life.warehouse, life.world, life.at):
-        if not difference.where.startswith(excused):
+        if not difference.where.startswith(left_out):
             yield str(difference)
-
-
-def the_erp_equals_the_truth(life: "Simulation") -> Iterator[str]:
-    excused = _excused_rows(life)
-    for difference in witness.erp_differences(life.erp.engine, life.world, life.at, life.erp.zone):
-        if difference.where not in excused:
-            yield str(difference)
-
-
-def no_order_is_wrongly_signed_at_the_erp(life: "Simulation") -> Iterator[str]:
-    excused = _excused_rows(life)
-    for difference in witness.erp_differences(life.erp.engine, life.world, life.at, life.erp.zone):
-        signed = (difference.what, difference.found) == ("ERP status", "SIGNED")
-        if signed and difference.where not in excused:
-            yield str(difference)
-
-
-def what_people_decided_stands(life: "Simulation") -> Iterator[str]:
-    for row in _erp_rows(life):
-        if row.order_no in life.people.took_back and row.status == "SIGNED":
-            yield f"{row.order_no} is signed again"
-        if row.signed_at != life.people.signed.get(row.order_no, row.signed_at):
-            yield f"{row.order_no} was signed at {row.signed_at}"
-
-
-def a_sign_at_the_erp_never_moves(life: "Simulation") -> Iterator[str]:
-    for row in _erp_rows(life):
-        before = life.signs.setdefault(row.order_no, row.signed_at)
-        if row.order_no in life.people.took_back or before is None:
-            life.signs[row.order_no] = row.signed_at
-        elif row.signed_at != before:
-            yield f"{row.order_no} was signed at {before}, now at {row.signed_at}"
-
-
-def every_write_to_the_erp_is_accounted_for(life: "Simulation") -> Iterator[str]:
-    """Each row that we signed says so once, and nothing stays begun."""
-    outcomes = defaultdict(list)
-    for row in rows(life, "select erp_key, outcome from tracking.erp_writeback"):
-        outcomes[row.erp_key].append(row.outcome)
-    for erp_key, found in outcomes.items():
-        if None in found:
-            yield f"what was begun for {erp_key} is not settled"
-    for row in _erp_rows(life):
-        ours = row.status == "SIGNED" and row.sign_kind and row.order_no not in life.people.signed
-        if (ours or row.order_no in life.people.took_back) != (
-            outcomes[row.order_no].count("signed") == 1
-        ):
-            yield f"{row.order_no} is {row.status}; outcomes: {outcomes[row.order_no]}"
 
 
 def no_personal_data_is_stored(life: "Simulation") -> Iterator[str]:
     yield from witness.leaks(life.warehouse, life.world)
-
-
-def no_second_holds_more_calls_than_promised(life: "Simulation") -> Iterator[str]:
-    """Neither is one refused; but what wakes up may still send the calls it had just begun."""
-    woken = [process.thawed for process in life.processes.all if process.thawed]
-    arrivals: dict[str, list[float]] = defaultdict(list)
-    for call in life.sandbox.calls:
-        if any(0 < call.arrived - at < 1 for at in woken):
-            continue
-        arrivals[call.app_key].append(call.arrived)
-        if call.outcome == "refused_by_quota":
-            yield f"a call of app {call.app_key} was refused at {call.arrived:.3f}"
-    for app in life.sandbox.apps:
-        most, at = _most_in(arrivals[app.key], WINDOW)
-        if most > life.promised:
-            yield f"{most} calls of app {app.key} in {WINDOW} s from {at:.3f} on"
-
-
-def an_order_is_not_polled_too_often(life: "Simulation") -> Iterator[str]:
-    """
-    A second answer needs the least spacing.
-
-    Unless the first one was lost: with its process, because the rest of its poll failed, or because
-    it cannot be read, so that a backfill may ask again.
-    """
-    unreadable = {
-        (order.account, order.order_id)
-        for order in life.world.orders()
-        if order.story == "nan_reply"
-    }
-    urgent = {
-        (row.account, row.order_id)
-        for row in erp_rows(life.world)
-        if row.values(life.at)["priority"]
-    }
-    answered: dict[tuple[str, ...], Any] = {}
-    failed: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-    for call in life.sandbox.calls:
-        order = (call.account, call.order_id)
-        if call.api not in POLLS or call.outcome not in ANSWERED:
-            if _fails_poll(call):
-                failed[order].append(call)
-            continue
-        question = (*order, call.api, call.part)
-        before = answered.get(question)
-        answered[question] = call
-        spacing = PRIORITY_SPACING if order in urgent else MIN_SPACING
-        if before is None or call.at - before.at >= spacing or _may_be_lost(life, before):
-            continue
-        if order in unreadable:
-            continue
-        if not any(_fails_beside(each, before) for each in failed[order]):
-            asked = "; ".join(
-                f"{each.at} in {', '.join(map(str, _at_work(life, each)))}"
-                for each in (before, call)
-            )
-            yield f"{'/'.join(order)}: {asked}"
 
 
 def replies_are_stored_in_the_order_of_asking(life: "Simulation") -> Iterator[str]:
@@ -318,44 +195,12 @@ def every_reply_is_loaded(life: "Simulation") -> Iterator[str]:
         yield f"reply {row.reply_id}: {row.last_error or 'waits'}"
 
 
-AT_ROUND_END: tuple[Invariant, ...] = (
-    a_step_fails_only_with_a_reason,
-    no_order_is_wrongly_signed,
-    nothing_stored_goes_back_in_time,
-    a_backfill_announces_nothing,
-    no_order_is_wrongly_signed_at_the_erp,
-    what_people_decided_stands,
-    a_sign_at_the_erp_never_moves,
-)
-AT_THE_END: tuple[Invariant, ...] = (
-    the_warehouse_equals_the_truth,
-    the_erp_equals_the_truth,
-    every_write_to_the_erp_is_accounted_for,
-    no_personal_data_is_stored,
-    no_second_holds_more_calls_than_promised,
-    an_order_is_not_polled_too_often,
-    replies_are_stored_in_the_order_of_asking,
-    changes_chain,
-    no_change_is_stored_twice,
-    no_lease_is_left_behind,
-    every_reply_is_loaded,
-)
-
-
 def rows(life: "Simulation", statement: str, **binds: object) -> list[Row[Any]]:
     with life.warehouse.begin() as connection:
         return list(connection.execute(text(statement), binds))
 
 
-def _erp_rows(life: "Simulation") -> list[Row[Any]]:
-    """The ERP's rows that the world knows, without those that ended before it."""
-    decoys = {row.order_no for row in erp_rows(life.world) if row.signed_at}
-    with life.erp.engine.connect() as connection:
-        found = connection.execute(select(erp_order)).all()
-    return [row for row in found if row.order_no not in decoys]
-
-
-def _excused(life: "Simulation") -> set[str]:
+def excused(life: "Simulation") -> set[str]:
     """Orders that follow people, or whose sign was withdrawn."""
     numbers = life.people.decided
     return _withdrawn(life) | {
@@ -370,13 +215,6 @@ def _pruned(life: "Simulation") -> set[str]:
         where pruned_at is not null and closed_at is not null
     """
     return {f"{row.account}/{row.platform_order_id}" for row in rows(life, gone)}
-
-
-def _excused_rows(life: "Simulation") -> set[str]:
-    excused = _excused(life)
-    return {
-        row.order_no for row in erp_rows(life.world) if f"{row.account}/{row.order_id}" in excused
-    }
 
 
 def _withdrawn(life: "Simulation") -> set[str]:
@@ -395,46 +233,6 @@ def _was_signed(order: Order, life: "Simulation") -> bool:
     return any(order_truth(order, at).signed for at in times if at <= known)
 
 
-def _fails_poll(call: Any) -> bool:
-    """Whether a poll ends with this call; a refusal only leads to another question."""
-    return (
-        call.api in POLLS | {PARCELS, WAYBILLS}
-        and call.outcome != "ok"
-        and not call.outcome.startswith("isv.")
-    )
-
-
-def _fails_beside(failure: Any, answer: Any) -> bool:
-    """Whether another question of the poll failed after this one was answered."""
-    is_another = (failure.api, failure.part) != (answer.api, answer.part)
-    return is_another and failure.arrived > answer.arrived
-
-
-def _may_be_lost(life: "Simulation", call: Any) -> bool:
-    """Whether a process may have had the answer that did not end well, or was too late with it."""
-    return any(
-        not process.ended_well or (process.result or {}).get("lost")
-        for process in _at_work(life, call)
-    )
-
-
-def _at_work(life: "Simulation", call: Any) -> list["Process"]:
-    """The processes of the account that may have sent a call."""
-    return [
-        process
-        for process in life.processes.all
-        if process.account == call.account
-        and process.started <= call.arrived <= (process.ended or call.arrived) + LATE
-    ]
-
-
-def _most_in(times: Iterable[float], seconds: float) -> tuple[int, float]:
-    """The most calls in any window of some seconds, and when it began."""
-    ordered = sorted(times)
-    windows = ((bisect_left(ordered, at + seconds) - first, at) for first, at in enumerate(ordered))
-    return max(windows, default=(0, 0.0))
-
-
 def _is_chain(changes: list[tuple[str, str]], begin: str, end: str) -> bool:
     """Whether the changes, each used once, lead from status to status (an Euler path)."""
     balance: Counter[str] = Counter({begin: 1})
@@ -447,3 +245,22 @@ def _is_chain(changes: list[tuple[str, str]], begin: str, end: str) -> bool:
         balance[source] -= 1
         balance[to] += 1
     return not any(balance.values()) and all(source in reached for source, _ in changes)
+
+
+AT_ROUND_END: tuple[Invariant, ...] = (
+    a_step_fails_only_with_a_reason,
+    no_order_is_wrongly_signed,
+    nothing_stored_goes_back_in_time,
+    a_backfill_announces_nothing,
+)
+
+
+AT_THE_END: tuple[Invariant, ...] = (
+    the_warehouse_equals_the_truth,
+    no_personal_data_is_stored,
+    replies_are_stored_in_the_order_of_asking,
+    changes_chain,
+    no_change_is_stored_twice,
+    no_lease_is_left_behind,
+    every_reply_is_loaded,
+)

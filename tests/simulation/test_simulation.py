@@ -10,8 +10,10 @@ from sandbox.platform_1688 import ORDERS, TRACES
 from sandbox.platform_taobao import CONSUME, REFRESH, TRACE_SEARCH, TRADES
 from shipment_tracking.statements import include_folder
 
-from .driver import LIFE, SENDS, WRITES, Plan, Simulation, draw_plans
+from .dag import SENDS, WRITES
+from .driver import LIFE, Simulation
 from .invariants import pruned
+from .plans import Plan, draw_plans
 
 ROUNDS = 26
 LEASE_CHECKS = (
@@ -106,7 +108,7 @@ def test_without_its_lease_checks_the_simulation_fails(
     assert any("last_polled_at" in detail for detail in went_back)
 
 
-def test_killed_between_any_two_commits_nothing_is_lost_or_written_twice(
+def test_a_kill_between_commits_loses_and_repeats_nothing(
     simulate: Callable[..., Simulation],
 ) -> None:
     life = simulate(3, orders=8)
