@@ -42,11 +42,11 @@ MOST_UNTRACKED = 0.2
 """The share of the ERP's rows that may stay untracked in a green run."""
 
 PRIORITY_DOC = """
-Every 5 minutes: the same as `sync_shipments` for the ERP's orders of high priority alone.
+Every 5 minutes: the same as `sync_shipments`, only for the ERP's orders of high priority.
 
 **What it promises.** Every shipped and unsigned order of high priority is polled once per five
 minutes. Both DAGs may run at once: they share quota and leases, and no order is polled twice within
-four minutes. Orders that left the ERP's list are closed by `sync_shipments` alone.
+four minutes. Orders that left the ERP's list are closed by `sync_shipments` only.
 
 **A red run.** As in `sync_shipments`.
 """
@@ -205,7 +205,7 @@ def sync_shipments() -> None:
     is_paused_upon_creation=True,
     dagrun_timeout=duration(minutes=20),
     params=hooks.PRIORITY_PARAMS,
-    description="The same for orders of high priority alone, more often; closes nothing",
+    description="The same for orders of high priority only, more often; closes nothing",
     doc_md=PRIORITY_DOC,
     **SHARED,
 )

@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     if problems:
-        print(f"\nThe demo's check failed, {len(problems)} differences from the world's truth:")
+        print(f"\nThe demo's check failed. {len(problems)} things are not as they should be:")
     for problem in problems:
         print(f"  {problem}")
     _say_what_next(arguments.folder)

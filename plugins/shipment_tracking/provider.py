@@ -68,12 +68,12 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "qps": {
                         "label": "Calls per second",
-                        "description": "At most, in any second, over all who use the app key.",
-                        "schema": {"type": ["number", "null"], "default": 5, "minimum": 0.1},
+                        "description": "At most, in any second, over all that use the app key.",
+                        "schema": {"type": ["number", "null"], "default": 5, "minimum": 0.01},
                     },
                     "sign_method": {
                         "label": "Sign method",
-                        "description": "For the dialect top alone; leave it unless the platform "
+                        "description": "For the dialect top only; leave it unless the platform "
                         "refuses every signature.",
                         "schema": {
                             "type": "string",

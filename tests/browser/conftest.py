@@ -101,10 +101,11 @@ class Browser:
         """The first visible element of a selector."""
         return self._visible(By.CSS_SELECTOR, css)
 
-    def button(self, text: str) -> WebElement:
-        """A visible button by a part of its text or label."""
+    def button(self, text: str, *, row: str = "") -> WebElement:
+        """A visible button by a part of its text or label, in a table's row that holds this."""
         condition = f"contains(normalize-space(.), '{text}') or @aria-label='{text}'"
-        return self._visible(By.XPATH, f"//button[{condition}]")
+        place = f"//tr[.//text()='{row}']" if row else ""
+        return self._visible(By.XPATH, f"{place}//button[{condition}]")
 
     def reads(self, text: str) -> str:
         """The page's text, once it holds this one."""

@@ -48,12 +48,19 @@ def test_n2_the_form_is_saved_with_the_default_of_every_optional_field(
     assert not extra.get("feed")
 
 
+def test_n13_the_page_lists_the_connections_of_the_sandbox(browser: Any, stack: Any) -> None:
+    browser.open("/connections")
+    for conn_id in ("erp_db", "warehouse_db", "notify_ops", *ACCOUNTS):
+        browser.reads(conn_id)
+    browser.photograph("n13_connections")
+
+
 def test_n3_the_button_test_works_once_the_form_has_a_port(
     browser: Any, saved: dict[str, Any]
 ) -> None:
     browser.open("/connections")
     browser.reads(ACCOUNT)
-    browser.button("Test Connection").click()
+    browser.button("Test Connection", row=ACCOUNT).click()
 
     browser.reads("Test Connection Successful")
     browser.photograph("n3_test_button")

@@ -30,6 +30,16 @@ def trigger(browser: Any, dag_id: str) -> None:
     browser.find("[data-testid=trigger-dag-submit]").click()
 
 
+@pytest.mark.parametrize("dag_id", ["sync_shipments", "sync_priority", "prune_warehouse"])
+def test_n14_the_form_begins_with_dry_run(browser: Any, dag_id: str) -> None:
+    browser.open(f"/dags/{dag_id}")
+    browser.button("Trigger").click()
+    form = browser.reads("dry_run").partition("Run Parameters")[2]
+    browser.photograph(f"n14_form_{dag_id}")
+
+    assert form.split()[0] == "dry_run"
+
+
 def rows(engine: Any, query: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
