@@ -74,12 +74,14 @@ class ChannelFields(BaseModel):
     What every channel may have; a kind of channel adds its own.
 
     :cvar for_customers: whether it can reach one buyer alone.
+    :cvar for_staff: whether it can reach anybody else.
     :cvar hosts: hosts, also those below them, that take messages of this type only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     for_customers: ClassVar[bool] = False
+    for_staff: ClassVar[bool] = True
     hosts: ClassVar[tuple[str, ...]] = ()
 
     type: Text
@@ -99,8 +101,11 @@ class ChannelFields(BaseModel):
     @field_validator("type")
     @classmethod
     def _reaches(cls, kind: str, info: ValidationInfo) -> str:
-        if info.context and info.context[AUDIENCE] == CUSTOMERS and not cls.for_customers:
+        is_for_customers = (info.context or {}).get(AUDIENCE) == CUSTOMERS
+        if is_for_customers and not cls.for_customers:
             raise own_sentence(f"type {kind} does not reach a single buyer; use it for ops")
+        if not is_for_customers and not cls.for_staff:
+            raise own_sentence(f"type {kind} reaches buyers only; use it for customers")
         return kind
 
     @abstractmethod

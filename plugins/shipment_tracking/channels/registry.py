@@ -8,6 +8,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from shipment_tracking.channels import (
+    aliyun_sms,
     dingtalk,
     feishu,
     kafka,
@@ -27,6 +28,7 @@ TYPES: dict[str, type[ChannelFields]] = {
     "wecom": wecom.WeComFields,
     "feishu": feishu.FeishuFields,
     "email": mail.MailFields,
+    "aliyun_sms": aliyun_sms.AliyunSmsFields,
     "rabbitmq": rabbitmq.RabbitMQFields,
     "kafka": kafka.KafkaFields,
     "apprise": notifier.NotifierFields,

@@ -41,6 +41,9 @@ Notices claimed for each message that may be under way: even if each takes its w
 fit into a lease.
 """
 
+MINUTES = 2
+"""Of a channel with a rate no more is claimed than fits into them; a lease is longer."""
+
 MOST_THREADS = 32
 
 Compose = Callable[[Destination, Sequence[Claim]], Sequence[Message]]
@@ -144,7 +147,12 @@ class _Service:
         Once it takes one, what it refused while it was away is due too.
         """
         limits = self.destination.channel.limits
-        most = min(batch, limits.most_items or batch) if batch else BATCH * limits.at_once
+        if batch:
+            most = min(batch, limits.most_items or batch)
+        else:
+            most = BATCH * limits.at_once
+            if limits.per_minute:
+                most = min(most, MINUTES * limits.per_minute)
         is_reset = False
         with ThreadPoolExecutor(limits.at_once, thread_name_prefix="message") as pool:
             while not self._is_over():
@@ -254,6 +262,9 @@ class _Service:
             return False
         if not isinstance(error, DeliveryError):
             self.unexpected, self.is_left = error, True
+            return False
+        if self.is_closed and isinstance(error, ReceiverClosedError):
+            # It was under way beside the first that met it, which is enough.
             return False
         dead = self.outbox.fail(self.connection, message, error)
         self.counts["dead"] += dead

@@ -20,11 +20,7 @@ from shipment_tracking.errors import (
     ReceiverClosedError,
 )
 
-# Apprise imports it for keys of PGP.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),
-    pytest.mark.server,
-]
+pytestmark = pytest.mark.server
 
 EVENT = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 TEXT = "快件已签收"

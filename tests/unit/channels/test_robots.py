@@ -195,7 +195,11 @@ def test_each_row_of_an_error_table_is_what_it_says(kind, code, refusal: Refusal
     assert str(error).endswith("; not tried again") is error.permanent
 
 
-@pytest.mark.parametrize("file", sorted(REPLIES.glob("notify_*.json")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file",
+    [file for kind in MODULES for file in sorted(REPLIES.glob(f"notify_{kind}_*.json"))],
+    ids=lambda file: file.stem,
+)
 def test_replies_of_the_field_mean_what_is_known_of_them(file, httpserver, channel):
     kind = file.stem.split("_")[1]
     reply = json.loads(file.read_text("utf-8"))

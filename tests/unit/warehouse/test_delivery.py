@@ -16,6 +16,7 @@ from shipment_tracking.errors import (
     ChannelRefusedError,
     DeliveryError,
     RateLimitedError,
+    ReceiverClosedError,
 )
 from shipment_tracking.warehouse.outbox import FIRST_PAUSE, TRIES, Message
 
@@ -248,6 +249,29 @@ def test_a_closed_receiver_costs_one_notice_and_needs_a_person(
     assert Counter(row[1] for row in states() if row[0] == "ops") == {"sent": 11, "dead": 1}
 
 
+def test_a_receiver_that_closes_amid_many_messages_costs_one_notice(
+    ship, change, post, wrap, states
+):
+    for number in range(9):
+        change(ship(number), "signed")
+    together = threading.Barrier(4)
+    calls = iter(range(9))
+
+    def before(event_id: UUID) -> None:
+        if next(calls):
+            together.wait(30)
+            raise ReceiverClosedError("the key is revoked")
+
+    with pytest.raises(ChannelRefusedError, match=r"7 notices are pending, 1 are dead: the key is"):
+        post(wrap(before, at_once=4))
+
+    assert Counter(row[1:] for row in states()) == {
+        ("sent", "signed", 1): 1,
+        ("dead", "signed", 1): 1,
+        ("pending", "signed", 0): 7,
+    }
+
+
 def test_a_refused_channel_beside_one_that_is_down_is_tried_again(ship, change, post, receiver):
     change(ship(), "signed")
     receiver.go_down("ops", status=401)
@@ -305,6 +329,22 @@ def test_what_meets_a_rate_waits_without_having_failed(
     assert select("count(*) from tracking.notification where lease_owner is not null") == [(0,)]
     assert post(limited) == {}
     assert len(asked) == 1, "nobody asks before the wait is over"
+
+
+def test_of_a_channel_with_a_rate_no_more_is_claimed_than_fits_into_a_lease(
+    ship, change, post, wrap, select
+):
+    for number in range(5):
+        change(ship(number), "signed")
+    claimed: list[int] = []
+
+    def before(event_id: UUID) -> None:
+        held = select("count(*) from tracking.notification where lease_owner is not null")
+        claimed.append(held[0][0])
+
+    post(wrap(before, per_minute=1), budget=timedelta(seconds=20))
+
+    assert claimed == [2]
 
 
 def test_a_rate_that_is_used_up_ends_the_pass(ship, change, post, wrap, states):
