@@ -5,21 +5,23 @@ import csv
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shipment_tracking.command_line import airflow_within_reach
-from shipment_tracking.errors import ShipmentTrackingError
+from shipment_tracking.errors import ShipmentTrackingError, WarehouseRefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 WAREHOUSE_URL = "WAREHOUSE_URL"
+POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run a command; 0 when it worked, else 1.
+    Run a command; 0 when it worked, 1 when it did not, 2 for a wrong argument.
 
     :param arguments: those of the process when none are given.
     """
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser(
         "texts", help="list texts that are not read surely", description=about
     )
-    command.add_argument("--most", type=int, default=50, help="how many lines (default 50)")
+    command.add_argument("--most", type=_most, default=50, help="how many lines (default 50)")
     about = (
         "say what works of a connection and what does not: of erp_db every statement, of an "
         "account its key, tokens and permissions; writes to the ERP are rolled back, and nothing "
@@ -49,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 0 if check(given.connection) else 1
             warehouse = _warehouse()
         try:
-            show_texts(warehouse, given.most)
+            with _named_errors():
+                show_texts(warehouse, given.most)
         finally:
             warehouse.dispose()
     except ShipmentTrackingError as error:
@@ -111,15 +114,45 @@ def show_texts(warehouse: "Engine", most: int) -> None:
             )
 
 
+def _most(given: str) -> int:
+    most = int(given) if given.isdecimal() else 0
+    if not 0 < most < 2**31:
+        raise argparse.ArgumentTypeError(f"{given!r} is not a number of lines, such as 50")
+    return most
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """What the database says, in one sentence."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        first_line = str(error.orig).partition("\n")[0]
+        raise WarehouseRefusedError(
+            f"the warehouse (${WAREHOUSE_URL}, or else connection warehouse_db) does not answer: "
+            f"{first_line}; see that its address is right and that the task create_tables has run "
+            "there"
+        ) from error
+
+
 def _warehouse() -> "Engine":
     url = os.environ.get(WAREHOUSE_URL)
     if url:
         from sqlalchemy import create_engine, make_url
+        from sqlalchemy.exc import ArgumentError
 
-        parts = make_url(url)
-        if parts.drivername in ("postgres", "postgresql"):
-            parts = parts.set(drivername="postgresql+psycopg")
-        return create_engine(parts, hide_parameters=True)
+        try:
+            parts = make_url(url)
+            if parts.drivername not in POSTGRES:
+                raise ValueError(parts.drivername)
+        except (ArgumentError, ValueError) as error:
+            raise WarehouseRefusedError(
+                f"${WAREHOUSE_URL} is not the address of a PostgreSQL database; write it like "
+                "postgresql://user:password@host:5432/database"
+            ) from error
+        return create_engine(parts.set(drivername="postgresql+psycopg"), hide_parameters=True)
     # Airflow takes seconds to load, and would for a mere --help.
     from shipment_tracking.hooks.connection_hook import refuse_unknown
     from shipment_tracking.hooks.warehouse_hook import warehouse

@@ -1,13 +1,18 @@
 """``shipment-tracking texts`` lists what is not read surely, until the owner settles it."""
 
 import csv
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from shipment_tracking import cli
 from tests import factories
 
+PLUGINS = Path(__file__).parents[2] / "plugins"
 NIGHT = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
 
 
@@ -75,3 +80,61 @@ def test_the_command_takes_the_warehouse_from_its_url(warehouse, scans, capsys, 
 
     assert cli.main(["texts", "--most", "5"]) == 0
     assert [row["text"] for row in listed(capsys)] == ["其他"]
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "postgresql://127.0.0.1:abc/x", "mysql://127.0.0.1/x", "sqlite:///x.db"]
+)
+def test_an_address_of_no_warehouse_is_named_in_one_line(url, capsys, monkeypatch):
+    monkeypatch.setenv("WAREHOUSE_URL", url)
+
+    assert cli.main(["texts"]) == 1
+    assert capsys.readouterr().err == (
+        "$WAREHOUSE_URL is not the address of a PostgreSQL database; write it like "
+        "postgresql://user:password@host:5432/database\n"
+    )
+
+
+def test_a_warehouse_that_does_not_answer_is_named_in_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("WAREHOUSE_URL", "postgresql://reader:hidden@127.0.0.1:1/x")
+
+    assert cli.main(["texts"]) == 1
+    shown = capsys.readouterr().err
+    assert "does not answer: connection failed" in shown
+    assert shown.count("\n") == 1
+    assert "hidden" not in shown
+
+
+def test_a_warehouse_without_tables_is_named_in_one_line(new_database, capsys, monkeypatch):
+    url = new_database().set(drivername="postgresql")
+    monkeypatch.setenv("WAREHOUSE_URL", url.render_as_string(hide_password=False))
+
+    assert cli.main(["texts"]) == 1
+    shown = capsys.readouterr().err
+    assert 'relation "analytics.unknown_texts" does not exist; see that' in shown
+    assert shown.count("\n") == 1
+
+
+def test_a_missing_connection_is_named_in_one_line(tmp_path):
+    shown = subprocess.run(
+        [sys.executable, "-m", "shipment_tracking.cli", "texts"],
+        env={"PYTHONPATH": str(PLUGINS), "AIRFLOW_HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert shown.returncode == 1
+    assert shown.stderr == (
+        "connection warehouse_db: not defined, neither as AIRFLOW_CONN_WAREHOUSE_DB nor in the "
+        "database or secrets backend of this machine's Airflow\n"
+    )
+
+
+@pytest.mark.parametrize("most", ["-1", "0", "many", "1.5", "9" * 20])
+def test_a_number_of_lines_that_is_none_is_refused(most, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["texts", f"--most={most}"])
+
+    assert end.value.code == 2
+    assert "is not a number of lines, such as 50" in capsys.readouterr().err
