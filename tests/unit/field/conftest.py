@@ -20,7 +20,7 @@ from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.statements import OWNER_FOLDER
 
 from .shop import SHANGHAI, Shop
-from .stage import Field
+from .stage import GOT, TOP, Field
 
 
 @pytest.fixture
@@ -93,3 +93,27 @@ def encoded(postgres: str) -> Callable[[str], URL]:
 
 def _has_providers(connection: Any) -> bool:
     return int(connection.scalar(text("show server_version_num"))) >= 150000
+
+
+@pytest.fixture
+def purchase(field: Field) -> Field:
+    """An order of a buyer on 1688, on its way."""
+    field.order("1001", "2026-09-18 19:00")
+    field.parcel("1001")
+    return field
+
+
+@pytest.fixture
+def two_parcels(purchase: Field) -> Field:
+    """The order of ``purchase`` with a second parcel."""
+    purchase.parcel("1001", id="LP2", waybill="YT2")
+    purchase.trace("1001", GOT, id="LP2")
+    return purchase
+
+
+@pytest.fixture
+def taobao(field: Field) -> Field:
+    """An order of a Taobao shop, on its way."""
+    field.order("2001", "2026-09-18 19:00", account=TOP)
+    field.parcel("2001")
+    return field

@@ -44,6 +44,12 @@ DIALECTS = {"platform_1688": "param2", "platform_taobao": "top", "platform_tmall
 PLATFORMS = {"platform_1688": "1688", "platform_taobao": "taobao", "platform_tmall": "1688"}
 """The account named after Tmall speaks to a router, in its form for 1688."""
 
+TOP = "platform_taobao"
+SELF = "已签收，签收人：本人"
+GOT = ("2026-09-18 20:00:00", "快件已揽收")
+OUT = ("2026-09-20 08:00:00", "快件派送中，请保持电话畅通")
+SIGNED = ("2026-09-20 09:00:00", SELF)
+
 Step = tuple[str, ...]
 """Time, text, and on Taobao the action."""
 
@@ -264,6 +270,10 @@ class Field:
         query = text("select * from erp_order where order_no = :key")
         with self.erp_database.engine.connect() as connection:
             return connection.execute(query, {"key": f"SO{order}"}).one()
+
+    def signed_at(self, order: str = "1001") -> str:
+        """When the ERP holds the order for signed, empty for an order it does not."""
+        return str(self.erp(order).signed_at or "")[:19]
 
     def select(self, query: str, **binds: Any) -> list[Row[Any]]:
         """Rows of the warehouse, of its views first of all."""

@@ -2,27 +2,7 @@
 
 import pytest
 
-TOP = "platform_taobao"
-
-
-@pytest.fixture
-def taobao(field):
-    """An order of a Taobao shop, on its way."""
-    field.order("2001", "2026-09-18 19:00", account=TOP)
-    field.parcel("2001")
-    return field
-
-
-@pytest.fixture
-def purchase(field):
-    """An order of a buyer on 1688, on its way."""
-    field.order("1001", "2026-09-18 19:00")
-    field.parcel("1001")
-    return field
-
-
-GOT = ("2026-09-18 20:00:00", "快件已揽收")
-SELF = "已签收，签收人：本人"
+from .stage import GOT, SELF, TOP
 
 
 def test_a1_stray_scan_after_a_signed_action_stays_signed(taobao):
