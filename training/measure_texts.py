@@ -90,6 +90,11 @@ def language(text: str) -> str:
     return "traditional" if TRADITIONAL & set(text) else "simplified"
 
 
+def letters(text: str) -> str:
+    """The folded text without digits and punctuation."""
+    return re.sub(r"[\W\d_]", "", fold(text))
+
+
 def folds(rows: list[Form], number: int = FOLDS) -> list[list[Form]]:
     """Parts of about one size; what belongs together is in one part."""
     parents: dict[tuple[str, str], tuple[str, str]] = {}
@@ -181,6 +186,9 @@ def main() -> None:
     found = {"date": arguments.date, "cross_validated": figures(results)}
     for name in ("simplified", "traditional", "english"):
         found[name] = figures([result for result in results if result.form.language == name])
+    seen = {letters(normalise(row.text)) for row in known}
+    unlike = [result for result in results if letters(result.form.text) not in seen]
+    found["no_text_trained_with_has_its_letters"] = figures(unlike)
     found["without_texts_of_these_forms"] = figures(apart)
     FIGURES.write_text(json.dumps(found, indent=4) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=4))

@@ -71,6 +71,13 @@ awaited as (
                             shipment_waybill.waybill_no = erp_row.waybill_no
                             or tracking.fold_waybill(shipment_waybill.waybill_no)
                             = tracking.fold_waybill(erp_row.waybill_no)
+                            or tracking.fold_waybill(shipment_waybill.waybill_no) in (
+                                select tracking.fold_waybill(typed.part)
+                                from
+                                    regexp_split_to_table(
+                                        erp_row.waybill_no, '[,;/|、，；／\r\n]+'
+                                    ) as typed (part)
+                            )
                         )
                 )
             )

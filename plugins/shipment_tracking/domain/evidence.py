@@ -13,7 +13,7 @@ from uuid import UUID
 
 from shipment_tracking.domain.models import TraceEvent
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.domain.waybills import fold
+from shipment_tracking.domain.waybills import fold, split
 
 CONFIRM_WITHIN = timedelta(hours=24)
 """How long a signature known by its text only waits for the platform before it counts."""
@@ -430,8 +430,7 @@ class RowState:
     """
     A row of the ERP and the signature it was given before.
 
-    :param waybill_no: the one parcel that the row stands for, as typed; ``None``: all of the
-        order.
+    :param waybill_no: the parcels that the row stands for, as typed; ``None``: all of the order.
     :param written_event: the signature that the ERP was given; what a person undid
         there is not written a second time.
     """
@@ -466,21 +465,29 @@ def judge_row(
     row: RowState, parcels: Sequence[ParcelState], has_unshipped_lines: bool | None
 ) -> RowVerdict:
     """
-    Weigh the parcels of an ERP row: all of its order's, or the one with its waybill number.
+    Weigh the parcels of an ERP row: all of its order's, or those with its waybill numbers.
 
     The row is signed when each parcel that is not cancelled is signed and confirmed, and for a
     whole order the platform says that no line is left to ship. Until then it shows its least
     advanced live parcel, at most ``out_for_delivery`` of signed ones. The last signature counts.
     """
-    own = [parcel for parcel in parcels if _stands_for(row, parcel)]
+    named = _named(row, parcels)
+    own = [
+        parcel
+        for parcel in parcels
+        if named is None or not named.keys().isdisjoint(_folded(parcel))
+    ]
+    known = {number for parcel in parcels for number in _folded(parcel)}
+    missing = [typed for number, typed in (named or {}).items() if number not in known]
     live = [parcel for parcel in own if parcel.status != Status.CANCELLED] or own
     expected = [parcel for parcel in live if parcel.status != Status.CANCELLED]
     signed = [parcel for parcel in expected if parcel.is_signed]
     all_signed = bool(signed) and len(signed) == len(expected)
-    is_signed = all_signed and (row.waybill_no is not None or has_unshipped_lines is False)
+    is_complete = has_unshipped_lines is False if named is None else not missing
+    is_signed = all_signed and is_complete
     last = max(signed, key=_by_signature, default=None)
     signed_at = row.signed_at or (last.signed_at if last else None)
-    error = _lacks_parcel(row, own, parcels)
+    error = _lacks_parcel(missing, parcels)
     if is_signed and signed_at and row.shipped_at and signed_at < row.shipped_at - BEFORE_SHIPPING:
         is_signed = False
         error = (
@@ -527,19 +534,27 @@ def all_signed(parcels: Iterable[ParcelState]) -> bool:
     return bool(expected) and all(parcel.is_signed for parcel in expected)
 
 
-def _stands_for(row: RowState, parcel: ParcelState) -> bool:
-    return row.waybill_no is None or fold(row.waybill_no) in map(fold, parcel.waybills)
+def _named(row: RowState, parcels: Sequence[ParcelState]) -> dict[str | None, str] | None:
+    """The row's numbers as typed, by their folded form: one if a parcel has it so, else each."""
+    if row.waybill_no is None:
+        return None
+    whole = fold(row.waybill_no)
+    is_one = any(whole in _folded(parcel) for parcel in parcels)
+    typed = [row.waybill_no] if is_one else split(row.waybill_no)
+    return {fold(number): number for number in typed}
 
 
-def _lacks_parcel(
-    row: RowState, own: Sequence[ParcelState], parcels: Sequence[ParcelState]
-) -> str | None:
+def _folded(parcel: ParcelState) -> set[str | None]:
+    return {fold(number) for number in parcel.waybills}
+
+
+def _lacks_parcel(missing: Sequence[str], parcels: Sequence[ParcelState]) -> str | None:
     listed = _numbers(parcels)
-    if own or not listed:
+    if not missing or not listed:
         return None
     return (
-        f"no parcel of the order carries the waybill number {row.waybill_no!r}; its platform lists "
-        f"{listed}: correct waybill_no in the ERP"
+        f"no parcel of the order carries the waybill number {', '.join(missing)!r}; its platform "
+        f"lists {listed}: correct waybill_no in the ERP"
     )
 
 

@@ -2,9 +2,9 @@
 Takes persons out of trace texts, before anything is hashed, stored or logged.
 
 Mobile, landline and virtual numbers, pick-up codes, and names where couriers and signers are named
-become ``*``. Words that class a sign stay (丰巢, 驿站, 家人, 本人), and so do places and carriers'
-hotlines (95xxx). What a platform has masked in part (138****5678, 张**) becomes ``*`` too; digits
-and letters of full width become plain ones first.
+become ``*``, and so does what a link has behind its host. Words that class a sign stay (丰巢, 驿站,
+家人, 本人), and so do places and carriers' hotlines (95xxx). What a platform has masked in part
+(138****5678, 张**) becomes ``*`` too; digits and letters of full width become plain ones first.
 """
 
 import html
@@ -38,6 +38,10 @@ _NUMBER = re.compile(
 )
 _PICKUP_CODE = re.compile(
     r"((?:取件码|取货码|提货码|提取码|开箱码)[为是：:\s]*)[A-Za-z0-9][-A-Za-z0-9]*"
+)
+# Its path and query may show a signature or a door, and change from reply to reply.
+_LINK = re.compile(
+    r"((?:https?://|www\.)[^\s/?#，。；、）)】\]\"'<>]+)[/?#][^\s，。；、）)】\]\"'<>]*", re.I
 )
 _ROLE = (
     r"(?:派送业务员|派件业务员|收件业务员|派送员|派件员|派件人|配送员|投递员|快递员|快递小哥|"
@@ -108,6 +112,8 @@ def mask(text: str) -> str:
 def normalise(text: str) -> str:
     """The text masked, without HTML entities and tags, with single blanks and none at its ends."""
     plain = _TAG.sub(" ", _CONTROL.sub("", html.unescape(text)))
+    if "://" in plain or "www." in plain:
+        plain = _LINK.sub(r"\1/*", plain)
     if _ANY_WIDE.search(plain):
         plain = plain.translate(_WIDE)
     return mask(_BLANKS.sub(" ", plain).strip())

@@ -66,6 +66,23 @@ DENIALS: tuple[Denial, ...] = (
         "货物已签收，回单已寄出",
     ),
     Denial(
+        "agent",
+        "A place takes it in, and the customer is told to collect it there",
+        r"^(?!.*(?:取[走出]|已自?[取提]|取[件货]成功|完成取|(?<!请)凭取[件货]码(?:签|自?取)))"
+        r".*(?:代[理办收]点|驿站|便利店|超市|小卖部|村委会?|服务[站点]|便民点|合作点|供销社|门店)"
+        r"[^,。;】]{0,6}(?:签收|代收|接收)[^,。;]{0,6}[,。;]"
+        r".*(?:自[取提]|[来去]取|(?:请|待|通知|等)[^,。;]{0,10}[取领]).*$",
+        "乡镇代理点已签收，通知客户自取",
+        "乡镇代理点已签收，客户已自取",
+    ),
+    Denial(
+        "taken_by_whom",
+        "It was taken, and nobody says whether by a courier or by the customer",
+        r"^(?:货件|包裹|快件|商品|您的(?:包裹|快件))?已?取[件货](?:成功|完成)?[,。! ]*$",
+        "已取件",
+        "收件人已取件",
+    ),
+    Denial(
         "condition",
         "What is true only if something else is",
         rf"(?:[如若](?:需|要|您|未|有|果|遇|不|无|对|收|客|本|显示|已|系统)|若|倘|一旦|是否"
@@ -93,7 +110,9 @@ DENIALS: tuple[Denial, ...] = (
     Denial(
         "request",
         "Somebody is asked to sign or to collect",
-        rf"(?:(?<!申)请(?!假){_REST}|注意{_REST}|提醒{_REST}|要求.{{0,10}}{_SIGN}|务必{_REST}"
+        rf"(?:(?<!申)请(?!假){_REST}|注意{_REST}|提醒{_REST}|要求[^,。;!已]{{0,10}}{_SIGN}"
+        r"|(?<![按应依]客户)(?<![按应依]收件人)要求[^,。;!已]{0,4}(?:放|留|置)[^,。;!已]*"
+        rf"|务必{_REST}"
         rf"|凭(?:码|取件码|取货码)?(?:来|到|去){_REST}|签收[前后时码]{_REST}|(?:变更|更改|修改"
         rf"|改址|改派){_REST}|取件后{_REST}|\bplease\b[^.;]*)",
         "快件到达网点，请您签收",

@@ -63,6 +63,14 @@ WORDINGS: tuple[Wording, ...] = (
     ),
     Wording("bare", Status.SIGNED, r"^已?(?:签收|妥投|投妥)(?:成功|完成)?[。!]?$", "签收"),
     Wording(
+        "signed_after_failure",
+        Status.SIGNED,
+        r"^(?:您的)?(?:快件|包裹|邮件)?(?:已签收|签收成功|已?妥投(?:成功)?|派送成功)[,。; ]*"
+        r"(?:此前|之前|上次|前次|先前|首次)[^,。;]{0,12}"
+        r"(?:失败|未成功|不成功|未果|无人[^,。;]{0,4}|不在家?)[。!]?$",
+        "签收成功，此前派送失败",
+    ),
+    Wording(
         "return_signed",
         Status.RETURNED,
         r"(?:退件|退回件?|退货|退运件)已?(?:由[^,。]{0,10})?签收(?!失败|不)",
@@ -91,6 +99,18 @@ WORDINGS: tuple[Wording, ...] = (
     ),
 )
 
+# What stands where a trace should be, dated when it was asked for.
+_PLACEHOLDER = re.compile(
+    r"(?:抱歉|对不起|亲|您好|sorry)?[,!。 ]*(?:[此该](?:单号|运单号?|快递))?(?:"
+    r"(?:暂无|查无|尚无|暂时没有|(?:没有|未|暂未)(?=查|找))(?:查询?到|找到)?(?:任何|相关|该|此)*"
+    r"(?:物流|快递|运单|快件|包裹|单号|查询|跟踪|追踪|轨迹|配送|货态)*(?:的)?"
+    r"(?:信息|记录|结果|轨迹|数据|详情|资料|动态|单号|货态|更新)"
+    r"|(?:快递公司|物流|运单|轨迹|快件|包裹|单号)(?:信息|状态|轨迹)*(?:暂未|暂无|尚未|未)更新(?:物流信息)?"
+    r"|(?:there (?:is|are) )?no (?:tracking |shipment |parcel |scan )?"
+    r"(?:information|info|data|records?|events?|results?)(?: is| are)?(?: available| found| yet)*"
+    r"|(?:tracking |waybill )?(?:number |record )?not found"
+    r")(?:[,。;!. ]+(?:请|建议|可能|或|若|如|please|try|check)[^签]{0,40})?[,。!. ]*"
+)
 _WORDINGS = tuple((rule, re.compile(rule.pattern)) for rule in WORDINGS)
 _SIGNER = re.compile(r"签收[人方][^，。；,;]*")
 _SIGN_KINDS = tuple((kind, re.compile(words)) for kind, words in SIGN_KINDS)
@@ -154,6 +174,11 @@ def read(description: str, model: text_model.TextModel) -> Reading:
     if guess.margin < UNKNOWN_MARGIN:
         return Reading(Status.UNKNOWN, None, decided_by)
     return Reading(guess.status, None, decided_by)
+
+
+def is_placeholder(description: str) -> bool:
+    """Whether a text only says that no trace is known (yet), and so is none."""
+    return _PLACEHOLDER.fullmatch(text_model.fold(description)) is not None
 
 
 def sign_kind(said: str) -> str | None:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+_BETWEEN = re.compile(r"[,;/|、，；／\r\n]+")
 _NOT_A_CHARACTER = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]+")
 
 
@@ -16,3 +17,8 @@ def fold(waybill_no: str | None) -> str | None:
         return None
     plain = unicodedata.normalize("NFKC", waybill_no)
     return _NOT_A_CHARACTER.sub("", plain).upper() or None
+
+
+def split(waybill_nos: str) -> list[str]:
+    """The numbers that a text holds, as they came; a blank does not part two of them."""
+    return [part.strip() for part in _BETWEEN.split(waybill_nos) if fold(part)]

@@ -26,6 +26,7 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
+from shipment_tracking.platforms import replies
 from shipment_tracking.platforms.gateway import (
     DialectClient,
     Feeds,
@@ -45,7 +46,6 @@ from shipment_tracking.platforms.refusals import (
 )
 from shipment_tracking.platforms.replies import (
     LONGEST_ID,
-    epoch,
     id_of,
     masked_text,
     printed_time,
@@ -127,7 +127,6 @@ ORDER_ERRORS = (
 )
 
 _COMPANY_CODE = re.compile(r"\s*[（(][A-Za-z]+[)）]$")
-_COMPACT_TIME = re.compile(r"^(\d{8})(\d{6})(?:\d{3})?([+-]\d{4})?$")
 
 
 class Ali1688Client(DialectClient):
@@ -411,26 +410,16 @@ def read_traces(body: Json) -> list[ParcelTrace]:
 
 def read_time(value: Any) -> datetime:
     """
-    A platform time in UTC, from any of its four spellings.
+    A platform time in UTC, in any spelling of ``replies.read_time``; it prints four of them.
 
-    ``20260918104333000+0800``, the same without offset, ``2026-09-18 10:43:33``, and what counts
-    seconds or milliseconds from 1970; without an offset it is Beijing time.
+    Without an offset it is Beijing time: ``20260918104333000+0800`` is ``2026-09-18 10:43:33``.
 
-    :raises ReplyError: none of these.
+    :raises ReplyError: it is not a time.
     """
-    text = text_of(value).strip()
-    compact = _COMPACT_TIME.match(text)
     try:
-        if compact:
-            day, clock, offset = compact.groups(default="")
-            text = f"{day}T{clock}{offset}"
-        elif counted := epoch(text):
-            return counted
-        read = datetime.fromisoformat(text.replace("/", "-"))
-        aware = read if read.tzinfo else read.replace(tzinfo=SHANGHAI)
-        return aware.astimezone(UTC)
+        return replies.read_time(value, SHANGHAI)
     except (ValueError, OverflowError, OSError) as error:
-        raise ReplyError(f"not a time of 1688: {text!r}") from error
+        raise ReplyError(f"not a time of 1688: {text_of(value)!r}") from error
 
 
 def print_time(at: datetime) -> str:

@@ -3,11 +3,13 @@
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shipment_tracking.domain.masking import normalise
 from shipment_tracking.domain.models import Parcel, ParcelTrace
@@ -35,8 +37,16 @@ UNREADABLE = (
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _CHINESE = frozenset({"gb2312", "gbk", "gb18030", "cp936", "ms936", "x-gbk"})
+_WRITTEN_TIME = re.compile(
+    r"(\d{4})[-/.年] ?(\d{1,2})[-/.月] ?(\d{1,2})日?(?:(?:(?<=日)|[T\s])\s*"
+    r"(\d{1,2})[:时](\d{1,2})(?:[:分](\d{1,2}))?[分秒]?(\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})?)?"
+)
+_COMPACT_TIME = re.compile(
+    r"((?:19|20)\d{2})(\d{2})(\d{2})(?:[T ]?(\d{2})(\d{2})(\d{2})?(\d{3})?(Z|[+-]\d{4})?)?"
+)
 _MAY_NOT_STORE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|\x00")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DIGITS = frozenset("0123456789")
 
 
 class NotANumberError(ValueError):
@@ -169,16 +179,33 @@ def printed_time(value: Any) -> str | int | float | None:
     return value if text_of(value) else None
 
 
-def epoch(value: str) -> datetime | None:
+def read_time(value: Any, zone: ZoneInfo) -> datetime:
     """
-    The time (UTC) that digits count from 1970, in seconds or milliseconds, by their size.
+    A printed time in UTC.
 
-    :returns: ``None`` where the text is not such a number.
+    ``2026-09-18 10:43:33``, with one digit for two, other signs between or the Chinese ones, the
+    same without signs or without a clock, and what counts seconds or milliseconds from 1970. A day
+    that does not begin with its year is not guessed.
+
+    :param zone: of a time without an offset.
+    :raises ValueError: none of these, or no such time.
     """
-    whole = value.removesuffix(".0")
-    if not whole.isdecimal() or len(whole) > LONGEST_NUMBER:
-        return None
-    count = int(whole)
+    text = unicodedata.normalize("NFKC", text_of(value)).strip()
+    if text and set(text.removesuffix(".0")) <= _DIGITS and not _COMPACT_TIME.fullmatch(text):
+        return _counted(text.removesuffix(".0"))
+    found = _COMPACT_TIME.fullmatch(text) or _WRITTEN_TIME.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    year, month, day, hour, minute, second, part, offset = found.groups(default="")
+    iso = f"{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute:0>2}:{second:0>2}"
+    read = datetime.fromisoformat(f"{iso}{part if part.startswith('.') else ''}{offset}")
+    return read.replace(tzinfo=read.tzinfo or zone).astimezone(UTC)
+
+
+def _counted(digits: str) -> datetime:
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError("longer than any time")
+    count = int(digits)
     return datetime.fromtimestamp(count if count < LATEST_SECONDS else count / 1000, UTC)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from shipment_tracking.domain.masking import event_hash, normalise
 from shipment_tracking.domain.models import RejectedStep, TraceEvent
-from shipment_tracking.domain.texts import Reading
+from shipment_tracking.domain.texts import Reading, is_placeholder
 from shipment_tracking.errors import ReplyError
 from shipment_tracking.platforms.replies import LONGEST_TIME, text_of
 
@@ -48,7 +48,8 @@ def scans_of(
     """
     The steps as events; positions count forwards in time, whichever end the reply begins at.
 
-    A step without a usable time, or with neither a text nor a code, costs only itself.
+    A step without a usable time, or with neither a text nor a code, costs only itself. So does one
+    that only says that nothing is known: its time is that of the question.
 
     :param steps: in the order of the reply.
     :param read_time: reads a printed time as UTC, or raises ``ReplyError``.
@@ -59,6 +60,9 @@ def scans_of(
         occurred_at, reason = _when(step.time, read_time)
         if not (step.description or step.action):
             reason = "no text and no action"
+        elif not step.action and is_placeholder(step.description):
+            rejected.append(RejectedStep("", step.description, "says that no trace is known"))
+            continue
         if occurred_at is None or reason:
             printed = normalise(text_of(step.time)[:LONGEST_TIME])
             rejected.append(RejectedStep(printed, step.description, reason))

@@ -34,6 +34,7 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
+from shipment_tracking.platforms import replies
 from shipment_tracking.platforms.gateway import DialectClient, Feeds, Gateway, Unknown, nothing
 from shipment_tracking.platforms.ports import Account, Changes, Json, TokenPair, Waybills
 from shipment_tracking.platforms.probe import Probe
@@ -48,7 +49,6 @@ from shipment_tracking.platforms.refusals import (
 from shipment_tracking.platforms.replies import (
     LONGEST_ID,
     LONGEST_NUMBER,
-    epoch,
     id_of,
     masked_text,
     printed_time,
@@ -554,18 +554,14 @@ def read_traces(body: Json) -> list[ParcelTrace]:
 
 def read_time(value: Any) -> datetime:
     """
-    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8, or counted from 1970.
+    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8, or as ``replies.read_time`` reads.
 
-    :raises ReplyError: neither.
+    :raises ReplyError: it is not a time.
     """
-    text = text_of(value).strip()
     try:
-        if counted := epoch(text):
-            return counted
-        naive = datetime.fromisoformat(text.replace("/", "-"))
-        return naive.replace(tzinfo=naive.tzinfo or SHANGHAI).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ReplyError(f"not a time of TOP: {text!r}") from error
+        return replies.read_time(value, SHANGHAI)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ReplyError(f"not a time of TOP: {text_of(value)!r}") from error
 
 
 def read_message(row: Json) -> tuple[str, datetime]:
