@@ -290,6 +290,12 @@ BACK_TO_DEPOT = (
     ("delivery_failed", "派送未成功，快件退回网点，待再次派送"),
 )
 """The carrier takes the parcel back to its own depot, to try again."""
+NO_TRACE_KNOWN = (
+    "暂无物流信息",
+    "抱歉，查无结果，请隔段时间再查",
+    "运单信息暂未更新，请稍后查询",
+)
+"""What stands where a trace should be, when a platform could not ask the carrier."""
 GOING_BACK = (
     "退回件已从 {here} 发出，准备发往 {there}",
     "【{city}】退回件已到达【{here}】",

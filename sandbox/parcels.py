@@ -74,8 +74,9 @@ class Step:
 
     @property
     def is_event(self) -> bool:
-        """Whether it tells a time and a text; a step without one of them is rejected."""
-        return self.printed is None and bool(html.unescape(self.text).strip())
+        """Whether it tells a time and a text that is news; any other step is rejected."""
+        told = html.unescape(self.text).strip()
+        return self.printed is None and bool(told) and told not in carriers.NO_TRACE_KNOWN
 
     def is_shown(self, at: datetime) -> bool:
         if self.flaps and at >= self.published_at:

@@ -362,6 +362,18 @@ def _blank_remark(script: Script) -> None:
         script.sign("self")
 
 
+def _no_trace_known(script: Script) -> None:
+    """Among the scans stands a word that no trace is known; now and then it is the last one."""
+    script.collect()
+    script.travel()
+    script.dispatch()
+    script.wait(0.2, 1)
+    script.write("in_transit", (script.dice.choice(carriers.NO_TRACE_KNOWN),))
+    script.change_last(is_backed=False)
+    if script.dice.random() < 0.5:
+        script.sign("self")
+
+
 def _rare_characters(script: Script) -> None:
     """Texts that an ERP of another encoding cannot hold, and a phone number in full width."""
     script.collect()
@@ -482,6 +494,7 @@ STORIES: dict[str, Story] = {
     "step_masked_later": Story(3, (_step_masked_later,)),
     "step_without_time": Story(3, (_step_without_time,)),
     "blank_remark": Story(3, (_blank_remark,)),
+    "no_trace_known": Story(2, (_no_trace_known,)),
     "rare_characters": Story(2, (_rare_characters,)),
     "told_in_english": Story(2, (_told_in_english,)),
     "shared_number": Story(3, (_ordinary,), shares_number=True),

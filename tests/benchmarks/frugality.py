@@ -68,6 +68,7 @@ ODD = {
     "early_signature",
     "mistyped_number",
     "nan_reply",
+    "no_trace_known",
     "number_given_up",
     "refused_signature",
     "renamed_status",

@@ -128,3 +128,28 @@ def test_signature_that_comes_back_is_the_one_that_was_written():
     verdict = judge_row(row(written_event=written), [parcel(1, sign_event=uuid4())], False)
 
     assert verdict.sign_event == written
+
+
+def test_row_with_two_numbers_waits_for_both_parcels():
+    typed = row(waybill_no="YT1, yt2")
+    parcels = [parcel(1), parcel(2, "in_transit"), parcel(3, "in_transit")]
+
+    assert (
+        judge_row(typed, parcels, True).parcels_signed,
+        judge_row(typed, parcels, True).parcels,
+    ) == (1, 2)
+    assert judge_row(typed, [parcel(1), parcel(2)], True).status == "signed"
+
+
+def test_row_of_which_one_number_has_no_parcel_is_not_signed():
+    verdict = judge_row(row(waybill_no="YT1,YT9"), [parcel(1)], False)
+
+    assert verdict.status == "out_for_delivery"
+    assert verdict.sign_error is not None
+    assert "'YT9'; its platform lists YT1:" in verdict.sign_error
+
+
+def test_number_that_its_platform_writes_with_a_sign_in_it_is_one():
+    verdict = judge_row(row(waybill_no="yt1/2"), [parcel(1, waybills=("YT1/2",))], False)
+
+    assert verdict.status == "signed"

@@ -295,3 +295,16 @@ def test_a_hash_fits_a_bigint(text):
 def test_the_hash_never_changes_for_what_is_stored_already():
     # Another value would store every known event a second time; count HASH_VERSION up instead.
     assert event_hash("快件已签收") == -5947201571189136920
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("底单：https://pod.example/s/8f3?t=1，请查看", "底单：https://pod.example/*，请查看"),
+        ("(www.map.example/m?id=YT1)", "(www.map.example/*)"),
+        ("详见 HTTPS://pod.example#abc", "详见 HTTPS://pod.example/*"),
+        ("官网www.carrier.example", "官网www.carrier.example"),
+    ],
+)
+def test_what_a_link_has_behind_its_host_is_masked(text, masked):
+    assert normalise(text) == masked

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shipment_tracking.domain.waybills import fold
+from shipment_tracking.domain.waybills import fold, split
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,18 @@ def test_nothing_folds_to_none(written):
 
 def test_different_numbers_stay_different():
     assert fold("YT-1") != fold("YT1")
+
+
+@pytest.mark.parametrize(
+    ("written", "numbers"),
+    [
+        ("YT1", ["YT1"]),
+        ("YT 1", ["YT 1"]),
+        ("YT1,yt2", ["YT1", "yt2"]),
+        (" YT1 、YT2；YT3\r\n", ["YT1", "YT2", "YT3"]),
+        ("YT1\nYT2", ["YT1", "YT2"]),
+        (",", []),
+    ],
+)
+def test_signs_part_the_numbers_of_a_text(written, numbers):
+    assert split(written) == numbers

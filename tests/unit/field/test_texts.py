@@ -4,7 +4,7 @@ import pytest
 
 from sandbox import carriers
 from shipment_tracking.domain.masking import event_hash, normalise
-from shipment_tracking.domain.texts import classify
+from shipment_tracking.domain.texts import classify, is_placeholder
 
 
 @pytest.mark.parametrize(
@@ -132,3 +132,76 @@ def test_a_text_that_only_sounds_signed_is_not(text):
 )
 def test_a_signature_beside_such_words_is_signed(text):
     assert classify(normalise(text)).status == "signed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "客户要求放门口，已签收",
+        "应客户要求放在鞋柜，已签收",
+        "按客户要求放置门口，签收人：本人",
+        "签收成功，此前派送失败",
+        "已妥投，上次无人在家",
+        "上午派送失败，下午已签收",
+        "首次投遞未遇，再次投遞成功，已簽收",
+        "Delivery failed in the morning, delivered at 15:00",
+        "乡镇代理点已签收，客户已自取",
+        "【代收点】您的快件已签收，签收人在【西门超市】领取",
+    ],
+)
+def test_a_signature_after_a_failure_or_a_request_is_signed(text):
+    assert classify(normalise(text)).status == "signed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "乡镇代理点已签收，通知客户自取",
+        "村口代办点已代收，待客户自取",
+        "镇上服务站已签收，请客户到点自取",
+        "小卖部已签收，已通知客户来取",
+        "鄉鎮代理點已簽收，通知收件人自取",
+    ],
+)
+def test_what_an_agent_took_in_for_the_customer_is_to_be_collected(text):
+    assert classify(normalise(text)).status == "ready_for_pickup"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "客户要求放门口，未签收",
+        "客户要求放门口，下午派送",
+        "客户要求改日签收",
+        "签收失败，此前派送成功",
+        "已取货",
+        "取件成功",
+        "取货完成，前往收件地址",
+        "物流人員已至寄件門市取走包裹",
+    ],
+)
+def test_a_request_or_a_pickup_is_not_signed(text):
+    assert classify(normalise(text)).status != "signed"
+
+
+@pytest.mark.parametrize(
+    "text", ["海关查验完毕，退回邮局", "Item returned from customs to the post"]
+)
+def test_what_customs_give_back_to_the_post_goes_on(text):
+    assert classify(normalise(text)).status == "in_transit"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_none"),
+    [
+        ("快递公司暂未更新物流信息", True),
+        ("Sorry, no results found. Please try again later", True),
+        ("Not found", True),
+        ("没有收件人信息，联系寄件人", False),
+        ("暂无人签收", False),
+        ("未查到收件人地址，退回", False),
+        ("暂无物流信息更新，快件已到达云溪网点", False),
+    ],
+)
+def test_a_word_of_no_trace_is_told_from_a_scan(text, is_none):
+    assert is_placeholder(normalise(text)) is is_none

@@ -20,6 +20,7 @@ from sandbox.world import (
     order_truth,
     router_code,
 )
+from shipment_tracking.domain.texts import is_placeholder
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 LATE = START + timedelta(days=40)
@@ -156,6 +157,16 @@ def test_a_blank_remark_is_rejected_and_leads_nothing():
         ((_, text),) = parcel.rejected
         assert not text.replace("&nbsp;", "").strip()
         assert all(event.text.strip() for event in parcel.events)
+        ends.add(parcel.status)
+    assert ends == {"signed", "out_for_delivery"}
+
+
+def test_a_word_of_no_trace_is_rejected_and_leads_nothing():
+    ends = set()
+    for _, parcel in each_parcel(world_of("no_trace_known")):
+        ((_, text),) = parcel.rejected
+        assert is_placeholder(text)
+        assert text not in {event.text for event in parcel.events}
         ends.add(parcel.status)
     assert ends == {"signed", "out_for_delivery"}
 
