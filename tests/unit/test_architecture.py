@@ -115,6 +115,12 @@ def test_steps_do_not_import_steps():
         )
 
 
+def test_steps_know_an_erp_only_by_its_port():
+    names = {name for file in (PACKAGE / "steps").glob("*.py") for name in own_imports(file)}
+
+    assert {name for name in names if ".erp." in name} == {"shipment_tracking.erp.port"}
+
+
 def test_nothing_imports_a_dag_file():
     dag_files = {file.stem for file in (ROOT / "dags").glob("*.py")} | {"dags"}
 

@@ -112,6 +112,7 @@ class SqlErp(ErpDatabase):
             except DBAPIError as error:
                 if mistake := mistake_in(path, read, error):
                     raise mistake from error
+                error.add_detail(str(path))
                 raise
 
     def _listed(self, row: RowMapping, file_name: str) -> ListedOrder:
@@ -202,6 +203,7 @@ class SqlErp(ErpDatabase):
                     if isinstance(error, DBAPIError) and not _is_of_one_row(error):
                         if mistake := mistake_in(path, ask, error):
                             raise mistake from error
+                        error.add_detail(str(path))
                         raise
                     connection.rollback()
                     self.prepare(connection)

@@ -237,6 +237,16 @@ def test_the_command_names_a_connection_that_is_not_defined() -> None:
 
 
 @pytest.mark.usefixtures("away_from_the_warehouse")
+def test_the_command_says_what_it_can_check() -> None:
+    checked = run_shipment_tracking("warehouse_db")
+
+    assert checked.stderr == (
+        "connection warehouse_db: cannot be checked, only erp_db and accounts can\n"
+    )
+    assert checked.returncode == 1
+
+
+@pytest.mark.usefixtures("away_from_the_warehouse")
 def test_the_command_checks_an_account_too(stored: str) -> None:
     checked = run_shipment_tracking(stored)
 

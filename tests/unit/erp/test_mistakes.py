@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from shipment_tracking.erp.port import Erp, Outcome, Sign, Trace, Unreadable
-from shipment_tracking.erp.sql import SqlErp
+from shipment_tracking.erp.sql import LIST_COLUMNS, SqlErp
 from shipment_tracking.errors import StatementError
 
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -217,6 +217,43 @@ def test_a_text_that_is_compared_with_another_type_gets_its_cast(
         ask(postgres_erp, "mark_signed")
 
     assert f"(values are bound as text: write {cast}" in str(caught.value)
+
+
+def test_other_trouble_of_the_database_names_the_file_too(
+    postgres_erp: SqlErp, owners: Owners
+) -> None:
+    columns = ", ".join(f"'1' as {name}" for name in LIST_COLUMNS)
+    file = owners("extract_orders", f"select {columns}, pg_sleep(60)")
+    url = postgres_erp.engine.url.update_query_dict({"options": "-c statement_timeout=500"})
+
+    with pytest.raises(OperationalError) as caught:
+        ask(replace(postgres_erp, engine=create_engine(url, poolclass=NullPool)), "extract_orders")
+
+    assert caught.value.detail == [str(file)]
+
+
+@pytest.fixture
+def maria_reader(mariadb_shop: Any) -> Iterator[SqlErp]:
+    """A user of a MariaDB who may only read."""
+    owner = SqlErp(mariadb_shop, NOW.tzinfo)  # type: ignore[arg-type]
+    name = f"reader_{uuid4().hex[:8]}"
+    user = f"'{name}'@'%'"
+    run(owner, "create table sale (id varchar(9) primary key, done int)")
+    run(owner, f"create user {user} identified by '{name}'", f"grant select on sale to {user}")
+    url = owner.engine.url.set(username=name, password=name)
+    yield replace(owner, engine=create_engine(url, poolclass=NullPool))
+    run(owner, "drop table sale", f"drop user {user}")
+
+
+def test_a_right_that_is_missing_is_named_on_mariadb_too(
+    maria_reader: SqlErp, owners: Owners
+) -> None:
+    file = owners("mark_signed", "update sale set done = 1 where id = :erp_key")
+
+    with pytest.raises(StatementError, match=r"does not let us: .*UPDATE command denied") as caught:
+        ask(maria_reader, "mark_signed")
+
+    assert str(caught.value).startswith(str(file))
 
 
 @pytest.fixture
