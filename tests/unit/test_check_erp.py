@@ -114,6 +114,15 @@ def test_rows_that_are_not_tracked_are_named(sold, found):
     assert not failed(findings)
 
 
+def test_a_list_whose_rows_are_all_unusable_fails(sold, found):
+    sold("SO1", SHIPPED, platform="amazon")
+
+    findings = found(asks_contacts=False)
+
+    assert list(failed(findings)) == ["extract_orders"]
+    assert "none of its 1 rows can be tracked" in findings[0].said
+
+
 def test_a_write_that_finds_no_row_of_the_list_is_named(shop, sold, found, owners):
     sold("SO1", SHIPPED)
     owners("mark_signed", "update erp_order set priority = 1 where order_no = 'x' || :erp_key")

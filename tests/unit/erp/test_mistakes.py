@@ -283,6 +283,22 @@ def test_a_right_that_is_missing_is_named_with_the_file(reader: SqlErp, owners: 
     )
 
 
+def test_a_row_that_a_policy_refuses_costs_itself(
+    postgres_erp: SqlErp, reader: SqlErp, owners: Owners
+) -> None:
+    owners("mark_signed", "update sale set done = 1 where id = :erp_key")
+    run(
+        postgres_erp,
+        f"grant update on sale to {reader.engine.url.username}",
+        "alter table sale enable row level security",
+        "create policy mine on sale using (true) with check (id <> '1')",
+    )
+
+    written = ask(reader, "mark_signed")
+
+    assert [each.outcome for each in written.values()] == [Outcome.FAILED, Outcome.WRITTEN]
+
+
 FUNCTION = """
     create function refuse() returns trigger language plpgsql as $$
     begin
