@@ -15,6 +15,7 @@ from sandbox.robots import PATHS, SECRET, TOKEN, Robot
 from shipment_tracking.channels import dingtalk, feishu, wecom
 from shipment_tracking.channels.refusals import Meaning, Refusal, fit
 from shipment_tracking.channels.registry import destinations
+from shipment_tracking.channels.transport import LONGEST_ANSWER
 from shipment_tracking.errors import DeliveryError, RateLimitedError, ReceiverClosedError
 
 pytestmark = pytest.mark.server
@@ -253,6 +254,27 @@ def test_half_an_answer_is_none(kind, answering):
     error = answering(kind, '{"errcode": 0, "co', **{"Content-Length": "100"})
 
     assert meaning_of(error) == Meaning.TRANSIENT
+
+
+def test_a_robot_that_answers_drop_by_drop_is_waited_for_no_longer_than_told(httpserver, channel):
+    over = threading.Event()
+
+    def drip() -> Iterator[bytes]:
+        while not over.wait(0.02):
+            yield b" "
+
+    path = PATHS["wecom"].partition("?")[0]
+    httpserver.expect_request(path).respond_with_handler(lambda request: Response(drip()))
+
+    with pytest.raises(DeliveryError, match=r"^no whole answer in time$"):
+        channel("wecom", timeout=0.3).send(EVENT, {"text": TEXT})
+    over.set()
+
+
+def test_of_an_answer_without_end_only_the_beginning_is_read(answering):
+    error = answering("wecom", {"padding": "x" * LONGEST_ANSWER, "errcode": 0})
+
+    assert str(error) == "the answer is not a JSON object"
 
 
 @pytest.mark.parametrize("kind", MODULES)

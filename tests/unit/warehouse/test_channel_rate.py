@@ -74,7 +74,7 @@ def test_a_receiver_that_wants_no_messages_gets_none_until_its_time_is_over(
     wait, warehouse, execute
 ):
     channel_rate.block(warehouse, Robot(), 600)
-    channel_rate.block(warehouse, Robot(), 1)
+    channel_rate.block(warehouse, Robot(), 0)
 
     with pytest.raises(RateLimitedError, match="wants no messages for a while"):
         wait(Robot())
