@@ -185,7 +185,7 @@ def test_what_the_sandbox_receiver_gives_is_a_good_connection(
         ("https://hooks.slack.com/services/HIDDEN", 'its type is "apprise"'),
     ],
 )
-def test_f2_a_webhook_to_a_chat_robot_is_refused_with_the_remedy(
+def test_f2_a_webhook_to_a_chat_robot_is_refused_with_the_right_type(
     connect: Callable[..., None], url: str, kind: str
 ) -> None:
     from shipment_tracking.hooks.channel_hook import ChannelHook
