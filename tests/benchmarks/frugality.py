@@ -33,6 +33,7 @@ from shipment_tracking.steps import (
     load_traces,
     mark_signed,
 )
+from shipment_tracking.warehouse.lanes import LaneContext
 from shipment_tracking.warehouse.polling import PLACE
 
 from .figures import Figure
@@ -272,14 +273,8 @@ def _cycle(
     out = _column(warehouse, _OUT) & _column(warehouse, _UNSIGNED)
     if accounts:
         for step in (fetch_waybills.run, gather_traces.run):
-            step(
-                warehouse,
-                platform,
-                run,
-                owner=run_id,
-                budget=timedelta(minutes=5),
-                clock=clock.now,
-            )
+            budget = timedelta(minutes=5)
+            step(LaneContext(warehouse, platform, run, run_id, budget, clock.now))
     load_traces.run(warehouse, run, now=now)
     mark_signed.run(warehouse, erp, run, now=now)
     return out

@@ -19,7 +19,7 @@ def mysql(**extra: Any) -> dict[str, Any]:
 
 
 def sqlite(**extra: Any) -> dict[str, Any]:
-    return {"conn_type": "sqlite", "host": "x", "extra": extra}
+    return {"conn_type": "sqlite", "host": __file__, "extra": extra}
 
 
 def generic(url: str, message: str = "not the address of a database") -> tuple[dict[str, Any], str]:
@@ -163,7 +163,7 @@ def test_an_adapter_gets_its_fields_and_the_connection_it_writes_to(
 
     reader, fields = hook.get_erp()  # type: ignore[misc]
 
-    assert reader.engine.url.database == "x"
+    assert reader.engine.url.database == __file__
     assert fields["write_model"] == "sale"
     assert fields["write_conn_id"] == Endpoint("erp_api", "h", None, "", "u", "HIDDEN")
     assert "HIDDEN" not in repr(fields)

@@ -42,7 +42,7 @@ FIELDS = {
     "template_code": TEMPLATE_CODE,
     "params": {"order": "erp_key", "waybill": "waybill_no"},
 }
-REPLIES = Path(__file__).parents[2] / "replies"
+REPLIES = Path(__file__).parents[2] / "replies" / "channels"
 
 
 @pytest.fixture

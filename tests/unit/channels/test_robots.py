@@ -22,7 +22,7 @@ pytestmark = pytest.mark.server
 
 EVENT = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
 TEXT = "订单 SO1 的包裹已签收"
-REPLIES = Path(__file__).parents[2] / "replies"
+REPLIES = Path(__file__).parents[2] / "replies" / "channels"
 MODULES: dict[str, Any] = {"dingtalk": dingtalk, "wecom": wecom, "feishu": feishu}
 SUCCESS = {kind: {"code" if kind == "feishu" else "errcode": 0} for kind in MODULES}
 ROWS = [

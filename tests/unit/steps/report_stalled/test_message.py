@@ -109,3 +109,16 @@ def test_nobody_to_tell_is_no_alert(ship, warehouse, new_run, to, select, now, a
 
     assert found == NOTHING | {"opened": 1, "suppressed": 1}
     assert select("alerted_at from analytics.stalls") == [(None,)]
+
+
+def test_a_channel_gets_no_more_alarms_in_one_message_than_it_takes(
+    ship, report, destination, receiver, at
+):
+    ops = destination("ops")
+    for number in range(5):
+        ship(number, status="in_transit", last_event_at=at(hours=-80))
+    small = replace(ops, channel=replace(ops.channel, limits=Limits(most_items=2)))
+
+    assert report(small)["sent"] == 5
+
+    assert sorted(len(each.body["items"]) for each in receiver.deliveries()) == [1, 2, 2]
