@@ -6,12 +6,14 @@ import pytest
 
 from shipment_tracking.errors import (
     AuthError,
+    PersonNeededError,
     QuotaError,
     RejectedError,
     RetryableError,
     UnmappedError,
 )
-from shipment_tracking.platforms.refusals import Rule, error_of
+from shipment_tracking.platforms import ali1688, router, taobao
+from shipment_tracking.platforms.refusals import BAD_ORDER_ID, Rule, error_of
 
 EVENING = datetime(2026, 9, 18, 14, 30, tzinfo=UTC)  # half past ten at night in Beijing
 RULES = (
@@ -68,3 +70,17 @@ def test_a_daily_ban_ends_at_midnight_in_beijing_unless_told():
     assert silent.until == datetime(2026, 9, 18, 16, tzinfo=UTC)
     assert silent.retry_after == 90 * 60
     assert told.until == EVENING + timedelta(seconds=61)
+
+
+@pytest.mark.parametrize("rules", [ali1688.GATEWAY_ERRORS, taobao.ERRORS, router.ERRORS])
+def test_n14_what_a_person_must_fix_says_what_to_do(rules):
+    silent = [rule for rule in rules if issubclass(rule.raises, PersonNeededError)]
+
+    assert [rule.codes for rule in silent if not rule.advice] == []
+
+
+@pytest.mark.parametrize("rules", [taobao.ERRORS, router.ERRORS])
+def test_n14_an_order_number_that_is_refused_says_where_to_correct_it(rules):
+    error = error_of(rules, "41", "Invalid arguments:orderId", now=EVENING)
+
+    assert str(error) == f"{BAD_ORDER_ID} (Invalid arguments:orderId) (code 41)"
