@@ -115,6 +115,7 @@ def test_a_warehouse_without_tables_is_named_in_one_line(new_database, capsys, m
     assert shown.count("\n") == 1
 
 
+@pytest.mark.server
 def test_a_missing_connection_is_named_in_one_line(tmp_path):
     shown = subprocess.run(
         [sys.executable, "-m", "shipment_tracking.cli", "texts"],

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from shipment_tracking.channels.port import Limits
 from shipment_tracking.errors import ChannelDownError
 from shipment_tracking.steps import notify_changes, report_stalled
 
