@@ -85,7 +85,9 @@ def pipeline() -> None:
     @task(trigger_rule="all_done", multiple_outputs=False)
     def check_inputs() -> dict[str, int]:
         """The ERP's rows can be tracked, and the text of every notice can be written."""
-        return steps.check_inputs.run(hooks.warehouse(), most_untracked=MOST_UNTRACKED)
+        return steps.check_inputs.run(
+            hooks.warehouse(), hooks.this_run(), now=hooks.now(), most_untracked=MOST_UNTRACKED
+        )
 
     @task.skip_if(hooks.is_green, skip_message="no task is red")
     @task(trigger_rule="all_done", retries=0)

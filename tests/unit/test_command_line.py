@@ -40,6 +40,7 @@ def test_an_airflow_that_is_there_is_used(home: Path, monkeypatch: pytest.Monkey
         assert "AIRFLOW_HOME" not in os.environ
 
 
+@pytest.mark.server
 def test_a_command_leaves_nothing_in_the_home_of_its_user(home: Path) -> None:
     command = [sys.executable, "-m", "shipment_tracking.cli", "texts"]
     environment = os.environ | {"PYTHONPATH": "plugins"}

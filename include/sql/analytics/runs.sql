@@ -14,7 +14,8 @@ select
     run.changes,
     run.signed,
     run.notices_sent,
-    run.failed_orders
+    run.failed_orders,
+    run.untracked
 from tracking.run
 left join (
     select

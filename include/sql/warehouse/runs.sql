@@ -18,7 +18,8 @@ set
     changes = changes + :changes,
     signed = signed + :signed,
     notices_sent = notices_sent + :notices_sent,
-    failed_orders = failed_orders + :failed_orders
+    failed_orders = failed_orders + :failed_orders,
+    untracked = untracked + :untracked
 where run_id = :run_id;
 
 

@@ -1,14 +1,20 @@
 """Checks what the owner gives the pipeline: the ERP's rows and the texts of notices."""
 
+from datetime import datetime
+
 from sqlalchemy import Engine
 
 from shipment_tracking.channels.port import LANGUAGES
+from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import InputError, MessageError
 from shipment_tracking.messages import Messages
 from shipment_tracking.statements import query
+from shipment_tracking.warehouse import runs
 
 
-def run(warehouse: Engine, *, most_untracked: float) -> dict[str, int]:
+def run(
+    warehouse: Engine, this_run: Run, *, now: datetime, most_untracked: float
+) -> dict[str, int]:
     """
     Count the rows of the ERP's list and read every text, whether a notice needs it now or not.
 
@@ -19,6 +25,7 @@ def run(warehouse: Engine, *, most_untracked: float) -> dict[str, int]:
     """
     with warehouse.begin() as connection:
         rows = connection.execute(query("check_inputs.count_rows")).one()
+        runs.add(connection, this_run, now=now, untracked=rows.untracked)
     problems = [str(error) for error in _wrong_texts()]
     if rows.untracked > most_untracked * rows.listed:
         problems.append(

@@ -19,6 +19,7 @@ NUMBERS = (
     "signed",
     "notices_sent",
     "failed_orders",
+    "untracked",
 )
 USAGE = JsonRows(ApiUsage, "usage", "runs.usage")
 

@@ -456,6 +456,7 @@ run = Table(
     Column("signed", Integer, nullable=False, server_default=text("0")),
     Column("notices_sent", Integer, nullable=False, server_default=text("0")),
     Column("failed_orders", Integer, nullable=False, server_default=text("0")),
+    Column("untracked", Integer, nullable=False, server_default=text("0")),
 )
 
 api_usage = Table(

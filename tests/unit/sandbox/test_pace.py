@@ -11,6 +11,8 @@ import pytest
 from sandbox import pace
 from sandbox.airflow_api import AirflowApi
 
+pytestmark = pytest.mark.server
+
 
 class Airflow(ThreadingHTTPServer):
     """One DAG with its runs."""

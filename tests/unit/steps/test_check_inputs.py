@@ -1,14 +1,18 @@
 """Checking the inputs: rows that are not tracked are counted, and every text is read."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
+from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import InputError
 from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import check_inputs
+from shipment_tracking.warehouse import runs
 
 
 @pytest.fixture
@@ -31,6 +35,19 @@ def listed(warehouse: Engine) -> Callable[..., None]:
 
 
 @pytest.fixture
+def check(warehouse: Engine, new_run: Callable[..., Run], now: datetime) -> Callable[[], Any]:
+    """Run the step for a run of its own."""
+
+    def run() -> dict[str, int]:
+        this_run = new_run()
+        with warehouse.begin() as connection:
+            runs.begin(connection, this_run)
+        return check_inputs.run(warehouse, this_run, now=now, most_untracked=0.2)
+
+    return run
+
+
+@pytest.fixture
 def broken_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The owner's text of a status that is rare."""
     file = tmp_path / "include" / "messages" / "zh" / "returned.txt"
@@ -39,23 +56,25 @@ def broken_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(OWNER_FOLDER, str(tmp_path / "include"))
 
 
-def test_n9_a_few_untracked_rows_are_counted(warehouse, listed):
+def test_n9_a_few_untracked_rows_are_counted(check, listed, select):
     listed(10, untracked=2)
 
-    assert check_inputs.run(warehouse, most_untracked=0.2) == {"listed": 10, "untracked": 2}
+    assert check() == {"listed": 10, "untracked": 2}
+    assert select("untracked from analytics.runs") == [(2,)]
 
 
-def test_n9_too_large_a_share_of_untracked_rows_is_an_error(warehouse, listed):
+def test_n9_too_large_a_share_of_untracked_rows_is_an_error(check, listed, select):
     listed(69, untracked=37)
 
     with pytest.raises(InputError, match=r"^37 of 69 rows .* more than 20%; .*row SO1: account is"):
-        check_inputs.run(warehouse, most_untracked=0.2)
+        check()
+    assert select("untracked from analytics.runs") == [(37,)]
 
 
-def test_an_empty_list_is_no_error(warehouse):
-    assert check_inputs.run(warehouse, most_untracked=0.2) == {"listed": 0, "untracked": 0}
+def test_an_empty_list_is_no_error(check):
+    assert check() == {"listed": 0, "untracked": 0}
 
 
-def test_n10_a_broken_text_is_found_before_a_notice_needs_it(warehouse, broken_text):
+def test_n10_a_broken_text_is_found_before_a_notice_needs_it(check, broken_text):
     with pytest.raises(InputError, match=r"zh/returned\.txt, line 2: oder is unknown"):
-        check_inputs.run(warehouse, most_untracked=0.2)
+        check()

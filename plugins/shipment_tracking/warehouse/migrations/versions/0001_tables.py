@@ -441,7 +441,8 @@ create table tracking.run (
     changes integer not null default 0,
     signed integer not null default 0,
     notices_sent integer not null default 0,
-    failed_orders integer not null default 0
+    failed_orders integer not null default 0,
+    untracked integer not null default 0
 );
 
 create table tracking.api_usage (
