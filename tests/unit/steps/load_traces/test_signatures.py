@@ -1,0 +1,154 @@
+"""When a signature counts, and what it waits for."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from .words import FAILED, NOON, OUT, REFUSED, SIGNED, broken, parcel
+
+
+@pytest.fixture
+def poll(warehouse):
+    """Every order is polled, so many hours after noon, and answers as before."""
+
+    def ask(hours: float) -> None:
+        with warehouse.begin() as connection:
+            connection.execute(
+                text(
+                    "update tracking.tracked_order set last_polled_at = :at, traces_seen_at = :at"
+                ),
+                {"at": NOON + timedelta(hours=hours)},
+            )
+
+    return ask
+
+
+def test_a_sign_by_its_text_alone_shows_and_waits_for_the_platforms_word(
+    track, lists, reply, load, notices, erp_row, select
+):
+    order = track()
+    lists(order, LP1="TRANSPORT", hours=-3)
+    reply(order, parcel("LP1", (-1, SIGNED)))
+
+    assert load()["signed"] == 0
+
+    assert select("status, sign_kind, signed_at from analytics.shipments") == [
+        ("signed", "text", NOON - timedelta(hours=1))
+    ]
+    assert (erp_row().status, erp_row().signed_at) == ("out_for_delivery", None)
+    assert notices()[-1] == ("signed", "pending", "signed", False)
+    assert select("ask_parcels_at from tracking.tracked_order") == [(NOON,)]
+
+
+def test_the_platforms_word_confirms_a_sign_and_lets_its_notice_go(
+    track, lists, reply, load, notices, erp_row, select
+):
+    order = track()
+    reply(order, parcel("LP1", (-1, SIGNED)))
+    load()
+    lists(order, LP1="SIGN", hours=0.5)
+
+    assert load(0.5)["signed"] == 1
+
+    assert select("status, sign_kind, signed_at from analytics.shipments") == [
+        ("signed", "self", NOON - timedelta(hours=1))
+    ]
+    assert (erp_row().signed_at, erp_row().parcels_signed) == (NOON - timedelta(hours=1), 1)
+    assert notices() == [("signed", "pending", "signed", True)]
+
+
+@pytest.mark.parametrize(
+    ("polled", "counts"), [(0, False), (23.9, False), (24, True)], ids=["never", "before", "after"]
+)
+def test_a_sign_by_its_text_counts_once_it_is_still_there_after_a_day(
+    polled, counts, track, lists, reply, load, poll, notices, erp_row, select
+):
+    order = track()
+    lists(order, LP1="TRANSPORT", hours=-3)
+    reply(order, parcel("LP1", (-1, SIGNED)))
+    load()
+    poll(polled)
+
+    load(30)
+
+    assert (erp_row().signed_at is not None) is counts
+    assert notices() == [("signed", "pending", "signed", counts)]
+    assert select("sign_kind from analytics.shipments") == [("text",)]
+
+
+def test_a_sign_that_waited_its_day_is_not_judged_again_for_ever(track, reply, load, poll, select):
+    reply(track(), parcel("LP1", (-1, SIGNED)))
+    load()
+    poll(24)
+    load(24)
+    before = select("xmin from tracking.shipment")
+
+    load(48)
+
+    assert select("xmin from tracking.shipment") == before
+
+
+def test_a_held_notice_is_not_sent_once_the_parcel_has_moved_on(track, reply, load, notices):
+    order = track()
+    reply(order, parcel("LP1", (-2, SIGNED)))
+    load()
+    reply(order, parcel("LP1", (-2, SIGNED), (-1, FAILED)))
+    load()
+
+    assert notices() == [
+        ("signed", "suppressed", "superseded", False),
+        ("delivery_failed", "pending", "delivery_failed", True),
+    ]
+
+
+def test_a_sign_that_only_the_platform_knows_is_dated_by_its_detection(
+    track, lists, reply, load, erp_row, select
+):
+    order = track()
+    reply(order, parcel("LP1", (-2, OUT)))
+    lists(order, LP1="SIGN", hours=-0.5)
+
+    load()
+
+    assert select("sign_kind from analytics.shipments") == [("platform",)]
+    assert erp_row().signed_at == NOON - timedelta(hours=0.5)
+
+
+def test_a_sign_that_only_the_platform_knows_waits_while_traces_are_still_to_be_loaded(
+    track, lists, reply, load, erp_row
+):
+    order = track()
+    lists(order, LP1="SIGN", hours=-0.5)
+    reply(order, broken("LP1"))
+
+    signed = []
+    for hours in range(3):
+        load(hours)
+        signed.append(erp_row().signed_at is not None)
+
+    assert signed == [False, False, True]
+
+
+def test_a_confirmed_sign_does_not_move(track, lists, reply, load, select):
+    order = track()
+    lists(order, LP1="SIGN", hours=-1)
+    load()
+    reply(order, parcel("LP1", (-2, SIGNED)))
+    load()
+
+    assert select("signed_at from tracking.shipment") == [(NOON - timedelta(hours=1),)]
+
+
+def test_the_platform_repeats_an_old_sign_after_a_return_began(
+    track, lists, reply, load, statuses, erp_row
+):
+    order = track()
+    lists(order, LP1="SIGN", hours=-3)
+    load(-3)
+    reply(order, parcel("LP1", (-1, REFUSED)))
+    lists(order, LP1="SIGN")
+    load()
+
+    assert statuses() == {"LP1": "returning"}
+    assert erp_row().signed_at is None
