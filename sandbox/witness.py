@@ -186,10 +186,12 @@ def stall_differences(engine: Engine, world: World, at: datetime) -> list[Differ
             for row in connection.execute(open_stalls)
         }
     true = dict(_standing(world, at))
+    # Of an order whose replies cannot be read, only the reader knows how long nothing is known.
+    unreadable = {key for key, order in world.truth(at).items() if order.has_nan}
     return [
         Difference("stall", "/".join(key), true.get(key), found.get(key))
         for key in sorted(true.keys() | found.keys())
-        if true.get(key) != found.get(key)
+        if true.get(key) != found.get(key) and key[:2] not in unreadable
     ]
 
 

@@ -74,20 +74,28 @@ where order_id = any(:orders);
 -- Each answered order knows when to be asked next; once it has parcels, it is due to be polled, if
 -- anybody waits for it.
 -- A parcel that is new should have been reported by a feed of orders.
--- An order that is not shipped yet is asked again soon, one that fails ever more rarely.
+-- An order that is not shipped yet is asked again soon, one that fails ever more rarely. What a
+-- feed reported of one since it was asked stays due.
 update tracking.tracked_order
 set
     parcels_asked_at
     = case when answer.has_parcels then answer.asked_at else tracked_order.parcels_asked_at end,
-    ask_parcels_at = answer.asked_at + case
-        when answer.has_parcels and answer.error is null then interval '24 hours'
-        else case
-            when tracked_order.priority > 0 then :priority_spacing
-            else :min_spacing
-        end * case
-            when answer.error is null then 1
-            else power(2, least(tracked_order.failures, 4))
-        end
+    ask_parcels_at = case
+        when
+            tracked_order.reported_at > answer.asked_at
+            and tracked_order.ask_parcels_at <= tracked_order.reported_at
+            then tracked_order.ask_parcels_at
+        else
+            answer.asked_at + case
+                when answer.has_parcels and answer.error is null then interval '24 hours'
+                else case
+                    when tracked_order.priority > 0 then :priority_spacing
+                    else :min_spacing
+                end * case
+                    when answer.error is null then 1
+                    else power(2, least(tracked_order.failures, 4))
+                end
+            end
     end,
     next_poll_at = case
         when answer.has_parcels and tracking.is_awaited(tracked_order.order_id)

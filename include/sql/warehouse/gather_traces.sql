@@ -202,11 +202,18 @@ order by polled.order_id;
 
 
 -- name: confirm
--- The orders were asked for their parcels just now, and know whether lines are still to be shipped.
+-- The orders were asked for their parcels, and know whether lines are still to be shipped. What a
+-- feed reported of one since it was asked stays due.
 update tracking.tracked_order
 set
     parcels_asked_at = listing.asked_at,
-    ask_parcels_at = listing.asked_at + interval '24 hours',
+    ask_parcels_at = case
+        when
+            tracked_order.reported_at > listing.asked_at
+            and tracked_order.ask_parcels_at <= tracked_order.reported_at
+            then tracked_order.ask_parcels_at
+        else listing.asked_at + interval '24 hours'
+    end,
     has_unshipped_lines = coalesce(listing.has_unshipped_lines, tracked_order.has_unshipped_lines)
 from
     jsonb_to_recordset(cast(:listings as jsonb))

@@ -631,8 +631,9 @@ where
 -- name: settle_orders
 -- Every one of the orders knows its status and when its platform is asked for parcels next: again
 -- and again while a signature waits for its confirmation, ever more rarely, at once when all are
--- signed and the unshipped lines are not known, and when a trace named an unlisted parcel; else
--- after a quiet day. An order whose rows are all signed is asked for no more.
+-- signed and the unshipped lines are not known, and when a trace named an unlisted parcel; as a
+-- feed asked since the parcels were; else after a quiet day. An order whose rows are all signed is
+-- asked for no more.
 with verdict as (
     select
         given.*,
@@ -672,6 +673,10 @@ set
         when verdict.unconfirmed_since is not null then :now
         when verdict.all_signed and tracked_order.has_unshipped_lines is null then :now
         when verdict.unlisted_since >= tracked_order.parcels_asked_at then :now
+        when
+            tracked_order.reported_at > tracked_order.parcels_asked_at
+            and tracked_order.ask_parcels_at <= tracked_order.reported_at
+            then tracked_order.ask_parcels_at
         else
             greatest(tracked_order.parcels_asked_at, verdict.last_event_at) + interval '24 hours'
     end

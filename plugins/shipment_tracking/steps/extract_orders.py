@@ -239,8 +239,9 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
         else:
             refusal = (
                 f"{leaving.leaving} of {leaving.open} open orders are no longer in the ERP's list "
-                f"({leaving.listed} rows): nothing was closed. If that is right, trigger the DAG "
-                "once with accept_closures = true; if not, correct extract_orders.sql"
+                f"({leaving.listed} rows that can be tracked): nothing was closed. If that is "
+                "right, trigger the DAG once with accept_closures = true; if not, correct "
+                "extract_orders.sql"
             )
         execute("give_up")
         polling.learn_transit(connection, now=now)

@@ -364,10 +364,9 @@ class _Work:
                     self._ask_again()
                 if not self.pending:
                     return
-                done, self.pending = wait(
-                    self.pending, timeout=self.record_every, return_when=FIRST_COMPLETED
-                )
+                done, _ = wait(self.pending, timeout=self.record_every, return_when=FIRST_COMPLETED)
                 for future in done:
+                    self.pending.discard(future)
                     self._take(future.result())
                 if self.broken:
                     self.lane.open_circuit(str(self.broken))
@@ -386,7 +385,10 @@ class _Work:
         """Take what is under way; nothing new is asked for."""
         under_way = [future for future in self.pending if not future.cancel()]
         for future in under_way:
-            self._take(future.result())
+            if error := future.exception():
+                log.error("%s: an order could not be asked for: %r", self.lane.account, error)
+            else:
+                self._take(future.result())
 
     def _may_go_on(self) -> bool:
         if self.tally.stopped is None and time.monotonic() >= self.stop_at:

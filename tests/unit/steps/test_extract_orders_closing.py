@@ -262,3 +262,14 @@ def test_a_row_we_closed_ourselves_stays_closed_while_it_stays_in_the_list(
     extract(at(minutes=120))
 
     assert rows()["SO1"].closed_at is None
+
+
+def test_a_list_of_which_no_row_can_be_tracked_closes_nothing(listing, extract, open_keys):
+    listing(order(1), order(2))
+    extract()
+    listing(order(1, erp_key="SO9"), order(2, erp_key="SO9"))
+
+    with pytest.raises(ClosureRefusedError, match=r"2 of 3 open orders .* \(0 rows that can be"):
+        extract()
+
+    assert open_keys() == {"SO1", "SO2"}

@@ -373,3 +373,20 @@ def test_a_few_failures_among_good_answers_open_no_circuit(due, new_lane, wareho
     Platform(errors).work(new_lane())
 
     assert circuits(warehouse) == []
+
+
+def test_unexpected_errors_of_some_orders_cost_no_answer_of_the_others(due, new_lane):
+    due(20)
+    platform = Platform()
+
+    def fail_for_some(order_id: str) -> None:
+        if int(order_id) % 3 == 0:
+            raise ZeroDivisionError
+
+    platform.before_answering = fail_for_some
+
+    with pytest.raises(ZeroDivisionError):
+        platform.work(new_lane())
+
+    answered = {order_id for order_id in platform.asked if int(order_id) % 3}
+    assert set(platform.recorded) == answered
