@@ -5,14 +5,15 @@ Every 30 minutes: where the parcels of the ERP's shipped orders are, and who is 
 says, at the latest after half an hour while it is out for delivery or of high priority, and every
 scan of its parcels is stored once. A signed order is written back to the ERP once, and what
 people decide there stands. Every change of status is announced once to each channel that wants it,
-and a stalled parcel gives one alarm. Nothing is lost when a task dies: what is due is
-state in the warehouse, so the next run takes up the rest.
+and a stalled parcel gives one alarm. Ops hears once of each trouble of the pipeline itself, and of
+its end. Nothing is lost when a task dies: what is due is state in the warehouse, so the next run
+takes up the rest.
 
 **Shadow mode.** Until the connection `erp_db` says `"write": "sql"` in its extra, everything is
 gathered and loaded, but nothing is written to the ERP and nothing is sent. The last log lines and
-return values of `mark_signed`, `show_trace`, `notify_changes` and `report_stalled` say what would
-have been. Once it says so, the ERP gets everything that is still true; notices that came due before
-are not sent.
+return values of `mark_signed`, `show_trace`, `notify_changes`, `report_stalled` and `report_health`
+say what would have been. Once it says so, the ERP gets everything that is still true; notices that
+came due before are not sent.
 
 **A red run.** The log of a red task ends with which connection, statement or order is meant and
 what to do; the log of `watch` repeats it for every red task. One dead lane stops no other. Clear
@@ -40,6 +41,12 @@ TRACE_EVENTS = Asset(
 
 MOST_UNTRACKED = 0.2
 """The share of the ERP's rows that may stay untracked in a green run."""
+
+MOST_FAILED_CALLS = 0.2
+"""The share of an account's last calls that may fail before ops is notified."""
+
+FEWEST_CALLS = 20
+"""Fewer last calls of an account say nothing of it."""
 
 PRIORITY_DOC = """
 Every 5 minutes: the same as `sync_shipments`, only for the ERP's orders of high priority.
@@ -162,17 +169,32 @@ def pipeline() -> None:
             now=hooks.now(),
         )
 
+    @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
+    @task(trigger_rule="all_done", multiple_outputs=False)
+    def report_health() -> dict[str, int]:
+        """Ops has heard once of each trouble of the pipeline itself, and once of its end."""
+        return steps.report_health.run(
+            hooks.warehouse(),
+            hooks.acting_run(),
+            channels=hooks.channels,
+            owner=hooks.lease_owner(),
+            now=hooks.now(),
+            most_failed_calls=MOST_FAILED_CALLS,
+            fewest_calls=FEWEST_CALLS,
+        )
+
     tables = create_tables()
     accounts = extract_orders()
     checked = check_inputs()
     loaded = load_traces()
     signed, shown = mark_signed(), show_trace()
-    notified, reported = notify_changes(), report_stalled()
+    notified, reported, healthy = notify_changes(), report_stalled(), report_health()
     tables >> accounts >> lane.expand(account=accounts) >> loaded >> [signed, notified, reported]
     signed >> shown
     accounts >> checked
+    [checked, shown, notified, reported] >> healthy
     # Trigger rules look no further up than one task, so the alarm hangs below each of them.
-    [tables, accounts, checked, loaded, signed, shown, notified, reported] >> alarm
+    [tables, accounts, checked, loaded, signed, shown, notified, reported, healthy] >> alarm
 
 
 SHARED: dict[str, Any] = {

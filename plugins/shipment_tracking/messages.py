@@ -18,6 +18,9 @@ STATUSES = tuple(map(str, Status))
 STALLED = "stalled"
 CLEARED = "cleared"
 ALARMS = (STALLED, CLEARED)
+ALERT = "alert"
+ALERT_CLEARED = "alert_cleared"
+ALERTS = (ALERT, ALERT_CLEARED)
 
 _ORDER = {"erp_key": "SO1", "platform_order_id": "290000000000000001"}
 _PARCEL: dict[str, Any] = {
@@ -57,12 +60,31 @@ ALARM: dict[str, Any] = {
 }
 """What an alarm's text may name, with an example of each."""
 
+TROUBLE: dict[str, Any] = {
+    "items": [
+        {
+            "event_id": "6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11",
+            "reason": "alert",
+            "kind": "locked_out",
+            "account": "platform_1688",
+            "subject": "platform_1688",
+            "severity": "critical",
+            "opened_at": "2026-03-02T12:00:00+08:00",
+            "hours": 0.5,
+            "detail": "the access token has expired",
+        }
+    ]
+}
+"""What the text of an alert, or of its end, may name, with an example of each."""
+
 _MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_kind")
 # What a template's expressions can raise when they are given something that does not fit.
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-_EXAMPLES = dict.fromkeys(STATUSES, NOTICE) | dict.fromkeys(ALARMS, ALARM)
+_EXAMPLES = (
+    dict.fromkeys(STATUSES, NOTICE) | dict.fromkeys(ALARMS, ALARM) | dict.fromkeys(ALERTS, TROUBLE)
+)
 _ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False)
 
 
@@ -89,7 +111,7 @@ class Messages:
 
     def text(self, word: str, facts: Mapping[str, Any]) -> str:
         """
-        The text for a status, ``stalled`` or ``cleared``.
+        The text for a status, or one of ``ALARMS`` and ``ALERTS``.
 
         :raises MessageError: it has a mistake, or cannot be rendered with these facts.
         """

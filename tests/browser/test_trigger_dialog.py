@@ -94,6 +94,7 @@ def test_n1_each_run_says_that_nothing_was_written_or_sent(
         ("show_trace", "nothing was written"),
         ("notify_changes", "nothing was sent"),
         ("report_stalled", "nothing was sent"),
+        ("report_health", "nothing was sent"),
     ):
         lines = [line["event"] for line in stack.log_of("sync_shipments", run_id, task)]
         assert any(line.startswith("shadow mode: ") and said in line for line in lines), task

@@ -38,6 +38,16 @@ def shown_at_the_erp(pipeline: Any) -> int:
         return int(connection.execute(ours).scalar_one())
 
 
+def alerts_told(pipeline: Any) -> list[str]:
+    """What ops heard of the pipeline's own troubles."""
+    return [
+        f"{item['reason']}: {item['kind']}, {item['subject']}"
+        for delivery in pipeline.receiver.deliveries("ops")
+        if delivery.body["reason"] == "alert"
+        for item in delivery.body["items"]
+    ]
+
+
 def test_every_dag_file_is_read_without_an_error(dag_bag: "DagBag") -> None:
     assert dag_bag.import_errors == {}
     assert set(dag_bag.dags) == {"prune_warehouse", "sync_shipments", "sync_priority"}
@@ -173,15 +183,36 @@ def test_a_dead_lane_is_red_the_others_land_and_it_catches_up(
     assert states["lane.gather_traces[platform_1688]"] == "success"
     assert states["lane.gather_traces[platform_1688_south]"] == "success"
     assert states["load_traces"] == "success"
-    assert states["watch"] == "failed"
+    assert (states["report_health"], states["watch"]) == ("success", "failed")
     assert count("analytics.trace_events where account = 'platform_1688'") > 0
     assert count("analytics.trace_events where account = 'platform_1688_east'") == 0
+    assert alerts_told(pipeline) == ["alert: locked_out, platform_1688_east"]
 
     mended = pipeline.sandbox.connection("platform_1688_east")
     mended["extra"] |= pipeline.sandbox.replace_token("platform_1688_east")
     monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688_EAST", json.dumps(mended))
     assert pipeline.run(after=HALF_HOUR)["run"] == "success"
     assert count("analytics.trace_events where account = 'platform_1688_east'") > 0
+    assert alerts_told(pipeline)[1:] == ["alert_cleared: locked_out, platform_1688_east"]
+
+
+def test_n6_a_lane_that_fails_all_night_is_told_once(
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.run()
+    good = os.environ["AIRFLOW_CONN_PLATFORM_1688_EAST"]
+    broken = json.loads(good)
+    broken["extra"]["qps"] = "many"
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688_EAST", json.dumps(broken))
+
+    for after in (6, 0.5, 0.5, 0.5, 0.5):
+        assert pipeline.run(after=timedelta(hours=after))["run"] == "failed"
+
+    assert alerts_told(pipeline) == ["alert: not_polled, platform_1688_east"]
+
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_1688_EAST", good)
+    assert pipeline.run(after=HALF_HOUR)["run"] == "success"
+    assert alerts_told(pipeline)[1:] == ["alert_cleared: not_polled, platform_1688_east"]
 
 
 def test_tokens_that_end_in_mid_run_are_renewed_and_no_order_is_lost(
@@ -210,6 +241,7 @@ def test_nothing_is_loaded_into_a_warehouse_that_was_refused(pipeline: Any, coun
     assert states["run"] == "failed"
     assert states["create_tables"] == "failed"
     assert states["load_traces"] != "success"
+    assert states["report_health"] == "skipped"
     assert count("tracking.trace_reply where loaded_at is not null") == 0
 
 
@@ -232,6 +264,7 @@ def test_a_manual_run_over_past_days_loads_them_and_announces_nothing(
 
     assert states["run"] == "success"
     assert (states["notify_changes"], states["report_stalled"]) == ("skipped", "skipped")
+    assert states["report_health"] == "skipped"
     assert pipeline.receiver.deliveries() == []
     assert count("analytics.erp_writebacks where outcome = 'signed'") > 0
     assert count("tracking.trace_event") > 0

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from shipment_tracking.channels.port import LANGUAGES
+from shipment_tracking.domain.health import KINDS
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError, StatementError
-from shipment_tracking.messages import ALARM, CLEARED, NOTICE, STALLED, Messages
+from shipment_tracking.messages import ALARM, ALERTS, CLEARED, NOTICE, STALLED, TROUBLE, Messages
 from shipment_tracking.statements import OWNER_FOLDER, include_folder
 
 
@@ -42,10 +43,28 @@ def test_every_alarm_has_a_text_that_names_each_parcel(word, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("word", ALERTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_alert_is_told_in_words(kind, word, language):
+    item = TROUBLE["items"][0] | {"kind": kind, "subject": "shop A"}
+
+    text = Messages(language).text(word, {"items": [item]})
+
+    assert "shop A" in text
+    assert f"{kind}:" not in text
+    assert f"{kind}（" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_text_is_there_that_nobody_sends(language):
     folder = include_folder() / "messages" / language
 
-    assert {file.stem for file in folder.iterdir()} == {*map(str, Status), STALLED, CLEARED}
+    assert {file.stem for file in folder.iterdir()} == {
+        *map(str, Status),
+        STALLED,
+        CLEARED,
+        *ALERTS,
+    }
 
 
 def test_an_owners_text_wins(owner):

@@ -498,7 +498,7 @@ where
 
 
 -- name: waiting
--- How many notices wait for one channel, and why its newest try failed, if it did.
+-- How many notices of parcels wait for one channel, and why its newest try failed, if it did.
 with waiting as (
     select
         last_error,
@@ -514,6 +514,7 @@ with waiting as (
         and channel = :channel
         and state = 'pending'
         and digest = :digest
+        and shipment_id is not null
 ),
 
 sent as (

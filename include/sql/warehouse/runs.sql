@@ -48,3 +48,10 @@ on conflict (run_id, account, api, outcome) do update
     set
         calls = known.calls + excluded.calls,
         seconds = known.seconds + excluded.seconds;
+
+
+-- name: closures_refused
+-- The run's row says why it closed no order, or, with nothing, that it was allowed to.
+update tracking.run
+set closures_refused = :refusal
+where run_id = :run_id;

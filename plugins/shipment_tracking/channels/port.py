@@ -12,7 +12,7 @@ from shipment_tracking.errors import ConnectionFieldError
 OPS = "ops"
 CUSTOMERS = "customers"
 LANGUAGES = ("zh", "en")
-STATUSES = (*map(str, Status), "stalled")
+STATUSES = (*map(str, Status), "stalled", "alert")
 """What a channel may want to hear of."""
 
 
@@ -59,7 +59,8 @@ class Destination:
 
     :param audience: ``ops``, ``customers``, or an account, which is notified of its own parcels.
     :param channel_name: unique within the audience.
-    :param statuses: the statuses it wants to hear of, and ``stalled`` for alarms; None: all.
+    :param statuses: the statuses it wants to hear of, ``stalled`` for alarms, and ``alert`` for the
+        pipeline's own troubles; None: all.
     """
 
     audience: str

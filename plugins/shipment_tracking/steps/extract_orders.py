@@ -243,6 +243,7 @@ def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | No
                 "right, trigger the DAG once with accept_closures = true; if not, correct "
                 "extract_orders.sql"
             )
+        runs.note_closures(connection, this_run, refusal)
         execute("give_up")
         polling.learn_transit(connection, now=now)
     execute("open_orders")

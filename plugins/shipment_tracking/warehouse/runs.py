@@ -50,3 +50,9 @@ def add_usage(connection: Connection, run: Run, account: str, usage: Sequence[Ap
             query("runs.usage"),
             {"run_id": run.run_id, "account": account, **USAGE(usage)},
         )
+
+
+def note_closures(connection: Connection, run: Run, refusal: str | None) -> None:
+    """Note why the run closed no order that left the ERP's list; None: it was allowed to."""
+    binds = {"run_id": run.run_id, "refusal": refusal or ""}
+    connection.execute(query("runs.closures_refused"), binds)

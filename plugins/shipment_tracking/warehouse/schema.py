@@ -239,6 +239,7 @@ trace_event = Table(
     Column("decided_by", Text, nullable=False, server_default=""),
     Column("earlier_life", Boolean, nullable=False, server_default=text("false")),
     Column("withdrawn_at", TIME),
+    Index("trace_event_fetched", "fetched_at", postgresql_using="brin"),
 )
 
 rejected_event = Table(
@@ -271,6 +272,11 @@ trace_reply = Table(
     Column("quarantined_at", TIME),
     Index("trace_reply_order", "order_id"),
     Index(
+        "trace_reply_quarantined",
+        "order_id",
+        postgresql_where=text("quarantined_at is not null"),
+    ),
+    Index(
         "trace_reply_waiting",
         "reply_id",
         postgresql_where=text("loaded_at is null and quarantined_at is null"),
@@ -295,7 +301,7 @@ notification = Table(
     metadata,
     Column("notification_id", BigInteger, Identity(always=True), primary_key=True),
     Column("event_id", Uuid, nullable=False),
-    Column("shipment_id", BigInteger, ForeignKey("tracking.shipment.shipment_id"), nullable=False),
+    Column("shipment_id", BigInteger, ForeignKey("tracking.shipment.shipment_id")),
     Column("audience", Text, nullable=False, server_default="all"),
     Column("channel", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False),
@@ -311,6 +317,7 @@ notification = Table(
     Column("lease_token", BigInteger, nullable=False, server_default=text("0")),
     Column("from_status", Text),
     UniqueConstraint("event_id", "audience", "channel"),
+    Index("notification_dead", "audience", "channel", postgresql_where=text("state = 'dead'")),
     Index(
         "notification_due",
         "audience",
@@ -371,6 +378,27 @@ stall = Table(
     Index("stall_cleared_event", "cleared_event_id", unique=True),
     Index("stall_event", "event_id", unique=True),
     Index("stall_open", "shipment_id", postgresql_where=text("cleared_at is null")),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("alert_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("account", Text),
+    Column("subject", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("opened_at", TIME, nullable=False),
+    Column("cleared_at", TIME),
+    Column("told_at", TIME),
+    Column("detail", Text, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("cleared_event_id", Uuid, nullable=False),
+    Index("alert_cleared_event", "cleared_event_id", unique=True),
+    Index("alert_event", "event_id", unique=True),
+    Index(
+        "alert_open", "kind", "subject", unique=True, postgresql_where=text("cleared_at is null")
+    ),
 )
 
 feed = Table(
@@ -457,6 +485,7 @@ run = Table(
     Column("notices_sent", Integer, nullable=False, server_default=text("0")),
     Column("failed_orders", Integer, nullable=False, server_default=text("0")),
     Column("untracked", Integer, nullable=False, server_default=text("0")),
+    Column("closures_refused", Text),
 )
 
 api_usage = Table(

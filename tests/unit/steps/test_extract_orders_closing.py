@@ -125,7 +125,7 @@ def test_rows_that_are_closed_already_may_leave_in_any_number(
     assert open_keys() == {"SO59"}
 
 
-def test_a_refused_closure_takes_over_everything_else(listed, listing, extract, rows):
+def test_a_refused_closure_takes_over_everything_else(listed, listing, extract, rows, select):
     listed(60)
     listing(order(99))
 
@@ -133,6 +133,9 @@ def test_a_refused_closure_takes_over_everything_else(listed, listing, extract, 
         extract()
 
     assert "SO99" in rows()
+    noted = [said for (said,) in select("closures_refused from tracking.run order by started_at")]
+    assert noted[0] == ""
+    assert "no longer in the ERP's list" in noted[1]
 
 
 def test_a_closure_that_a_person_accepts_happens(listed, listing, extract, open_keys):

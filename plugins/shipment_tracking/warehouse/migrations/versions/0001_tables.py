@@ -230,6 +230,7 @@ comment on column tracking.trace_event.earlier_life is
     'More than 48 hours older than the shipping: it belongs to an earlier parcel with this number.';
 comment on column tracking.trace_event.withdrawn_at is
     'When a newer reply no longer held it; since then it is no evidence.';
+create index trace_event_fetched on tracking.trace_event using brin (fetched_at);
 
 create table tracking.rejected_event (
     order_id bigint not null references tracking.tracked_order,
@@ -262,6 +263,8 @@ create table tracking.trace_reply (
 );
 comment on table tracking.trace_reply is 'Masked replies, kept when they said something new.';
 create index trace_reply_order on tracking.trace_reply (order_id);
+create index trace_reply_quarantined on tracking.trace_reply (order_id)
+    where quarantined_at is not null;
 create index trace_reply_waiting on tracking.trace_reply (reply_id)
     where loaded_at is null and quarantined_at is null;
 
@@ -279,7 +282,7 @@ create index status_change_shipment on tracking.status_change (shipment_id, dete
 create table tracking.notification (
     notification_id bigint generated always as identity primary key,
     event_id uuid not null,
-    shipment_id bigint not null references tracking.shipment,
+    shipment_id bigint references tracking.shipment,
     audience text not null default 'all',
     channel text not null default '',
     reason text not null,
@@ -298,10 +301,13 @@ create table tracking.notification (
 );
 comment on table tracking.notification is
     'The outbox. No channel: not yet addressed. A null due_at: held until a sign is confirmed.';
+comment on column tracking.notification.shipment_id is
+    'The parcel that it tells of; null: it tells of an alert, or of its end.';
 comment on column tracking.notification.digest is
     'An alarm, sent together with others; else a notice of its own.';
 comment on column tracking.notification.from_status is
     'The status that was announced before; null: that of the status change.';
+create index notification_dead on tracking.notification (audience, channel) where state = 'dead';
 create index notification_due on tracking.notification (audience, channel, due_at)
     where state = 'pending';
 create index notification_leased on tracking.notification (lease_owner)
@@ -350,6 +356,27 @@ comment on column tracking.stall.event_id is
 create unique index stall_cleared_event on tracking.stall (cleared_event_id);
 create unique index stall_event on tracking.stall (event_id);
 create index stall_open on tracking.stall (shipment_id) where cleared_at is null;
+
+create table tracking.alert (
+    alert_id bigint generated always as identity primary key,
+    kind text not null,
+    account text,
+    subject text not null,
+    severity text not null,
+    opened_at timestamptz not null,
+    cleared_at timestamptz,
+    told_at timestamptz,
+    detail text not null,
+    event_id uuid not null,
+    cleared_event_id uuid not null
+);
+comment on table tracking.alert is
+    'A trouble of the pipeline itself; while it lasts, one row for each kind and subject.';
+comment on column tracking.alert.told_at is
+    'When the first channel took it; its notices have event_id, those of its end cleared_event_id.';
+create unique index alert_cleared_event on tracking.alert (cleared_event_id);
+create unique index alert_event on tracking.alert (event_id);
+create unique index alert_open on tracking.alert (kind, subject) where cleared_at is null;
 
 create table tracking.feed (
     account text primary key,
@@ -442,8 +469,11 @@ create table tracking.run (
     signed integer not null default 0,
     notices_sent integer not null default 0,
     failed_orders integer not null default 0,
-    untracked integer not null default 0
+    untracked integer not null default 0,
+    closures_refused text
 );
+comment on column tracking.run.closures_refused is
+    'Why it closed no order that left the list; empty: it did, null: it was not about closing.';
 
 create table tracking.api_usage (
     run_id text not null,

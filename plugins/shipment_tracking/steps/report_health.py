@@ -1,0 +1,173 @@
+"""Tells ops of the pipeline's own troubles: once when one begins, and once when it is over."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid5
+
+from sqlalchemy import Connection, Engine, Row
+
+from shipment_tracking.channels.port import OPS, Channels, Destination, account_of, connection_id
+from shipment_tracking.domain.health import KINDS, Thresholds
+from shipment_tracking.domain.models import Run
+from shipment_tracking.messages import ALERT, ALERT_CLEARED, ALERTS, Messages
+from shipment_tracking.statements import query
+from shipment_tracking.warehouse import runs
+from shipment_tracking.warehouse.alerts import EVENT_IDS, AlertOutbox, Trouble
+from shipment_tracking.warehouse.delivery import BUDGET, deliver
+from shipment_tracking.warehouse.outbox import (
+    FIRST_PAUSE,
+    LEASE,
+    MOST_SHOWN,
+    Claim,
+    Message,
+    counts,
+    shanghai,
+)
+from shipment_tracking.warehouse.rows import fetch
+
+log = logging.getLogger(__name__)
+
+MOST_ITEMS = 1000
+"""Alerts in one message; further ones go into the next."""
+
+
+def run(
+    warehouse: Engine,
+    this_run: Run,
+    *,
+    channels: Callable[[Sequence[str]], Channels],
+    owner: str,
+    now: datetime,
+    most_failed_calls: float,
+    fewest_calls: int,
+    budget: timedelta = BUDGET,
+    lease: timedelta = LEASE,
+) -> dict[str, int]:
+    """
+    Open an alert for each trouble, clear those that are over, and tell ops of both in one message.
+
+    A dry run, and shadow mode, open and clear alerts and log what would be sent. What still lasts
+    when sending is allowed is told then.
+
+    :param channels: by accounts, every destination that their notices may have.
+    :param owner: who holds the leases; the same for every try of the task.
+    :param most_failed_calls: the share of an account's last calls, from 0 to 1, that may fail.
+    :param fewest_calls: fewer calls say nothing.
+    :returns: alerts ``opened`` and ``cleared``, and how many notices were ``sent``, ``failed``, are
+        ``dead`` or ``suppressed``.
+    :raises ChannelDownError: a channel failed in this run; everything else was sent.
+    :raises PersonNeededError: a connection or a text cannot be used; everything else was sent.
+    """
+    limits = Thresholds(most_failed_calls, fewest_calls)
+    outbox = AlertOutbox(warehouse, this_run, owner, now, lease=lease)
+    with warehouse.begin() as connection:
+        # It may have none: whatever failed before, the next run counts it as one that did not poll.
+        runs.begin(connection, this_run)
+        accounts = list(connection.execute(query("report_health.accounts")).scalars())
+    every = channels(accounts)
+    found = _for_ops(every)
+    with warehouse.begin() as connection:
+        troubles = [*_troubles(connection, this_run, limits, now), *_broken(every, this_run)]
+        kept = outbox.keep(connection, troubles)
+        if this_run.rehearsal:
+            return kept | counts({}) | {"would_send": _preview(outbox, connection)}
+        outbox.address_to(connection, found)
+    sent = deliver(
+        outbox,
+        found,
+        accounts,
+        partial(_write, outbox),
+        mistakes=lambda destination: Messages(destination.language).mistakes_in(ALERTS),
+        batch=MOST_ITEMS,
+        budget=budget,
+    )
+    return kept | counts(sent)
+
+
+def _troubles(
+    connection: Connection, this_run: Run, limits: Thresholds, now: datetime
+) -> Iterator[Trouble]:
+    """What is wrong, of the run's account only if it has one."""
+    for kind in KINDS:
+        found = fetch(
+            connection,
+            f"report_health.{kind}",
+            Trouble,
+            now=now,
+            first_pause=FIRST_PAUSE,
+            **limits.binds,
+        )
+        for trouble in found:
+            if this_run.only_account in (None, trouble.account):
+                yield trouble
+
+
+def _broken(found: Channels, this_run: Run) -> Iterator[Trouble]:
+    """The connections of channels that cannot be used."""
+    for audience, error in found.broken.items():
+        account = account_of(audience)
+        if this_run.only_account in (None, account):
+            yield Trouble("channel_down", account, connection_id(audience), "critical", str(error))
+
+
+def _for_ops(found: Channels) -> Channels:
+    """The channels of ops that want alerts."""
+    return Channels(
+        [
+            each
+            for each in found.destinations
+            if each.audience == OPS and (each.statuses is None or ALERT in each.statuses)
+        ],
+        {audience: error for audience, error in found.broken.items() if audience == OPS},
+    )
+
+
+def _preview(outbox: AlertOutbox, connection: Connection) -> int:
+    """Log what a run that sends would tell of, not more than a screen of it."""
+    rehearsal = outbox.this_run.rehearsal
+    untold = outbox.untold(connection)
+    for row in untold[:MOST_SHOWN]:
+        log.info("%s: alert %s, %s: %s", rehearsal, row.kind, row.subject, row.detail)
+    log.info("%s: %d alerts would be sent; nothing was sent", rehearsal, len(untold))
+    return len(untold)
+
+
+def _write(outbox: AlertOutbox, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
+    """One message for all notices of a run, so that a repeated one is the same."""
+    messages = Messages(destination.language)
+    return [_message(messages, told) for _, told in outbox.runs_told(claims)]
+
+
+def _message(messages: Messages, told: Sequence[tuple[Claim, Row[Any]]]) -> Message:
+    items = [_item(claim, row) for claim, row in told]
+    event_id = uuid5(EVENT_IDS, " ".join(sorted(item["event_id"] for item in items)))
+    texts = [
+        messages.text(word, {"items": alike})
+        for word in (ALERT, ALERT_CLEARED)
+        if (alike := [item for item in items if item["reason"] == word])
+    ]
+    body = {
+        "event_id": str(event_id),
+        "reason": ALERT,
+        "items": items,
+        "text": "\n\n".join(texts),
+    }
+    return Message([claim for claim, _ in told], event_id, body)
+
+
+def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:
+    lasted = row.lasted_until - row.opened_at
+    return {
+        "event_id": str(claim.event_id),
+        "reason": claim.reason,
+        "kind": row.kind,
+        "account": row.account,
+        "subject": row.subject,
+        "severity": row.severity,
+        "opened_at": shanghai(row.opened_at),
+        "hours": round(lasted / timedelta(hours=1), 1),
+        "detail": row.detail,
+    }
