@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from shipment_tracking.command_line import airflow_within_reach
 from shipment_tracking.errors import ShipmentTrackingError, WarehouseRefusedError
@@ -43,6 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command = commands.add_parser("check", help="check a connection", description=about)
     command.add_argument("connection", help="erp_db or an account, such as platform_1688")
+    about = (
+        "let notices that were given up be sent by the next run, the newest of each parcel, unless "
+        "a newer one was sent since; the warehouse is as for texts"
+    )
+    command = commands.add_parser("requeue", help="send dead notices again", description=about)
+    command.add_argument("--channel", help="only those to a channel: its name, or audience/name")
+    command.add_argument(
+        "--since",
+        type=_time,
+        help="only those made since a time, such as 2026-03-02T08:00; without an offset Shanghai's",
+    )
+    command.add_argument("--dry-run", action="store_true", help="only say how many there are")
     given = parser.parse_args(arguments)
     logging.disable()  # Airflow's own notes on standard output, which is ours
     try:
@@ -52,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warehouse = _warehouse()
         try:
             with _named_errors():
-                show_texts(warehouse, given.most)
+                if given.command == "requeue":
+                    requeue(warehouse, given.channel, given.since, dry_run=given.dry_run)
+                else:
+                    show_texts(warehouse, given.most)
         finally:
             warehouse.dispose()
     except ShipmentTrackingError as error:
@@ -114,6 +131,7 @@ def show_texts(warehouse: "Engine", most: int) -> None:
             )
 
 
+<<<<<<< HEAD
 def _most(given: str) -> int:
     most = int(given) if given.isdecimal() else 0
     if not 0 < most < 2**31:
@@ -135,6 +153,39 @@ def _named_errors() -> Iterator[None]:
             f"{first_line}; see that its address is right and that the task create_tables has run "
             "there"
         ) from error
+=======
+def requeue(
+    warehouse: "Engine",
+    channel: str | None = None,
+    since: datetime | None = None,
+    *,
+    dry_run: bool = False,
+) -> int:
+    """
+    Let dead notices be due again, print how many, and return it.
+
+    :param channel: only those to this channel, by its name or as ``audience/name``.
+    :param since: aware; only those that were made since.
+    :param dry_run: keep them dead.
+    """
+    from shipment_tracking.statements import query
+
+    binds = {"channel": channel, "since": since, "now": datetime.now(UTC)}
+    with warehouse.connect() as connection, connection.begin() as transaction:
+        count = len(connection.execute(query("cli.requeue"), binds).all())
+        if dry_run:
+            transaction.rollback()
+    if dry_run:
+        print(f"{count} dead notices would be sent again; nothing was changed")
+    else:
+        print(f"{count} dead notices will be sent by the next run")
+    return count
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+>>>>>>> cbbf170 (Add the command requeue, which sends dead notices again)
 
 
 def _warehouse() -> "Engine":
