@@ -23,7 +23,7 @@ PATHS = {
 
 MOST_A_MINUTE = {"dingtalk": 20, "wecom": 20, "feishu": 100}
 LONGEST_BODY = {"dingtalk": 20_000, "feishu": 20 * 1024}
-LONGEST_WECOM_TEXT = 2048
+LONGEST_WECOM_TEXT = 4096
 
 
 @dataclass
@@ -55,8 +55,7 @@ class Robot:
             refused = _CHECKS[self.kind](path, query, message, self.clock())
             if refused or len(body) > LONGEST_BODY.get(self.kind, len(body)):
                 return refused or _BAD_REQUEST[self.kind]
-            content = message["content" if self.kind == "feishu" else "text"]
-            self.texts.append(content["text" if self.kind == "feishu" else "content"])
+            self.texts.append(_text(self.kind, message))
             return _TAKEN[self.kind]
 
     def _is_too_fast(self) -> bool:
@@ -80,7 +79,9 @@ def _check_dingtalk(
     right = hmac.digest(SECRET.encode(), f"{timestamp}\n{SECRET}".encode(), "sha256")
     if query.get("sign") != base64.b64encode(right).decode():
         return {"errcode": 310000, "errmsg": "sign not match"}
-    return None if _has_text(message, "text", "content") else _BAD_REQUEST["dingtalk"]
+    held = message.get("markdown") if message.get("msgtype") == "markdown" else None
+    is_whole = isinstance(held, dict) and held.get("title") and held.get("text")
+    return None if is_whole else _BAD_REQUEST["dingtalk"]
 
 
 def _check_wecom(
@@ -88,10 +89,11 @@ def _check_wecom(
 ) -> dict[str, Any] | None:
     if query.get("key") != TOKEN:
         return {"errcode": 93000, "errmsg": "invalid webhook url"}
-    if not _has_text(message, "text", "content"):
+    held = message.get("markdown") if message.get("msgtype") == "markdown" else None
+    if not isinstance(held, dict) or not isinstance(held.get("content"), str):
         return _BAD_REQUEST["wecom"]
-    if len(message["text"]["content"].encode()) > LONGEST_WECOM_TEXT:
-        return {"errcode": 40058, "errmsg": "text.content exceed max length 2048"}
+    if len(held["content"].encode()) > LONGEST_WECOM_TEXT:
+        return {"errcode": 40058, "errmsg": "markdown.content exceed max length 4096"}
     return None
 
 
@@ -108,13 +110,19 @@ def _check_feishu(
             "code": 19021,
             "msg": "sign match fail or timestamp is not within one hour from current time",
         }
-    return None if _has_text(message, "content", "text") else _BAD_REQUEST["feishu"]
+    held = message.get("card") if message.get("msg_type") == "interactive" else None
+    elements = held.get("elements") if isinstance(held, dict) else None
+    is_whole = elements and [each.get("tag") for each in elements] == ["markdown"]
+    return None if is_whole else _BAD_REQUEST["feishu"]
 
 
-def _has_text(message: Mapping[str, Any], outer: str, inner: str) -> bool:
-    kind = message.get("msgtype") or message.get("msg_type")
-    held = message.get(outer)
-    return kind == "text" and isinstance(held, dict) and isinstance(held.get(inner), str)
+def _text(kind: str, message: Mapping[str, Any]) -> str:
+    """The Markdown of a message, as it was before its line ends were marked."""
+    if kind == "feishu":
+        return str(message["card"]["elements"][0]["content"])
+    if kind == "wecom":
+        return str(message["markdown"]["content"])
+    return str(message["markdown"]["text"]).replace("  \n", "\n")
 
 
 _CHECKS = {"dingtalk": _check_dingtalk, "wecom": _check_wecom, "feishu": _check_feishu}

@@ -131,7 +131,6 @@ def show_texts(warehouse: "Engine", most: int) -> None:
             )
 
 
-<<<<<<< HEAD
 def _most(given: str) -> int:
     most = int(given) if given.isdecimal() else 0
     if not 0 < most < 2**31:
@@ -153,7 +152,8 @@ def _named_errors() -> Iterator[None]:
             f"{first_line}; see that its address is right and that the task create_tables has run "
             "there"
         ) from error
-=======
+
+
 def requeue(
     warehouse: "Engine",
     channel: str | None = None,
@@ -185,7 +185,6 @@ def requeue(
 def _time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     return time if time.tzinfo else time.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
->>>>>>> cbbf170 (Add the command requeue, which sends dead notices again)
 
 
 def _warehouse() -> "Engine":

@@ -1,4 +1,8 @@
-"""The texts of notices: ``include/messages/<language>/<word>.txt``, checked before any is sent."""
+"""
+The texts of notices in ``include/messages/<language>``, checked before any is sent.
+
+Each word has ``<word>.txt``, ``<word>.short.txt`` for fields of 20 characters, and ``<word>.md``.
+"""
 
 import traceback
 from collections.abc import Collection, Mapping
@@ -10,6 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, Templa
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Name
 
+from shipment_tracking.channels.port import MARKDOWN, SHORT, TEXT
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError
 from shipment_tracking.statements import include_path, include_text
@@ -85,23 +90,45 @@ _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeEr
 _EXAMPLES = (
     dict.fromkeys(STATUSES, NOTICE) | dict.fromkeys(ALARMS, ALARM) | dict.fromkeys(ALERTS, TROUBLE)
 )
-_ENVIRONMENT = Environment(undefined=StrictUndefined, autoescape=False)
+ENDINGS = {TEXT: ".txt", SHORT: ".short.txt", MARKDOWN: ".md"}
+LONGEST_SHORT = 20
+"""Characters of a variable in an SMS and of a field in a WeChat message."""
+
+_PLAIN = str.maketrans("*`[]<>~\n", "＊｀［］＜＞～ ")
+"""Facts put nothing into Markdown: no marks, no links, no mention of a group's members."""
+
+
+def _plain(value: Any) -> Any:
+    return value.translate(_PLAIN) if isinstance(value, str) else value
+
+
+_ENVIRONMENTS = {
+    medium: Environment(
+        undefined=StrictUndefined,
+        autoescape=False,
+        finalize=_plain if medium == MARKDOWN else None,
+    )
+    for medium in ENDINGS
+}
 
 
 class Messages:
     """
-    All texts of one language; one with a mistake leaves the others alone.
+    All texts of one language for one medium; one with a mistake leaves the others alone.
 
     :ivar mistakes: by word, why its text cannot be used; each names the file and the line.
     """
 
-    def __init__(self, language: str) -> None:
-        self._paths = {word: include_path(f"messages/{language}/{word}.txt") for word in _EXAMPLES}
+    def __init__(self, language: str, medium: str = TEXT) -> None:
+        ending = ENDINGS[medium]
+        self._paths = {
+            word: include_path(f"messages/{language}/{word}{ending}") for word in _EXAMPLES
+        }
         self._templates: dict[str, Template] = {}
         self.mistakes: dict[str, MessageError] = {}
         for word, path in self._paths.items():
             try:
-                self._templates[word] = _load(path, path.stat().st_mtime_ns, word)
+                self._templates[word] = _load(path, path.stat().st_mtime_ns, word, medium)
             except MessageError as error:
                 self.mistakes[word] = error
 
@@ -121,16 +148,17 @@ class Messages:
 
 
 @cache
-def _load(path: Path, changed: int, word: str) -> Template:
+def _load(path: Path, changed: int, word: str, medium: str) -> Template:
     """The template of a file, checked with examples of all it may be given."""
     example = _EXAMPLES[word]
+    environment = _ENVIRONMENTS[medium]
     source = include_text(path, MessageError)
     try:
-        tree = _ENVIRONMENT.parse(source)
-        template = _ENVIRONMENT.from_string(source)
+        tree = environment.parse(source)
+        template = environment.from_string(source)
     except TemplateSyntaxError as error:
         raise MessageError(f"{path}, line {error.lineno}: {error.message}") from error
-    unknown = find_undeclared_variables(tree) - example.keys() - _ENVIRONMENT.globals.keys()
+    unknown = find_undeclared_variables(tree) - example.keys() - environment.globals.keys()
     for name in tree.find_all(Name):
         if name.name in unknown:
             raise MessageError(
@@ -138,7 +166,12 @@ def _load(path: Path, changed: int, word: str) -> Template:
                 f"{', '.join(example)}"
             )
     for facts in (example, _sparse(example)):
-        _render(path, template, facts)
+        text = _render(path, template, facts)
+        if medium == SHORT and (len(text) > LONGEST_SHORT or "\n" in text):
+            raise MessageError(
+                f"{path}, line 1: a short text must be one line of at most {LONGEST_SHORT} "
+                f"characters; with example facts it is {text!r}"
+            )
     return template
 
 

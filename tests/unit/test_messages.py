@@ -4,11 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from shipment_tracking.channels.port import LANGUAGES
+from shipment_tracking.channels.port import LANGUAGES, MARKDOWN, MEDIA, SHORT
 from shipment_tracking.domain.health import KINDS
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError, StatementError
-from shipment_tracking.messages import ALARM, ALERTS, CLEARED, NOTICE, STALLED, TROUBLE, Messages
+from shipment_tracking.messages import (
+    ALARM,
+    ALERTS,
+    CLEARED,
+    ENDINGS,
+    NOTICE,
+    STALLED,
+    TROUBLE,
+    Messages,
+)
 from shipment_tracking.statements import OWNER_FOLDER, include_folder
 
 
@@ -59,12 +68,39 @@ def test_every_kind_of_alert_is_told_in_words(kind, word, language):
 def test_no_text_is_there_that_nobody_sends(language):
     folder = include_folder() / "messages" / language
 
-    assert {file.stem for file in folder.iterdir()} == {
-        *map(str, Status),
-        STALLED,
-        CLEARED,
-        *ALERTS,
+    assert {file.name for file in folder.iterdir()} == {
+        f"{word}{ending}"
+        for word in (*map(str, Status), STALLED, CLEARED, *ALERTS)
+        for ending in ENDINGS.values()
     }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("medium", MEDIA)
+def test_every_text_of_ours_is_without_mistakes(medium, language):
+    assert Messages(language, medium).mistakes == {}
+
+
+@pytest.mark.parametrize("text", ["{{ waybill_no }}" + "签" * 18, "签\n收"])
+def test_a_short_text_that_does_not_fit_its_field_is_a_mistake(owner, text):
+    (owner / "signed.short.txt").write_text(text, encoding="utf-8")
+
+    mistakes = Messages("zh", SHORT).mistakes
+
+    assert list(mistakes) == ["signed"]
+    assert "signed.short.txt, line 1: a short text must be one line of at most 20" in str(
+        mistakes["signed"]
+    )
+    assert Messages("zh").mistakes == {}
+
+
+def test_a_trace_puts_no_marks_into_markdown():
+    trace = "<at id=all></at>**[签收](https://example.com)\n# 138"
+
+    text = Messages("zh", MARKDOWN).text("returned", NOTICE | {"latest_trace": trace})
+
+    assert text.startswith("**已退回寄件人**\n\nSO1，圆通速递 YT1")
+    assert text.endswith("＜at id=all＞＜/at＞＊＊［签收］(https://example.com) # 138")
 
 
 def test_an_owners_text_wins(owner):

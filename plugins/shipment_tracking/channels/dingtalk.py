@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from shipment_tracking.channels.fields import ChannelFields, OptionalSecret, Url
-from shipment_tracking.channels.port import Limits, fingerprint
-from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge
+from shipment_tracking.channels.port import MARKDOWN, Limits, fingerprint
+from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge, title
 from shipment_tracking.channels.transport import TIMEOUT, post_json
 
 # 20,000 bytes are taken, among them what surrounds and escapes the text.
-LIMITS = Limits(per_minute=20, longest_text=16_000, most_items=50)
+LIMITS = Limits(per_minute=20, longest_text=16_000, most_items=50, medium=MARKDOWN)
 REFUSALS = {
     -1: Refusal(Meaning.TRANSIENT),
     40035: Refusal(Meaning.CLOSED, "copy the whole address of the robot into url"),
@@ -54,12 +54,13 @@ class DingTalk:
 
     def send(self, event_id: UUID, body: Mapping[str, Any]) -> None:
         """
-        Post one text.
+        Post one text in Markdown.
 
         :raises DeliveryError: the robot does not say that it took it.
         """
-        text = fit(str(body["text"]), self.limits.longest_text)
-        message = {"msgtype": "text", "text": {"content": text}}
+        # Markdown joins lines unless they end with two blanks.
+        text = fit(str(body["text"]).replace("\n", "  \n"), self.limits.longest_text)
+        message = {"msgtype": "markdown", "markdown": {"title": title(text), "text": text}}
         answer = post_json(self._signed_url(), message, timeout=self.timeout)
         judge(
             answer.get("errcode"),

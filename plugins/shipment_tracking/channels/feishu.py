@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from shipment_tracking.channels.fields import ChannelFields, OptionalSecret, Url
-from shipment_tracking.channels.port import Limits, fingerprint
+from shipment_tracking.channels.port import MARKDOWN, Limits, fingerprint
 from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge
 from shipment_tracking.channels.transport import TIMEOUT, post_json
 
 # 20 KB are taken, among them what surrounds and escapes the text. Two messages are 0.6 s apart, so
 # that there are never five in a second.
-LIMITS = Limits(per_minute=100, longest_text=16_000, most_items=50)
+LIMITS = Limits(per_minute=100, longest_text=16_000, most_items=50, medium=MARKDOWN)
 BAD_REQUEST = 9499
 TOO_OFTEN = "frequency limited"
 LIMITED = Refusal(Meaning.LIMITED, wait=60)
@@ -51,12 +51,15 @@ class Feishu:
 
     def send(self, event_id: UUID, body: Mapping[str, Any]) -> None:
         """
-        Post one text.
+        Post one text in Markdown, as a card.
 
         :raises DeliveryError: the bot does not say that it took it.
         """
         text = fit(str(body["text"]), self.limits.longest_text)
-        message: dict[str, Any] = {"msg_type": "text", "content": {"text": text}}
+        message: dict[str, Any] = {
+            "msg_type": "interactive",
+            "card": {"elements": [{"tag": "markdown", "content": text}]},
+        }
         if self.secret is not None:
             timestamp = str(int(time.time()))
             message |= {"timestamp": timestamp, "sign": signature(timestamp, self.secret)}

@@ -12,6 +12,12 @@ from shipment_tracking.errors import ConnectionFieldError
 OPS = "ops"
 CUSTOMERS = "customers"
 LANGUAGES = ("zh", "en")
+TEXT = "text"
+SHORT = "short"
+MARKDOWN = "markdown"
+MEDIA = (TEXT, SHORT, MARKDOWN)
+"""In which form a receiver wants a text: plain, a field of 20 characters, or Markdown."""
+
 STATUSES = (*map(str, Status), "stalled", "alert")
 """What a channel may want to hear of."""
 
@@ -25,12 +31,14 @@ class Limits:
     :param per_minute: messages in any minute, over all tasks and connections; None: any number.
     :param longest_text: bytes within a JSON message; a longer text is cut. None: any length.
     :param most_items: alarms in one message; further ones go into the next. None: any number.
+    :param medium: one of ``MEDIA``: the form in which it gets ``text``.
     """
 
     at_once: int = 1
     per_minute: int | None = None
     longest_text: int | None = None
     most_items: int | None = None
+    medium: str = TEXT
 
 
 class Channel(Protocol):

@@ -51,6 +51,7 @@ class Refusal:
         return DeliveryError(text, permanent=self.meaning == Meaning.PERMANENT)
 
 
+LONGEST_TITLE = 60  # characters
 UNKNOWN = Refusal(Meaning.TRANSIENT)
 """A code that no table has is tried again."""
 
@@ -92,6 +93,11 @@ def fit(text: str, longest: int | None) -> str:
     room = longest - _size("…")
     sizes = accumulate(map(_size, text))
     return "".join(takewhile(lambda _: next(sizes) <= room, text)) + "…"
+
+
+def title(text: str) -> str:
+    """The first line of a text in Markdown, without its marks."""
+    return text.partition("\n")[0].strip(" *#")[:LONGEST_TITLE] or "-"
 
 
 def _size(text: str) -> int:

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from shipment_tracking.channels.fields import ChannelFields, Url
-from shipment_tracking.channels.port import Limits, fingerprint
+from shipment_tracking.channels.port import MARKDOWN, Limits, fingerprint
 from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge
 from shipment_tracking.channels.transport import TIMEOUT, post_json
 
-LIMITS = Limits(per_minute=20, longest_text=2048, most_items=8)
+LIMITS = Limits(per_minute=20, longest_text=4096, most_items=16, medium=MARKDOWN)
 REFUSALS = {
     -1: Refusal(Meaning.TRANSIENT),
     40008: Refusal(Meaning.PERMANENT),
@@ -43,12 +43,12 @@ class WeCom:
 
     def send(self, event_id: UUID, body: Mapping[str, Any]) -> None:
         """
-        Post one text.
+        Post one text in Markdown.
 
         :raises DeliveryError: the robot does not say that it took it.
         """
         text = fit(str(body["text"]), self.limits.longest_text)
-        message = {"msgtype": "text", "text": {"content": text}}
+        message = {"msgtype": "markdown", "markdown": {"content": text}}
         answer = post_json(self.url, message, timeout=self.timeout)
         judge(
             answer.get("errcode"),

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from shipment_tracking.channels.port import LANGUAGES
+from shipment_tracking.channels.port import LANGUAGES, MEDIA
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import InputError, MessageError
 from shipment_tracking.messages import Messages
@@ -39,4 +39,9 @@ def run(
 
 
 def _wrong_texts() -> list[MessageError]:
-    return [error for language in LANGUAGES for error in Messages(language).mistakes.values()]
+    return [
+        error
+        for language in LANGUAGES
+        for medium in MEDIA
+        for error in Messages(language, medium).mistakes.values()
+    ]

@@ -80,7 +80,7 @@ def run(
         found,
         accounts,
         partial(_write, outbox),
-        mistakes=lambda destination: Messages(destination.language).mistakes_in(ALERTS),
+        mistakes=lambda destination: _texts(destination).mistakes_in(ALERTS),
         batch=MOST_ITEMS,
         budget=budget,
     )
@@ -137,7 +137,7 @@ def _preview(outbox: AlertOutbox, connection: Connection) -> int:
 
 def _write(outbox: AlertOutbox, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
     """One message for all notices of a run, so that a repeated one is the same."""
-    messages = Messages(destination.language)
+    messages = _texts(destination)
     return [_message(messages, told) for _, told in outbox.runs_told(claims)]
 
 
@@ -171,3 +171,7 @@ def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:
         "hours": round(lasted / timedelta(hours=1), 1),
         "detail": row.detail,
     }
+
+
+def _texts(destination: Destination) -> Messages:
+    return Messages(destination.language, destination.channel.limits.medium)

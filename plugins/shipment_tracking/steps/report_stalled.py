@@ -111,7 +111,7 @@ def run(
         found,
         accounts,
         compose,
-        mistakes=lambda destination: Messages(destination.language).mistakes_in(ALARMS),
+        mistakes=lambda destination: _messages(destination).mistakes_in(ALARMS),
         batch=MOST_ITEMS,
         budget=budget,
     )
@@ -186,7 +186,7 @@ def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) ->
 
     What no longer belongs to its stall is not sent.
     """
-    messages = Messages(destination.language)
+    messages = _messages(destination)
     rows = outbox.contents(claims)
     runs: dict[datetime, list[Claim]] = {}
     composed = []
@@ -200,6 +200,10 @@ def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) ->
         items = [_item(claim, rows[claim.notification_id]) for claim in told]
         composed.append(_message(messages, told, items))
     return composed
+
+
+def _messages(destination: Destination) -> Messages:
+    return Messages(destination.language, destination.channel.limits.medium)
 
 
 def _message(messages: Messages, told: Sequence[Claim], items: Sequence[dict[str, Any]]) -> Message:
