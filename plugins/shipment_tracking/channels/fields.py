@@ -1,6 +1,7 @@
 """The fields of a channel in its connection: checked, and kept out of every message and log."""
 
 from abc import abstractmethod
+from datetime import datetime, time
 from importlib.util import find_spec
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -58,6 +59,23 @@ def _not_empty(secret: SecretStr | None) -> SecretStr | None:
     return secret
 
 
+def span(text: str) -> tuple[time, time]:
+    """
+    The two times of day of a span such as ``22:00-08:00``.
+
+    :raises ValueError: it is not one.
+    """
+    begin, end = (datetime.strptime(part, "%H:%M").time() for part in text.split("-"))  # noqa: DTZ007
+    if begin == end:
+        raise ValueError
+    return begin, end
+
+
+def _span(text: str) -> str:
+    span(text)
+    return text
+
+
 # A field is described as an error goes on after "it must be".
 Text = Annotated[str, Field(min_length=1, description="a text")]
 Secret = Annotated[SecretStr, Field(min_length=1, description="a text")]
@@ -89,6 +107,9 @@ class ChannelFields(BaseModel):
     language: Literal["zh", "en"] = Field("zh", description=f"one of {', '.join(LANGUAGES)}")
     statuses: list[str] | None = Field(
         None, description=f"a list of some of {', '.join(STATUSES)}", min_length=1
+    )
+    quiet_hours: Annotated[str, AfterValidator(_span)] | None = Field(
+        None, description='a span of a day in Asia/Shanghai such as "22:00-08:00"'
     )
 
     @field_validator("statuses")

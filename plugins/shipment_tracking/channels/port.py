@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import ConnectionFieldError
 
 OPS = "ops"
 CUSTOMERS = "customers"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 LANGUAGES = ("zh", "en")
 TEXT = "text"
 SHORT = "short"
@@ -69,6 +72,7 @@ class Destination:
     :param channel_name: unique within the audience.
     :param statuses: the statuses it wants to hear of, ``stalled`` for alarms, and ``alert`` for the
         pipeline's own troubles; None: all.
+    :param quiet_hours: from and to, times of day in Shanghai; nothing is sent between them.
     """
 
     audience: str
@@ -76,6 +80,15 @@ class Destination:
     channel: Channel
     language: str = LANGUAGES[0]
     statuses: tuple[str, ...] | None = None
+    quiet_hours: tuple[time, time] | None = None
+
+    def is_quiet(self, at: datetime) -> bool:
+        """Whether its notices wait for the end of its quiet hours at an aware time."""
+        if self.quiet_hours is None:
+            return False
+        begin, end = self.quiet_hours
+        now = at.astimezone(SHANGHAI).time()
+        return begin <= now < end if begin < end else now >= begin or now < end
 
     @property
     def account(self) -> str | None:

@@ -18,7 +18,7 @@ from shipment_tracking.channels import (
     webhook,
     wecom,
 )
-from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields
+from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields, span
 from shipment_tracking.channels.port import Channel, Destination, connection_id
 from shipment_tracking.errors import ConnectionFieldError
 
@@ -91,6 +91,7 @@ def _destination(audience: str, connection: str, number: int, fields: Any) -> De
         _open(given, f"{connection}: channel {named}"),
         given.language,
         tuple(given.statuses) if given.statuses else None,
+        span(given.quiet_hours) if given.quiet_hours else None,
     )
 
 

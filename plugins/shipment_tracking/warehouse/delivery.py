@@ -62,7 +62,7 @@ def deliver(
     budget: timedelta = BUDGET,
 ) -> Counter[str]:
     """
-    Send what is due.
+    Send what is due, except to channels in their quiet hours.
 
     :param accounts: those whose notices are sent.
     :param compose: makes messages of claimed notices, right before they are sent.
@@ -79,7 +79,8 @@ def deliver(
     stop_at = time.monotonic() + budget.total_seconds()
     stopped = Event()
     served: list[_Service] = []
-    unusable = [mistakes(destination) for destination in channels.destinations]
+    awake = [each for each in channels.destinations if not each.is_quiet(outbox.now)]
+    unusable = [mistakes(destination) for destination in awake]
     wrong_texts = {str(error): error for found in unusable for error in found.values()}
     problems: list[Exception] = [*channels.broken.values(), *wrong_texts.values()]
 
@@ -94,7 +95,7 @@ def deliver(
     try:
         serving = [
             pool.submit(serve, destination, list(found))
-            for destination, found in zip(channels.destinations, unusable, strict=True)
+            for destination, found in zip(awake, unusable, strict=True)
         ]
         for future in serving:
             error = future.exception()

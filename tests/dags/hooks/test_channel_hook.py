@@ -90,6 +90,8 @@ def test_a_broken_audience_stops_no_other(connect: Callable[..., None]) -> None:
         (CHANNEL | {"language": "de"}, "language is 'de'; it must be one of zh, en"),
         (CHANNEL | {"statuses": ["delivered"]}, "some of pending, info_received"),
         (CHANNEL | {"statuses": []}, "statuses is []"),
+        (CHANNEL | {"quiet_hours": "22-8"}, "quiet_hours is '22-8'; it must be a span of a day"),
+        (CHANNEL | {"quiet_hours": "08:00-08:00"}, "it must be a span of a day"),
         (CHANNEL | {"statuses": "signed"}, "statuses is 'signed'"),
         ("webhook", "channel 1 is not an object"),
     ],

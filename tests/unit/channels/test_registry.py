@@ -79,7 +79,7 @@ def test_a_type_opens_with_its_fields_and_shows_no_secret(kind):
     assert destination.channel.limits.at_once >= 1
     shown = f"{destination!r} {destination.channel.identity}"
     assert "HIDDEN" not in shown
-    assert set(FIELDS[kind]) | {"type", "name", "language", "statuses"} == set(
+    assert set(FIELDS[kind]) | {"type", "name", "language", "statuses", "quiet_hours"} == set(
         TYPES[kind].model_fields
     )
 

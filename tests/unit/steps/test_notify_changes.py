@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 import pytest
@@ -125,6 +125,22 @@ def test_a_run_for_one_account_tells_of_no_other(ship, change, notify, receiver,
     assert select("account from analytics.notifications where state = 'pending'") == [
         ("platform_1688_east",)
     ]
+
+
+def test_in_quiet_hours_notices_wait_and_only_the_newest_is_sent(
+    ship, change, notify, receiver, destination
+):
+    # The test's noon is that of Shanghai.
+    asleep = replace(destination("ops"), quiet_hours=(time(22), time(8)))
+    parcel = ship()
+    change(parcel, "in_transit", hours=10)
+    assert notify(asleep, "ops/phone", hours=10) == NONE | {"sent": 1}
+    newest = change(parcel, "out_for_delivery", hours=19)
+
+    assert notify(asleep, hours=19.9)["sent"] == 0
+    assert notify(asleep, hours=20)["sent"] == 1
+
+    assert [each.event_id for each in receiver.deliveries("ops")] == [str(newest)]
 
 
 # Texts
