@@ -40,6 +40,9 @@ DENIALS: tuple[Denial, ...] = (
         r"^.*(?:反签收|(?:撤销|撤回|取消|作废|否认|虚假|误|假)(?:了)?(?:点|操作)?签收"
         r"|签收(?:录入)?(?:失败|撤销|异常|有误|取消|作废|错误)|signature (?:was )?(?:withdrawn"
         r"|void)"
+        r"|(?:scan|status|event|signature|delivered|delivery)\b[^,.;]{0,20}\b(?:removed|deleted"
+        r"|reversed|revoked"
+        r"|voided|retracted|cancell?ed)\b"
         r"|(?:签收|妥投)[,。]?(?:后)?改派|signed in error|deliver(?:y|ed) in error|misdeliver).*$",
         "失败签收录入，签收失败",
         "本人签收，签收成功",
@@ -47,9 +50,11 @@ DENIALS: tuple[Denial, ...] = (
     Denial(
         "part",
         "Only a part of the pieces is signed",
-        r"^.*(?:(?<![/0])0+/0+(?![/0]).{0,3}签收|部分(?:包裹|快件|货物|商品|件)?(?:已)?(?:签收|妥投)"
+        r"^.*(?:(?<![/0])0+/0+(?![/0]).{0,3}签收|部分(?:包裹|快件|货物|商品|件)?(?:已)?(?:签收"
+        r"|妥投)"
         r"|0+[件个](?:包裹|快件)?中(?:的|有)?0+[件个]|少件|短少|未完成"
-        r"|signed for 0+ of 0+|(?<![/0])0+/0+ (?:piece|pcs|parcel|package|item)|delivered short"
+        r"|(?:signed|delivered|received|collected|accepted)\b[^,.;]{0,16} 0+ (?:out )?of 0+"
+        r"|(?<![0.])0{1,2} ?%|(?<![/0])0+/0+ (?:piece|pcs|parcel|package|item)|delivered short"
         r"|其余|剩余|余下|(?:还|尚)(?:有|差|缺).{0,6}(?:件|箱)"
         r"|partial(?:ly)? deliver|part(?:ial)? delivery|remaining (?:piece|package|parcel"
         r"|item)).*$",
@@ -59,9 +64,21 @@ DENIALS: tuple[Denial, ...] = (
     Denial(
         "paperwork",
         "A paper or a message is signed for or delivered, not the parcel",
-        r"proof of delivery (?:requested|pending|required|unavailable)[^,.;]*"
+        r"(?:proof of delivery|\bpod\b) (?:was |has been |is )?(?:requested|pending|required"
+        r"|unavailable"
+        r"|upload\w*|sent|e-?mailed|attached|scanned|printed)[^,.;]*"
+        r"|\bsign(?:ed|ing)?\b(?: \w+){0,2} (?:form|contract|declaration|agreement|waiver|consent"
+        r"|invoice"
+        r"|paperwork|power of attorney)s?\b[^,.;]*"
+        r"|\b(?:form|contract|declaration|agreement|waiver|invoice|paperwork)s?\b(?: \w+){0,2}"
+        r" (?:signed|received|accepted|collected|delivered)\b[^,.;]*"
+        r"|\breceived (?:an? |the |his |her |their |your )?(?:sms|text|e-?mail|message|notif\w*"
+        r"|notice|pin"
+        r"|code|card|call|letter|link)\b[^,.;]*"
+        r"|[收接]到(?:了)?[^,。;]{0,6}?(?:短信|通知|取[件货]码|验证码|电话|来电)"
         r"|\bdelivery (?:order|appointment|card)\b[^,.;]*"
-        r"|(?:取件|提货|签收)?(?:通知|短信|取件码)(?:单)?已?送达[^,。;]*|签?(?:回单|资料|单证|发票)已?签收",
+        r"|(?:取件|提货|签收)?(?:通知|短信|取件码)(?:单)?已?送达[^,。;]*|签?(?:回单|回执单?"
+        r"|资料|单证|发票|合同|保险?单)(?:原件)?已?(?:[由被][^,。;]{0,8})?签收",
         "回单已签收",
         "货物已签收，回单已寄出",
     ),
@@ -78,9 +95,36 @@ DENIALS: tuple[Denial, ...] = (
     Denial(
         "taken_by_whom",
         "It was taken, and nobody says whether by a courier or by the customer",
-        r"^(?:货件|包裹|快件|商品|您的(?:包裹|快件))?已?取[件货](?:成功|完成)?[,。! ]*$",
+        r"^(?:货[件物]|包裹|快件|商品|订单|您的(?:包裹|快件))?已?(?:经|成功|完成)?(?:取[件货]|提货)"
+        r"(?:成功|完成|完毕)?[,。! ]*$",
         "已取件",
         "收件人已取件",
+    ),
+    Denial(
+        "task",
+        "A task is given to a courier, or a time or an address is settled",
+        r"(?:[派配]送|派[件单]|投递|送货|取件)[^,。;]{0,8}(?:分[配派]|指派|派[单发]|下发"
+        r"|接单|任务已?接[收受])[^,。;签]*"
+        rf"|(?:确认|核[实对]|选择|更新|登记|填写|提供|设置)(?:了|好)?(?:{_SIGN}|收件|取[件货]"
+        rf"|提货|自提"
+        r"|[派配]送)的?(?:时间|日期|地[址点]|方式|信息|电话)[^,。;签]*"
+        r"|(?:完成|成功|确认|提交)(?:了)?(?:收货|[取收]件|[取提]货|自提|签收|[派配]送"
+        r"|送货)预约[^,。;签]*"
+        r"|(?:收[件货]人|客户|买家|用户|本人)(?:已|成功|完成)*预约(?:成功|完成)?[^,。;签取提]*",
+        "收件人已确认收货时间",
+        "收件人已确认收货",
+    ),
+    Denial(
+        "open",
+        "It has come to the place, but nobody has taken it yet",
+        r"^(?!.*(?:已(?:[被由][^,。;待等未]{0,10})?(?:签收|妥投)|签收(?:成功|完成|人[:是])))"
+        r".*(?:(?:(?<!招)待|等[待候]?|尚未|还未)(?:收[件货][人方]|客户|买家|对方)?(?:来|的)?"
+        r"(?:签[收字]|签?回单|卸[货车]|验[收货]|确认)"
+        r"|(?:收[件货]人|客户)(?:[尚还暂]|还没)?未(?:签收|确认)).*$"
+        r"|^.*\b(?:pending|awaiting|waiting for)\b[^,.;]{0,24}"
+        r"(?:confirm|accept|signature|unload|inspect).*$",
+        "货物送达，待卸货",
+        "货物已送达并卸货，已签收，待回单返回",
     ),
     Denial(
         "condition",
@@ -102,8 +146,11 @@ DENIALS: tuple[Denial, ...] = (
         rf"{_REST}"
         r"|(?:\b(?:will|shall|to|can|may|should|must|might)\b(?: \w+)? (?:be|have been) ?"
         r"|\bfor (?=deliver|collect|pick)"
-        r"|\b(?:expected|estimated|scheduled|planned|due|about|ready|guaranteed|awaiting|eta|waiting|pending|"
-        r"attempting|preparing|out|on its way|transit|en ?route)\b)[^,.;-]*",
+        r"|\b(?:expected|estimated|scheduled|planned|due|about|ready|guaranteed|awaiting|eta"
+        r"|waiting|pending|"
+        r"attempting|preparing|out|on its way|transit|en ?route)\b)[^,.;-]*"
+        r"|[^,.;]*\bguaranteed\b"
+        r"|[^,.;]*(?<!\bas )(?<!\bwhere )(?<!\byou )(?<!customer )\brequested(?= *(?:[,.;]|$))",
         "预计明天签收",
         "已签收，签收人：本人",
     ),
@@ -132,8 +179,18 @@ DENIALS: tuple[Denial, ...] = (
         "Somebody says that it was not received, or that the wrong one received it",
         r"^.*(?:(?<![如若])(?:未|没有?)收到|未联系上|联系不上|被[偷盗]|报案|冒领|疑似"
         r"|(?:客户|收件人|本人|用户)不在(?!.*(?:签收|代[收签]|妥投|已放))"
-        r"|签收[,。]?.{0,6}(?:否认|异议|争议)|\bdisput\w*|\b(?:lost|stolen)\b"
-        r"|\bwrong (?:customer|address|person|house|recipient|door)|by mistake).*$",
+        r"|签收[,。]?.{0,6}(?:否认|异议|争议)"
+        r"|(?:签收|妥投|送达)[^。;如若前次]{0,14}(?:未|没有?)(?:实际|真正)?(?:[派配]送|送[达到货]"
+        r"|投递|妥投)"
+        r"|实际(?:上)?(?:并)?(?:未|没有?)"
+        r"|(?:客户|收[件货]人|用户|买家)[^,。;]{0,4}(?:称|反[映馈]|投诉)[^,。;]{0,8}(?:不是|并非"
+        r"|非|未|没有?)"
+        r"[^,。;]{0,4}(?:本人|签|收)|签收的?(?:不是|并非)|错[投派送]|误投|[投派送]错|串件"
+        r"|[,。;](?:客户|收[件货]人|买家)(?:已|正在)?投诉"
+        r"|\bdisput\w*|\b(?:lost|stolen)\b"
+        r"|\bwrong (?:customer|address|person|house|recipient|door|unit|floor"
+        r"|apartment|building|place)"
+        r"|\bden(?:ies|ied)\b|by mistake).*$",
         "已放门口，客户未收到",
         "已签收，如未收到请联系快递员",
     ),
@@ -173,18 +230,31 @@ DENIALS: tuple[Denial, ...] = (
         r"仓储|入库|集货仓|货代|干线|司机|口岸|代理商|末端|尾程|服务商|合作[商方点])】?(?:已"
         r"|成功|完成|扫描)*"
         r"(?:被|由)?(?:其)?(?:签收|收货|提货|取件|交付)(?![人者]?(?:本人|客户))"
-        r"|(?:派[送件]员|快递员|配送员|投递员|分公司|分部|营业部|(?:菜鸟|中转|分拨)仓)已?签收(?!人)"
-        rf"|(?:快递员|揽收员|揽件员|收件员|业务员|骑[手士]|外[送卖]员|小哥|司机|师傅){_REST}(?:取[走件货出]|揽"
+        r"|(?:派[送件]员|快递员|配送员|投递员|分公司|分部|营业部"
+        r"|(?<!客户)(?<!买家)[\u4e00-\u9fffa-z]仓)(?:已|成功|扫描)*签收(?!人)"
+        r"|(?:送[达至到]|妥投[至到给]?|(?:投递|[派配]送|交付|转交)(?:成功)?[至到给于])"
+        r"[^,。;:签客人家]{0,8}(?:网点|投递[部局]|营业[部点]|分公司|分部|支局|邮局|中心局|揽投部"
+        r"|集散点"
+        r"|分拨点)(?!的?(?:客户|收件人|门卫|前台))"
+        rf"|(?:快递员|揽收员|揽件员|收件员|业务员|骑[手士]|外[送卖]员|小哥|司机"
+        rf"|师傅){_REST}(?:取[走件货出]|揽"
         rf"|收件(?!人))"
         r"|签收(?:入库|到件|入仓|扫描入|文件|总包|单证)|documents? delivered|(?:邮政"
         r"|商家)已?签收|(?:上门|成功)(?:揽收|揽件)"
-        r"|(?:(?:deliver\w*|hand\w*|dropped)[^,.;]{0,14} (?:to|at)|(?:received|accepted|signed"
-        r"|picked up|collected) (?:by|at))"
-        r" (?:the |a |an |our |your |local |final |destination |delivery |next |partner |us)*"
+        r"|(?:(?:deliver\w*|hand\w*|dropped)[^,.;]{0,14} (?:to|at)|(?:received|accepted"
+        r"|signed(?: for)?"
+        r"|picked up|collected) (?:by|at)|left (?:with|at))"
+        r" (?:the |a |an |our |your |local |final |destination |delivery |next |partner |us"
+        r"|(?:recipient|addressee|consignee|receiver|customer|neighbou?r)(?:['’]s|s['’])? (?!at "
+        r"|from |in |on )|country |postal )*"
         r"(?:airport|airline|carrier|customs|courier|driver|depot|hub|warehouse|facility"
         r"|sort\w*|partner|"
         r"terminal|linehaul|forwarder|broker|(?:shipping|logistics|delivery) agent|logistics"
-        r"|usps|ups|fedex(?! office)|dhl|dpd|gls|post office|aramex|"
+        r"|usps|ups|fedex(?! office)|dhl|dpd|gls|tnt|evri|hermes|yodel|purolator|post office|aramex"
+        r"|(?:\w+ )?post\b(?! ?(?:box|code))|country\b|(?:royal|\w+) mail\b|parcelforce|postnl"
+        r"|postnord|correos|la poste|colissimo|yamato|sagawa|(?:\w+ )?(?:express|branch)\b"
+        r"|agent\b(?!,? (?:for (?:the )?(?:recipient|addressee|customer|consignee)|of|front"
+        r"|reception|mail ?room|picked))|"
         r"shipper|seller|merchant|vendor|(?:local )?company|\w+ (?:warehouse|hub|depot|carrier"
         r"|courier|airline|company|facility))",
         "包裹已由海外仓签收，待分配尾程",
@@ -196,21 +266,32 @@ DENIALS: tuple[Denial, ...] = (
         r"^(?!.*(?:取[走出]|已取|取[件货]成功|完成取|从.{2,20}取件|collected|picked up"
         r"|handing over))"
         r".*(?:[被由](?:【[^】]*】|\[[^\]]*\]|[^,。;]{0,20}[站店柜点市])代收[,\s]*(?:如|感谢|请"
-        r"|取件|凭|地址|$)"
+        r"|取件|凭|地址|$)|[被由][^,。;]{0,10}(?:智能|快递|自提|储物)柜签收[。! ]*$"
         r"|[待来]取|未取|保管(?!员)|暂存|暂放|存[放入至]|可(?:到|去|前往|在|凭).{0,20}(?:取|领|提)"
         r"|取[件货]码(?<!\(凭取件码)[^,。;签取]*$"
-        r"|(?:放|送|投)[至到入达在]?[^,。;签]{0,24}(?:柜|驿站|自提点|代收点|提货点|取货点"
-        r"|便利店)[^,。;签]*$"
-        r"|\b(?:to|at|in)(?: \w+){0,6} (?:locker|pick-?up (?:point|station)|parcel ?shop"
-        r"|(?:collection|service|access) point|drop-?off location)\W*(?:\w+\W*){0,5}$).*$",
+        r"|(?:放|送|投|交[给由付予于至到])[至到入达在]?[^,。;签]{0,24}(?:柜|驿站|自提点"
+        r"|代[收办]点|提货点|取货点|服务[点站]|快递[点站]|顺丰站|村邮站|便利店)[^,。;签]*$"
+        r"|(?:\b(?:to|at|in)(?: \w+){0,6}|\bdelivered\W+(?:parcel|secure|smart))"
+        r" (?:locker"
+        r"|pick-?up (?:point|station)|parcel ?shop"
+        r"|(?:collection|service|access) point|drop-?off (?:location"
+        r"|point))\W*(?:\w+\W*){0,5}$).*$",
         "快件已被【云溪驿站】代收，如有问题请电联",
         "客户已从【云溪驿站】取件",
     ),
 )
 
+FOREIGN = (
+    r"^(?:(?:(?:die |ihre |das |ihr )?(?:sendung|paket)(?: wurde)? )?(?:erfolgreich )?zugestellt"
+    r"|(?:(?:el |su )?(?:paquete|envio|envío|pedido)(?: ha sido)? )?entregado(?: al destinatario)?"
+    r"|(?:(?:le |votre )?colis )?livré(?: au destinataire)?)[.! ]*$"
+)
+"""Signatures in other languages, as whole texts: a longer one may deny it in unknown words."""
+
 AGREED = re.compile(
-    r"签收|妥投|投妥|签[字名章]|成功交付|(?:客户|用户|收件人|本人)自提|已送达|取走|已?领取|已取"
-    r"|[派配投][送件递](?:成功|完成)|出库完成|完成出库"
+    FOREIGN
+    + r"|签收|妥投|投妥|签[字名章]|成功交付|(?:客户|用户|收件人|本人)自提|已送达|取走|已?领取|已取"
+    r"|[派配投][送件递](?:成功|完成)|出库完成|完成出库|自助出库"
     r"|\bdelivered\b|signed|collected|proof of delivery"
 )
 """Words that say of themselves that a parcel is signed."""

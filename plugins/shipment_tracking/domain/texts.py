@@ -97,6 +97,49 @@ WORDINGS: tuple[Wording, ...] = (
         r"^货物已由.{1,40}反馈为\[拒收\]",
         "货物已由[云溪站]的派件员[*]反馈为[拒收];小件员电话[*],备注:[不要了]",
     ),
+    Wording("foreign_signed", Status.SIGNED, sign_guard.FOREIGN, "Sendung zugestellt"),
+    Wording(
+        "self_served",
+        Status.SIGNED,
+        r"^(?:您|客户|收件人|包裹|快件)?已在[^,。;]{0,16}自助(?:出库|取件)(?:成功|完成)?[。!]?$",
+        "您已在驿站自助出库",
+    ),
+    Wording(
+        "left_at_door",
+        Status.SIGNED,
+        r"^(?:快递|外卖|配送|派件|派送)?(?:小哥|员)已?[将把](?:您的)?(?:包裹|快件|邮件|货物)"
+        r"放[在至到](?:您)?家?门口[。!]?$",
+        "小哥已将包裹放在门口",
+    ),
+    Wording(
+        "courier_picked_up",
+        Status.PICKED_UP,
+        r"^(?:您的)?(?:订单|快件|包裹)?已[被由](?:收件员|快递员|快递小哥|揽[收投件]员|小哥)"
+        r"(?:上门)?(?:揽收|揽件|收取)(?:成功)?[。!]?$",
+        "您的订单已被收件员揽收",
+    ),
+    Wording(
+        "partner_signed",
+        Status.IN_TRANSIT,
+        r"^(?:快件|包裹|货物)?(?:已?[被由])?(?!.{0,8}(?:退|召回|客户|买家|卖家|商家|寄))"
+        r"[^,。;:]{0,8}(?:服务商|承运商|仓库?)已?签收[。!]?$",
+        "末端服务商已签收",
+    ),
+    Wording(
+        "locker_signed",
+        Status.READY_FOR_PICKUP,
+        r"^(?:您的)?(?:货件|包裹|快件|邮件)?已?[被由][^,。;]{0,10}"
+        r"(?:智能|快递|自提|储物)柜签收[。! ]*$",
+        "包裹已由智能柜签收",
+    ),
+    Wording(
+        "label_words",
+        Status.UNKNOWN,
+        r"^(?:if (?:not delivered|undeliver\w+|unclaimed),? (?:please )?"
+        r"return to (?:the )?(?:sender|shipper)"
+        r"|[如若][^,。;]{0,6}(?:投递|派送|送达|投),?请?退回(?:寄件人|发件人|原处)?)[.。! ]*$",
+        "If not delivered, return to sender",
+    ),
 )
 
 # What stands where a trace should be, dated when it was asked for.

@@ -67,6 +67,142 @@ def test_what_only_speaks_of_a_signature_is_not_signed(text):
     assert classify(normalise(text)).status != "signed"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "货物已送到，待客户卸货",
+        "到货完成，等待收货人签字",
+        "送货完成，待回单签回",
+        "货件已送达，尚未签收",
+        "已成功送达投递部",
+        "快件已派送至城南营业部",
+        "邮件妥投至揽投部",
+        "包裹已送至村邮站",
+        "包裹已送达服务站",
+        "京东云仓已签收",
+        "货物入仓已签收",
+        "合同原件已签收",
+        "已完成取货",
+        "提货成功",
+        "派件任务已完成分配",
+        "配送任务已成功下发",
+        "收件人已核对收货信息",
+        "客户已确认派送日期",
+        "买家已预约",
+        "已成功预约取件",
+        "显示签收，未送达",
+        "已妥投，实际没有派送",
+        "收件人反映签收的并非本人",
+        "签收成功，送错楼栋",
+        "Delivered, secure locker",
+        "Left with delivery agent",
+        "Delivered to an agent",
+        "Received 2 of 5",
+        "Delivery event deleted",
+        "Delivered status reversed",
+        "Delivery completed by noon guaranteed",
+        "Delivery completed 40%",
+        "Delivered to reception, awaiting recipient confirmation",
+        "Proof of delivery sent",
+        "POD uploaded",
+        "Collected by Swiss Post",
+        "Collected by Canada Post",
+        "Signed for by carrier",
+        "Addressee signed a consent form",
+        "Signed agreement received",
+        "Left with neighbour requested",
+        "Accepted by receiver's post",
+        "Received by addressee's country",
+        "Handed to consignee's branch",
+        "The customer received a text message",
+        "Customer received email with code",
+        "Handed over to customer's neighbour hub",
+        "包裹已由丰巢快递柜签收",
+        "快件已交给收件人指定的驿站",
+        "订单已送达至网点，等待派送",
+        "客户已收到取件短信",
+        "货物已送到，收货人尚未确认",
+        "快件已送到快递站",
+        "保单已签收",
+        "取件任务已接受",
+        "签收人非本人，买家投诉",
+        "Delivered to wrong apartment",
+        "Delivered, but the customer denies receipt",
+    ],
+)
+def test_a_place_a_paper_a_task_or_a_dispute_is_not_signed(text):
+    assert verdict(text).denied_by is not None
+    assert classify(normalise(text)).status != "signed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "已送达并由网点客户签收",
+        "货物已卸货，已签收，待回单",
+        "已签收，回单待返回",
+        "客户卸货完成，送货成功，回单已上传",
+        "Delivered to mailbox",
+        "Delivered into the mailbox",
+        "Delivered to agent for recipient",
+        "Delivered 100%",
+        "Delivered to the safe place you requested",
+        "Left in safe place as requested",
+        "Signed for by recipient",
+        "Collected by recipient at post office",
+        "Delivered to the PO box of the recipient",
+        "Delivered to post box",
+        "Received by consignee",
+        "Delivered to neighbour",
+        "Parcel received by addressee",
+        "Handed over to recipient",
+        "Signed for by neighbour's wife",
+        "Delivered, front desk",
+        "客户已确认收货",
+        "收件人已提货",
+        "已送达客户，签收人：本人",
+        "已送达收货地址，本人签收",
+        "已签收，如有投诉请联系客服",
+        "快件已签收，签收人：邮局代收",
+        "门卫已签收，实际收件人：本人",
+        "您的快件已送达，收件人已签收",
+        "客户仓库已签收",
+        "已妥投，收件人本人",
+        "快件已签收，客户已确认收货地址无误",
+        "Your parcel was delivered and signed for by the customer",
+        "已放在门口，未送达楼上，签收人：本人",
+        "ZUGESTELLT",
+        "Ihre Sendung wurde zugestellt.",
+        "Paquete entregado",
+        "Colis livré",
+    ],
+)
+def test_a_signature_that_speaks_of_the_same_stays_one(text):
+    assert classify(normalise(text)).status == "signed"
+
+
+def test_a_signature_in_another_language_is_one_as_a_whole_text_only():
+    assert classify("Sendung zugestellt an Filiale").status != "signed"
+    assert classify("No entregado").status != "signed"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("海外仓库已签收", "in_transit"),
+        ("退货仓库已签收", "returned"),
+        ("Processed at MACAO - MACAO", "in_transit"),
+        ("If undeliverable, please return to shipper", "unknown"),
+        ("快件已被揽收员上门揽收", "picked_up"),
+        ("快递员已把包裹放至门口", "signed"),
+        ("客户已在驿站自助取件", "signed"),
+        ("包裹已由自提柜签收", "ready_for_pickup"),
+    ],
+)
+def test_a_fixed_wording_holds_for_its_like(text, status):
+    assert classify(normalise(text)).status == status
+
+
 @pytest.mark.parametrize("rule", WORDINGS, ids=lambda rule: rule.id)
 def test_a_fixed_wording_decides_alone(rule):
     reading = classify(normalise(rule.example))
