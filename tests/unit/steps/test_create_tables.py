@@ -55,6 +55,9 @@ VIEWS = {
         "platform, account, platform_order_id, consignment_id, waybill_no, stage, since,"
         " threshold_hours, opened_at, cleared_at, alerted_at"
     ),
+    "alerts": (
+        "alert_id, kind, account, subject, severity, opened_at, cleared_at, told_at, detail"
+    ),
     "api_usage": "run_id, account, api, outcome, calls, seconds",
     "feeds": "account, feed, cursor_at, trusted_since, reported, missed, last_error",
     "runs": (
