@@ -6,10 +6,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 from uuid import UUID
 
-from shipment_tracking.channels.fields import ChannelFields, OptionalSecret, Url
+from pydantic import SecretStr, field_validator
+
+from shipment_tracking.channels.fields import ChannelFields, OptionalSecret, Url, robot_address
 from shipment_tracking.channels.port import MARKDOWN, Limits, fingerprint
 from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge, title
 from shipment_tracking.channels.transport import TIMEOUT, post_json
@@ -85,6 +87,15 @@ class DingTalkFields(ChannelFields):
 
     url: Url
     secret: OptionalSecret = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_whole(cls, url: SecretStr) -> SecretStr:
+        return robot_address(
+            url,
+            part="access_token",
+            is_whole=lambda parts: parse_qs(parts.query).get("access_token"),
+        )
 
     def open(self) -> DingTalk:
         """The channel; nothing is connected yet."""

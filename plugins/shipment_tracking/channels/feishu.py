@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
 
-from shipment_tracking.channels.fields import ChannelFields, OptionalSecret, Url
+from pydantic import SecretStr, field_validator
+
+from shipment_tracking.channels.fields import ChannelFields, OptionalSecret, Url, robot_address
 from shipment_tracking.channels.port import MARKDOWN, Limits, fingerprint
 from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge
 from shipment_tracking.channels.transport import TIMEOUT, post_json
@@ -83,6 +85,15 @@ class FeishuFields(ChannelFields):
 
     url: Url
     secret: OptionalSecret = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_whole(cls, url: SecretStr) -> SecretStr:
+        return robot_address(
+            url,
+            part="token after /hook/",
+            is_whole=lambda parts: parts.path.partition("/hook/")[2].strip("/"),
+        )
 
     def open(self) -> Feishu:
         """The channel; nothing is connected yet."""

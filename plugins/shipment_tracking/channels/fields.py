@@ -1,10 +1,12 @@
 """The fields of a channel in its connection: checked, and kept out of every message and log."""
 
+import re
 from abc import abstractmethod
+from collections.abc import Callable
 from datetime import datetime, time
 from importlib.util import find_spec
-from typing import Annotated, ClassVar, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -17,13 +19,21 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shipment_tracking.channels.port import CUSTOMERS, LANGUAGES, STATUSES, Channel
+from shipment_tracking.channels.port import CUSTOMERS, LANGUAGES, STALLED, STATUSES, Channel
 from shipment_tracking.domain.hosts import is_loopback
 from shipment_tracking.errors import ConnectionFieldError
 
 OWN_SENTENCE = "own_sentence"
 AUDIENCE = "audience"
 """What the validation context must hold: whom the channel notifies."""
+
+
+PLAIN = re.compile(r"[\w-]{0,20}")
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value may be shown: only a short word is surely no secret and no address."""
+    return bool(PLAIN.fullmatch(str(value)))
 
 
 def own_sentence(text: str) -> PydanticCustomError:
@@ -53,6 +63,37 @@ def _web_address(url: SecretStr, info: ValidationInfo) -> SecretStr:
     return url
 
 
+def robot_address(
+    url: SecretStr, *, part: str, is_whole: Callable[[SplitResult], object]
+) -> SecretStr:
+    """
+    The address of a chat robot.
+
+    :param part: what proves who sends, as the address names it.
+    :raises PydanticCustomError: it is not https, or without that part.
+    """
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise own_sentence("url must be https, since it holds the robot's secret")
+    if not is_whole(parts):
+        raise own_sentence(f"url has no {part}; copy the whole address of the robot")
+    return url
+
+
+def need_both(login: object, password: object) -> None:
+    """:raises PydanticCustomError: one is set without the other."""
+    if login and not password:
+        raise own_sentence("login is set without password")
+    if password and not login:
+        raise own_sentence("password is set without login")
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
+
+
 def _not_empty(secret: SecretStr | None) -> SecretStr | None:
     if secret is not None and not secret.get_secret_value():
         raise ValueError
@@ -77,7 +118,7 @@ def _span(text: str) -> str:
 
 
 # A field is described as an error goes on after "it must be".
-Text = Annotated[str, Field(min_length=1, description="a text")]
+Text = Annotated[str, AfterValidator(_not_blank), Field(description="a text")]
 Secret = Annotated[SecretStr, Field(min_length=1, description="a text")]
 OptionalSecret = Annotated[
     SecretStr | None, AfterValidator(_not_empty), Field(description="a text, or left out")
@@ -103,7 +144,7 @@ class ChannelFields(BaseModel):
     hosts: ClassVar[tuple[str, ...]] = ()
 
     type: Text
-    name: Text = ""
+    name: Text = Field("", description="a text that is not blank")
     language: Literal["zh", "en"] = Field("zh", description=f"one of {', '.join(LANGUAGES)}")
     statuses: list[str] | None = Field(
         None, description=f"a list of some of {', '.join(STATUSES)}", min_length=1
@@ -114,9 +155,14 @@ class ChannelFields(BaseModel):
 
     @field_validator("statuses")
     @classmethod
-    def _known(cls, statuses: list[str] | None) -> list[str] | None:
-        if statuses and not set(statuses) <= set(STATUSES):
-            raise ValueError
+    def _known(cls, statuses: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        for number, status in enumerate(statuses or (), start=1):
+            if status not in STATUSES:
+                shown = repr(status) if is_plain(status) else f"entry {number}"
+                raise own_sentence(f"statuses: {shown} is unknown; known are {', '.join(STATUSES)}")
+        is_for_customers = (info.context or {}).get(AUDIENCE) == CUSTOMERS
+        if is_for_customers and statuses and STALLED in statuses:
+            raise own_sentence(f"statuses: customers are never told of {STALLED}; leave it out")
         return statuses
 
     @field_validator("type")

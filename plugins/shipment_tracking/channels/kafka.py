@@ -1,26 +1,29 @@
 """Produces a JSON message to a Kafka topic; all in-sync replicas must have it."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Event
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from shipment_tracking.channels.fields import (
     AUDIENCE,
     ChannelFields,
     OptionalSecret,
     Text,
+    need_both,
     need_library,
     own_sentence,
 )
 from shipment_tracking.channels.port import CUSTOMERS, Limits, fingerprint
 from shipment_tracking.channels.refusals import Meaning, Refusal, hide
+from shipment_tracking.domain.hosts import is_host
 from shipment_tracking.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -159,13 +162,36 @@ class _Outcome:
         self.is_known.set()
 
 
+def _servers(servers: str) -> str:
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        is_port = re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 2**16
+        if not (is_port and is_host(host.removeprefix("[").removesuffix("]"))):
+            raise ValueError
+    return servers
+
+
+def _topic(topic: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9._-]{1,249}", topic):
+        raise ValueError
+    return topic
+
+
 class KafkaFields(ChannelFields):
     """A cluster and a topic of it."""
 
     for_customers: ClassVar[bool] = True
 
-    servers: Text = Field(description="a text such as kafka1:9093,kafka2:9093")
-    topic: Text
+    servers: Annotated[
+        str,
+        AfterValidator(_servers),
+        Field(description="hosts with their ports such as kafka1:9093,kafka2:9093"),
+    ]
+    topic: Annotated[
+        str,
+        AfterValidator(_topic),
+        Field(description="the name of a topic: letters, digits, dots, _ and -"),
+    ]
     security: Literal["tls", "none"] = Field("tls", description="one of tls, none")
     login: Text | None = Field(None, description="a text")
     password: OptionalSecret = None
@@ -182,12 +208,10 @@ class KafkaFields(ChannelFields):
             )
         return security
 
-    @field_validator("password")
-    @classmethod
-    def _has_login(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if password is not None and not info.data.get("login"):
-            raise own_sentence("password is set without login")
-        return password
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        need_both(self.login, self.password)
+        return self
 
     def open(self) -> Kafka:
         """The channel; nothing is connected yet."""

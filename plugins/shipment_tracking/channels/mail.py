@@ -7,15 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from shipment_tracking.channels.fields import ChannelFields, OptionalSecret, Text, own_sentence
+from shipment_tracking.channels.fields import (
+    ChannelFields,
+    OptionalSecret,
+    Text,
+    need_both,
+    own_sentence,
+)
 from shipment_tracking.channels.port import Limits, fingerprint
 from shipment_tracking.channels.refusals import UNKNOWN, Meaning, Refusal, hide
-from shipment_tracking.domain.hosts import is_loopback
+from shipment_tracking.domain.hosts import is_host, is_loopback
 from shipment_tracking.errors import DeliveryError
 
 log = logging.getLogger(__name__)
@@ -134,6 +140,12 @@ def _address(address: str) -> str:
     return address
 
 
+def _host(host: str) -> str:
+    if not is_host(host):
+        raise ValueError
+    return host
+
+
 Address = Annotated[
     str, AfterValidator(_address), Field(description="an address such as shop@example.com")
 ]
@@ -142,7 +154,9 @@ Address = Annotated[
 class MailFields(ChannelFields):
     """A mail server, the sender's account there, and who gets the mails."""
 
-    host: Text
+    host: Annotated[
+        str, AfterValidator(_host), Field(description="a host name such as smtp.example.com")
+    ]
     sender: Address
     to: list[Address] = Field(
         min_length=1, description='a list of addresses such as ["shop@example.com"]'
@@ -163,6 +177,11 @@ class MailFields(ChannelFields):
         if security == "none" and not is_loopback(info.data.get("host", "")):
             raise own_sentence('security is "none"; only a server on this machine may do without')
         return security
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        need_both(self.login, self.password)
+        return self
 
     def open(self) -> Mail:
         """The channel; nothing is connected yet."""

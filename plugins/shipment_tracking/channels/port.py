@@ -21,7 +21,9 @@ MARKDOWN = "markdown"
 MEDIA = (TEXT, SHORT, MARKDOWN)
 """In which form a receiver wants a text: plain, a field of 20 characters, or Markdown."""
 
-STATUSES = (*map(str, Status), "stalled", "alert")
+STALLED = "stalled"
+ALERT = "alert"
+STATUSES = (*map(str, Status), STALLED, ALERT)
 """What a channel may want to hear of."""
 
 

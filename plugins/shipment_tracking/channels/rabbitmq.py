@@ -201,7 +201,9 @@ class RabbitMQFields(ChannelFields):
         AfterValidator(_broker),
         Field(description="an address such as amqps://login:password@host:5671/vhost"),
     ]
-    routing_key: Text
+    routing_key: Text = Field(
+        description="the name of a queue, or a key that a queue is bound with"
+    )
     exchange: str = Field("", description="a text")
 
     def open(self) -> RabbitMQ:

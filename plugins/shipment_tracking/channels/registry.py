@@ -18,7 +18,7 @@ from shipment_tracking.channels import (
     webhook,
     wecom,
 )
-from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields, span
+from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields, is_plain, span
 from shipment_tracking.channels.port import Channel, Destination, connection_id
 from shipment_tracking.errors import ConnectionFieldError
 
@@ -49,10 +49,11 @@ def destinations(audience: str, listed: Sequence[Any]) -> list[Destination]:
         for number, fields in enumerate(listed, start=1)
     ]
     names = [destination.channel_name for destination in found]
-    for name in names:
+    for number, name in enumerate(names, start=1):
         if names.count(name) > 1:
+            shown = name if is_plain(name) else f"like channel {number}"
             raise ConnectionFieldError(
-                f'{connection}: two channels are named {name}; give each a "name" of its own'
+                f'{connection}: two channels are named {shown}; give each a "name" of its own'
             )
     return found
 
@@ -65,17 +66,21 @@ def _destination(audience: str, connection: str, number: int, fields: Any) -> De
     kind = fields.get("type")
     if not isinstance(kind, str) or kind not in TYPES:
         raise ConnectionFieldError(
-            f"{connection}: channel {number}: type is {kind!r}; it must be one of "
+            f"{connection}: channel {number}: type is {_shown(kind)}; it must be one of "
             f"{', '.join(TYPES)}"
         )
     model = TYPES[kind]
     if unknown := sorted(fields.keys() - model.model_fields.keys()):
+        names = [name for name in unknown if is_plain(name)]
         raise ConnectionFieldError(
-            f"{connection}: channel {number} has unknown fields {', '.join(unknown)}; known are "
+            f"{connection}: channel {number} has unknown fields "
+            f"{', '.join(names) or 'with strange names'}; known are "
             f"{', '.join(_known(model))}"
         )
     name = fields.get("name", kind)
-    named = name if name and isinstance(name, str) else number
+    named = name if name and isinstance(name, str) and is_plain(name) else number
+    if said := _other_robot(kind, fields.get("url")):
+        raise ConnectionFieldError(f"{connection}: channel {named}: {said}")
     try:
         given = model.model_validate(fields, context={AUDIENCE: audience})
     except ValidationError as error:
@@ -83,8 +88,6 @@ def _destination(audience: str, connection: str, number: int, fields: Any) -> De
         raise ConnectionFieldError(
             f"{connection}: channel {named}: {_mistake(model, error.errors()[0])}"
         ) from None
-    if said := _other_robot(kind, given):
-        raise ConnectionFieldError(f"{connection}: channel {named}: {said}")
     return Destination(
         audience,
         name,
@@ -95,10 +98,12 @@ def _destination(audience: str, connection: str, number: int, fields: Any) -> De
     )
 
 
-def _other_robot(kind: str, given: ChannelFields) -> str | None:
+def _other_robot(kind: str, url: Any) -> str | None:
     """What is wrong where the address is that of a chat robot of another type."""
-    url = getattr(given, "url", None)
-    host = (urlsplit(url.get_secret_value()).hostname or "") if url else ""
+    try:
+        host = (urlsplit(url).hostname or "") if isinstance(url, str) else ""
+    except ValueError:
+        return None
     right = next((name for name, model in TYPES.items() if _is_below(host, model.hosts)), None)
     if right in (None, kind):
         return None
@@ -133,10 +138,15 @@ def _mistake(model: type[ChannelFields], error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     field = model.model_fields[name]
     value = None if error["type"] == "missing" else error["input"]
-    if field.is_required() and value in (None, ""):
+    if field.is_required() and (value is None or (isinstance(value, str) and not value.strip())):
         return f"{name} is missing; it must be {field.description}"
     is_secret = SecretStr in (field.annotation, *get_args(field.annotation))
-    # An object may hold what belongs into another field.
-    if is_secret or isinstance(value, dict) or (value and isinstance(value, list)):
+    if is_secret or not (value == [] or is_plain(value)):
         return f"{name} is not {field.description}"
     return f"{name} is {value!r}; it must be {field.description}"
+
+
+def _shown(kind: Any) -> str:
+    if kind is None:
+        return "missing"
+    return repr(kind) if is_plain(kind) else "none of this version"

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import parse_qs
 from uuid import UUID
 
-from shipment_tracking.channels.fields import ChannelFields, Url
+from pydantic import SecretStr, field_validator
+
+from shipment_tracking.channels.fields import ChannelFields, Url, robot_address
 from shipment_tracking.channels.port import MARKDOWN, Limits, fingerprint
 from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge
 from shipment_tracking.channels.transport import TIMEOUT, post_json
@@ -65,6 +68,13 @@ class WeComFields(ChannelFields):
     hosts: ClassVar[tuple[str, ...]] = ("qyapi.weixin.qq.com",)
 
     url: Url
+
+    @field_validator("url")
+    @classmethod
+    def _is_whole(cls, url: SecretStr) -> SecretStr:
+        return robot_address(
+            url, part="key", is_whole=lambda parts: parse_qs(parts.query).get("key")
+        )
 
     def open(self) -> WeCom:
         """The channel; nothing is connected yet."""

@@ -171,8 +171,11 @@ FIELDS = {"type": "kafka", "servers": "kafka.example:9093", "topic": "shipments"
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"servers": ""}, "servers is missing; it must be a text such as kafka1:9093"),
-        ({"topic": None}, "topic is missing; it must be a text"),
+        (
+            {"servers": ""},
+            "servers is missing; it must be hosts with their ports such as kafka1:9093",
+        ),
+        ({"topic": None}, "topic is missing; it must be the name of a topic"),
         ({"security": "ssl"}, "security is 'ssl'; it must be one of tls, none"),
         ({"mechanism": "MD5"}, "mechanism is 'MD5'; it must be one of PLAIN, SCRAM"),
         ({"password": "HIDDEN"}, "password is set without login"),

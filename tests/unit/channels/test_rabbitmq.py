@@ -166,7 +166,7 @@ def test_a_broker_that_says_nothing_is_waited_for_no_longer_than_told():
     [
         ({"url": "http://host/"}, "url is not an address such as amqps://login:password@host"),
         ({"url": "amqps://HIDDEN@host:99999/"}, "url is not an address"),
-        ({"routing_key": ""}, "routing_key is missing; it must be a text"),
+        ({"routing_key": ""}, "routing_key is missing; it must be the name of a queue"),
         ({"exchange": 7}, "exchange is 7; it must be a text"),
     ],
 )

@@ -14,9 +14,12 @@ DOCS = Path(__file__).parents[3] / "docs"
 URL = "https://hooks.example/HIDDEN-token?key=HIDDEN-key"
 FIELDS: dict[str, dict[str, Any]] = {
     "webhook": {"url": URL, "secret": "HIDDEN-secret"},
-    "dingtalk": {"url": URL, "secret": "HIDDEN-secret"},
+    "dingtalk": {
+        "url": "https://oapi.dingtalk.com/robot/send?access_token=HIDDEN",
+        "secret": "HIDDEN-secret",
+    },
     "wecom": {"url": URL},
-    "feishu": {"url": URL, "secret": "HIDDEN-secret"},
+    "feishu": {"url": "https://hooks.example/hook/HIDDEN-token", "secret": "HIDDEN-secret"},
     "rabbitmq": {
         "url": "amqps://login:HIDDEN-password@mq.example/",
         "routing_key": "shipments",
@@ -88,9 +91,8 @@ def test_a_type_opens_with_its_fields_and_shows_no_secret(kind):
 def test_two_channels_of_one_receiver_have_one_identity_and_others_another(kind):
     first, same = destinations(audience_of(kind), [channel(kind), channel(kind, name="same")])
     (address,) = {"url", "host", "servers"} & FIELDS[kind].keys()
-    (other,) = destinations(
-        audience_of(kind), [channel(kind, **{address: f"{FIELDS[kind][address]}x"})]
-    )
+    changed = FIELDS[kind][address].replace("example", "other").replace("HIDDEN", "OTHER")
+    (other,) = destinations(audience_of(kind), [channel(kind, **{address: changed})])
 
     assert first.channel.identity == same.channel.identity
     assert first.channel.identity != other.channel.identity
@@ -164,3 +166,85 @@ def test_the_documented_limits_are_those_of_the_channels():
         assert cells == [
             f"{value:,}" if isinstance(value, int) else value or "—" for value in expected
         ], kind
+
+
+LONG = "HIDDEN-" + "x" * 20
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "https://oapi.dingtalk.com/robot/send?access_token=HIDDEN"},
+        {"type": LONG},
+        {"type": ["HIDDEN"]},
+        {"language": LONG},
+        {"name": [LONG]},
+        {"name": "https://HIDDEN", "language": "de"},
+        {"statuses": [LONG]},
+        {"statuses": LONG},
+        {"port": LONG},
+        {"security": LONG},
+        {"sender": "a:HIDDEN b@example.com"},
+        {"to": "HIDDEN@example.com"},
+        {"host": "https://u:HIDDEN@smtp.example.com"},
+        {"host": "u:HIDDEN@smtp.example.com"},
+        {"host": "smtp.example.com/HIDDEN"},
+        {"https://HIDDEN": 1},
+    ],
+)
+def test_a_value_that_is_no_short_word_is_not_shown(changes):
+    assert problem({"type": "email"} | FIELDS["email"] | changes, "ops")
+
+
+def test_two_channels_of_one_name_do_not_show_an_address():
+    listed = channel("webhook", name="https://HIDDEN")
+    with pytest.raises(ConnectionFieldError, match="two channels are named like channel 1") as seen:
+        destinations("ops", [listed, listed])
+    assert "HIDDEN" not in str(seen.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "said"),
+    [
+        ("dingtalk", {"url": "https://oapi.dingtalk.com/robot/send"}, "url has no access_token;"),
+        ("dingtalk", {"url": "http://oapi.dingtalk.com/?access_token=HIDDEN"}, "must be https"),
+        ("wecom", {"url": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send"}, "url has no key;"),
+        ("wecom", {"url": "https://open.feishu.cn/hook/HIDDEN"}, 'its type is "feishu"'),
+        ("feishu", {"url": "https://open.feishu.cn/open-apis/bot/v2/hook/"}, "url has no token"),
+        ("feishu", {"url": "https://open.feishu.cn/"}, "url has no token after /hook/;"),
+        ("email", {"password": ...}, "login is set without password"),
+        ("email", {"login": ...}, "password is set without login"),
+        ("kafka", {"login": ...}, "password is set without login"),
+        ("kafka", {"password": ...}, "login is set without password"),
+        ("kafka", {"servers": "kafka.example"}, "servers is not hosts with their ports"),
+        ("kafka", {"servers": "kafka.example:9093,"}, "servers is not hosts"),
+        ("kafka", {"servers": "kafka.example:99999"}, "servers is not hosts"),
+        ("kafka", {"servers": "u:HIDDEN@kafka.example:9093"}, "servers is not hosts"),
+        ("kafka", {"topic": "my topic"}, "topic is not the name of a topic"),
+        ("webhook", {"name": " "}, "name is not a text that is not blank"),
+        ("webhook", {"statuses": ["signed", "sgned"]}, "statuses: 'sgned' is unknown; known are"),
+        ("rabbitmq", {"routing_key": " "}, "routing_key is missing; it must be the name of a que"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_channel_and_field(kind, changes, said):
+    found = problem(channel(kind, **changes))
+
+    assert found.startswith("connection notify_ops: channel ")
+    assert said in found
+
+
+def test_customers_are_not_told_of_stalled_parcels():
+    listed = channel("webhook", statuses=["signed", "stalled"])
+
+    assert "customers are never told of stalled" in problem(listed, "customers")
+    assert destinations("ops", [listed])
+
+
+def test_a_channel_without_a_type_names_the_types():
+    with pytest.raises(ConnectionFieldError, match="type is missing; it must be one of webhook, "):
+        destinations("ops", [{"url": URL}])
+
+
+@pytest.mark.parametrize("servers", ["kafka1:9093, kafka2:9093", "[::1]:9093", "10.0.0.1:9093"])
+def test_the_servers_of_a_cluster_may_be_several(servers):
+    assert destinations("ops", [channel("kafka", servers=servers)])
