@@ -40,11 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--most", type=_most, default=50, help="how many lines (default 50)")
     about = (
         "say what works of a connection and what does not: of erp_db every statement, of an "
-        "account its key, tokens and permissions; writes to the ERP are rolled back, and nothing "
-        "is sent"
+        "account its key, tokens and permissions, of warehouse_db its schema, of notify_… the "
+        "fields of each channel; writes to the ERP are rolled back, and nothing is sent"
     )
     command = commands.add_parser("check", help="check a connection", description=about)
-    command.add_argument("connection", help="erp_db or an account, such as platform_1688")
+    command.add_argument(
+        "connection", help="erp_db, warehouse_db, notify_ops, or an account, such as platform_1688"
+    )
     about = (
         "let notices that were given up be sent by the next run, the newest of each parcel, unless "
         "a newer one was sent since; the warehouse is as for texts"

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shipment_tracking.channels.port import CUSTOMERS, LANGUAGES, STALLED, STATUSES, Channel
+from shipment_tracking.channels.port import ALERT, CUSTOMERS, LANGUAGES, STALLED, STATUSES, Channel
 from shipment_tracking.domain.hosts import is_loopback
 from shipment_tracking.errors import ConnectionFieldError
 
@@ -161,8 +161,9 @@ class ChannelFields(BaseModel):
                 shown = repr(status) if is_plain(status) else f"entry {number}"
                 raise own_sentence(f"statuses: {shown} is unknown; known are {', '.join(STATUSES)}")
         is_for_customers = (info.context or {}).get(AUDIENCE) == CUSTOMERS
-        if is_for_customers and statuses and STALLED in statuses:
-            raise own_sentence(f"statuses: customers are never told of {STALLED}; leave it out")
+        if is_for_customers and (for_staff := {STALLED, ALERT} & set(statuses or ())):
+            words = ", ".join(sorted(for_staff))
+            raise own_sentence(f"statuses: customers are never told of {words}; leave it out")
         return statuses
 
     @field_validator("type")

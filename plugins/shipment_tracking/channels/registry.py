@@ -1,6 +1,6 @@
 """Every type of channel, and the destinations that a connection's list describes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from shipment_tracking.channels import (
 )
 from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields, is_plain, span
 from shipment_tracking.channels.port import Channel, Destination, connection_id
+from shipment_tracking.domain.findings import Finding
 from shipment_tracking.errors import ConnectionFieldError
 
 TYPES: dict[str, type[ChannelFields]] = {
@@ -56,6 +57,32 @@ def destinations(audience: str, listed: Sequence[Any]) -> list[Destination]:
                 f'{connection}: two channels are named {shown}; give each a "name" of its own'
             )
     return found
+
+
+def check(audience: str, listed: Sequence[Any]) -> Iterator[Finding]:
+    """What ``destinations`` says of each channel by itself, then of all; nothing is sent."""
+    connection = f"connection {connection_id(audience)}"
+    is_usable = True
+    for number, fields in enumerate(listed, start=1):
+        try:
+            found = _destination(audience, connection, number, fields)
+        except ConnectionFieldError as error:
+            is_usable = False
+            yield Finding(f"channel {number}", False, _without(connection, error))
+        else:
+            named = found.channel_name if is_plain(found.channel_name) else str(number)
+            yield Finding(f"channel {named}", True, note="fields are usable; nothing was sent")
+    if not listed:
+        yield Finding("channels", True, "the list is empty, so nobody is notified")
+    if is_usable:
+        try:
+            destinations(audience, listed)
+        except ConnectionFieldError as error:
+            yield Finding("names", False, _without(connection, error))
+
+
+def _without(connection: str, error: ConnectionFieldError) -> str:
+    return str(error).removeprefix(f"{connection}: ")
 
 
 def _destination(audience: str, connection: str, number: int, fields: Any) -> Destination:

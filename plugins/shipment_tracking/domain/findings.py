@@ -11,16 +11,19 @@ class Finding:
 
     :param works: ``None`` when it was not asked.
     :param said: a warning, or why it does not work or was not asked, and what to do.
+    :param note: what else is known; of no weight for the verdict.
     """
 
     about: str
     works: bool | None
     said: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
         state = {None: "not checked", True: "ok", False: "failed"}[self.works]
         text = f"{self.about}: {state}"
-        return f"{text}: {self.said}" if self.said else text
+        told = "; ".join(filter(None, (self.said, self.note)))
+        return f"{text}: {told}" if told else text
 
 
 def verdict(findings: Iterable[Finding]) -> tuple[bool, str]:

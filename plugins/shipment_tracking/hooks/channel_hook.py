@@ -1,7 +1,7 @@
 """The channels of each audience from the connections ``notify_<audience>``."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -11,6 +11,7 @@ from shipment_tracking.hooks.connection_hook import extra_of, find
 
 if TYPE_CHECKING:
     from shipment_tracking.channels.port import Channels, Destination
+    from shipment_tracking.domain.findings import Finding
 
 
 class ChannelHook(BaseHook):
@@ -38,9 +39,24 @@ class ChannelHook(BaseHook):
         from shipment_tracking.channels.registry import destinations
 
         try:
-            connection = find(self.conn_id)
+            listed = self._listed()
         except AirflowNotFoundException:
             return []
+        return destinations(self.audience, listed)
+
+    def check(self) -> "Iterator[Finding]":
+        """
+        Read each channel; nothing is sent.
+
+        :raises AirflowNotFoundException: there is no such connection.
+        :raises ConnectionFieldError: the connection does not hold a list of channels.
+        """
+        from shipment_tracking.channels.registry import check
+
+        return check(self.audience, self._listed())
+
+    def _listed(self) -> list[Any]:
+        connection = find(self.conn_id)
         if connection.conn_type != "generic":
             raise self._error(f"is of type {connection.conn_type}; make it of type generic")
         extra = extra_of(connection)
@@ -50,7 +66,7 @@ class ChannelHook(BaseHook):
                 'extra must be {"channels": [{"type": "webhook", "url": "https://...", '
                 '"secret": "..."}]} and nothing else'
             )
-        return destinations(self.audience, listed)
+        return listed
 
     def _error(self, problem: str) -> ConnectionFieldError:
         return ConnectionFieldError(f"connection {self.conn_id}: {problem}")

@@ -6,16 +6,24 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.domain.findings import Finding
 from shipment_tracking.errors import ConnectionFieldError
-from shipment_tracking.hooks import clock_hook, erp_hook, platform_hook
+from shipment_tracking.hooks import (
+    channel_hook,
+    clock_hook,
+    erp_hook,
+    platform_hook,
+    warehouse_hook,
+)
 from shipment_tracking.hooks.connection_hook import about_database, find, refuse_unknown
 
 ERP = "erp_db"
+WAREHOUSE = "warehouse_db"
+NOTICES = "notify_"
 CUSTOMERS = "notify_customers"
 
 
 def check(conn_id: str) -> Iterator[Finding]:
     """
-    Check ``erp_db`` or an account.
+    Check ``erp_db``, ``warehouse_db``, an account, or the channels of an audience.
 
     :raises ConnectionFieldError: there is no such connection, or a field of it is unusable.
     """
@@ -23,11 +31,40 @@ def check(conn_id: str) -> Iterator[Finding]:
         kind = find(conn_id).conn_type
     if kind == platform_hook.PlatformHook.conn_type:
         return platform_hook.check(conn_id)
-    if conn_id != ERP:
-        raise ConnectionFieldError(
-            f"connection {conn_id}: cannot be checked, only {ERP} and accounts can"
+    if conn_id == ERP:
+        return _check_erp()
+    if conn_id == WAREHOUSE:
+        return _check_warehouse()
+    if conn_id.startswith(NOTICES):
+        return _check_channels(conn_id.removeprefix(NOTICES))
+    raise ConnectionFieldError(
+        f"connection {conn_id}: cannot be checked, only {ERP}, {WAREHOUSE}, {NOTICES}… and "
+        "accounts can"
+    )
+
+
+def _check_channels(audience: str) -> Iterator[Finding]:
+    from shipment_tracking.channels.port import CUSTOMERS, OPS
+
+    yield from channel_hook.ChannelHook(audience).check()
+    if audience not in (OPS, CUSTOMERS) and not platform_hook.is_account(audience):
+        yield Finding(
+            "audience",
+            False,
+            f"{audience!r} is neither {OPS}, {CUSTOMERS} nor the id of an account, so nobody is "
+            "notified; rename the connection",
         )
-    return _check_erp()
+
+
+def _check_warehouse() -> Iterator[Finding]:
+    from sqlalchemy.exc import DBAPIError
+
+    from shipment_tracking.steps import create_tables
+
+    try:
+        yield from create_tables.check(warehouse_hook.warehouse())
+    except DBAPIError as error:
+        yield Finding("server", False, about_database(error) or str(error.orig))
 
 
 def _check_erp() -> Iterator[Finding]:

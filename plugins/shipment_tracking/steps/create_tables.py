@@ -1,6 +1,7 @@
 """Brings the warehouse to the schema this version of the code works with."""
 
 import logging
+from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from psycopg.errors import (
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from shipment_tracking.domain.findings import Finding
 from shipment_tracking.errors import StatementError, WarehouseRefusedError
 from shipment_tracking.statements import include_folder, include_text, query, statement_path
 
@@ -56,6 +58,34 @@ def run(warehouse: Engine) -> str:
     return wanted
 
 
+def check(warehouse: Engine) -> Iterator[Finding]:
+    """
+    Whether ``run`` would find all well; nothing is changed.
+
+    :raises DBAPIError: the database cannot be reached.
+    """
+    wanted = f"{_newest_version()} {_views_digest()}"
+    with warehouse.connect() as connection:
+        version = connection.execute(text("show server_version")).scalar_one()
+        try:
+            _refuse_old_server(connection)
+        except WarehouseRefusedError as error:
+            yield Finding("server", False, str(error))
+        else:
+            yield Finding("server", True, note=f"PostgreSQL {version}")
+        present = _present_version(connection)
+    if present == wanted:
+        yield Finding("schema", True, note=f"version {wanted.partition(' ')[0]} is up to date")
+        return
+    try:
+        _refuse_newer_schema(present, wanted)
+    except WarehouseRefusedError as error:
+        yield Finding("schema", False, str(error))
+    else:
+        there = f"version {present.partition(' ')[0]} is out of date" if present else "is missing"
+        yield Finding("schema", True, f"the schema {there}; the next run's create_tables makes it")
+
+
 def _present_version(connection: Connection) -> str | None:
     """Schema version and digest of the views, kept as the schema's comment."""
     return connection.execute(query("create_tables.version")).scalar_one_or_none()
@@ -86,13 +116,7 @@ def _refuse_old_server(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection, present: str | None, wanted: str) -> None:
-    present_version = present.partition(" ")[0] if present else ""
-    if present_version > wanted.partition(" ")[0]:
-        raise WarehouseRefusedError(
-            f"the warehouse has schema version {present_version}, newer than this code's "
-            f"{wanted.partition(' ')[0]}: install the newer shipment_tracking, or point "
-            "warehouse_db at another database"
-        )
+    _refuse_newer_schema(present, wanted)
     try:
         if not present:
             _create_roles(connection)
@@ -105,6 +129,16 @@ def _upgrade(connection: Connection, present: str | None, wanted: str) -> None:
         if not _is_forbidden(error):
             raise
         raise WarehouseRefusedError(_how_to_permit(connection.engine, error)) from error
+
+
+def _refuse_newer_schema(present: str | None, wanted: str) -> None:
+    present_version = present.partition(" ")[0] if present else ""
+    if present_version > wanted.partition(" ")[0]:
+        raise WarehouseRefusedError(
+            f"the warehouse has schema version {present_version}, newer than this code's "
+            f"{wanted.partition(' ')[0]}: install the newer shipment_tracking, or point "
+            "warehouse_db at another database"
+        )
 
 
 def _create_roles(connection: Connection) -> None:

@@ -21,6 +21,7 @@ from sandbox.world import World
 from shipment_tracking.errors import ConnectionFieldError
 
 ACCOUNT = "platform_1688"
+SOMETHING = "somewhere_else"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
@@ -237,11 +238,13 @@ def test_the_command_names_a_connection_that_is_not_defined() -> None:
 
 
 @pytest.mark.usefixtures("away_from_the_warehouse")
-def test_the_command_says_what_it_can_check() -> None:
-    checked = run_shipment_tracking("warehouse_db")
+def test_the_command_says_what_it_can_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{SOMETHING.upper()}", "http://127.0.0.1:1")
+    checked = run_shipment_tracking(SOMETHING)
 
     assert checked.stderr == (
-        "connection warehouse_db: cannot be checked, only erp_db and accounts can\n"
+        f"connection {SOMETHING}: cannot be checked, only erp_db, warehouse_db, notify_… and "
+        "accounts can\n"
     )
     assert checked.returncode == 1
 
@@ -252,3 +255,86 @@ def test_the_command_checks_an_account_too(stored: str) -> None:
 
     assert checked.stdout.splitlines()[-1] == "connection platform_stored works"
     assert checked.returncode == 0
+
+
+WEBHOOK = {"type": "webhook", "url": "https://hooks.example/HIDDEN", "secret": "HIDDEN"}
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_the_command_checks_each_channel_and_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = {"type": "email", "host": "m.example", "sender": "a@b.example", "to": ["c@b.example"]}
+    listed = [WEBHOOK, mail | {"login": "shop"}, {"type": "pigeon"}]
+    fields = {"conn_type": "generic", "extra": {"channels": listed}}
+    monkeypatch.setenv("AIRFLOW_CONN_NOTIFY_OPS", json.dumps(fields))
+
+    checked = run_shipment_tracking("notify_ops")
+
+    (webhook, email, pigeon, verdict) = checked.stdout.splitlines()
+    assert webhook == "channel webhook: ok: fields are usable; nothing was sent"
+    assert email == "channel 2: failed: channel email: login is set without password"
+    assert pigeon.startswith("channel 3: failed: channel 3: type is 'pigeon'")
+    assert verdict.startswith("connection notify_ops does not work: channel email: login is set")
+    assert "HIDDEN" not in checked.stdout + checked.stderr
+    assert checked.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("audience", "channels", "works", "said"),
+    [
+        ("customers", [WEBHOOK], True, "works"),
+        ("ops", [], True, "works, but the list is empty, so nobody is notified"),
+        ("ops", [WEBHOOK, WEBHOOK], False, "two channels are named webhook"),
+        ("opps", [WEBHOOK], False, "'opps' is neither ops, customers nor the id of an account"),
+    ],
+)
+def test_what_is_wrong_with_the_channels_of_an_audience_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    airflow_database: URL,
+    audience: str,
+    channels: list[Any],
+    works: bool,
+    said: str,
+) -> None:
+    from shipment_tracking.domain.findings import verdict
+    from shipment_tracking.hooks.check_hook import check
+
+    fields = {"conn_type": "generic", "extra": {"channels": channels}}
+    monkeypatch.setenv(f"AIRFLOW_CONN_NOTIFY_{audience.upper()}", json.dumps(fields))
+
+    found = verdict(check(f"notify_{audience}"))
+
+    assert found[0] is works
+    assert said in found[1]
+
+
+def test_the_warehouse_says_its_version_and_whether_its_schema_is_up_to_date(
+    monkeypatch: pytest.MonkeyPatch,
+    airflow_database: URL,
+    warehouse: Engine,
+    new_database: Callable[..., URL],
+) -> None:
+    from shipment_tracking.hooks.check_hook import check
+
+    def told(url: URL) -> list[str]:
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DB", json.dumps(postgres_connection(url)))
+        return [str(each) for each in check("warehouse_db")]
+
+    server, schema = told(warehouse.url)
+    assert server.startswith("server: ok: PostgreSQL ")
+    assert schema.startswith("schema: ok: version ")
+    assert schema.endswith("is up to date")
+    assert told(new_database())[1].startswith("schema: ok: the schema is missing; the next run")
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("comment on schema tracking is '0000 x'")
+    assert told(warehouse.url)[1].startswith("schema: ok: the schema version 0000 is out of date")
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("comment on schema tracking is '9999 x'")
+    assert told(warehouse.url)[1].startswith("schema: failed: the warehouse has schema version 99")
+
+
+@pytest.mark.usefixtures("away_from_the_warehouse")
+def test_a_warehouse_out_of_reach_fails_the_command() -> None:
+    checked = run_shipment_tracking("warehouse_db")
+
+    assert "connection warehouse_db: its database cannot be reached" in checked.stdout
+    assert checked.returncode == 1
