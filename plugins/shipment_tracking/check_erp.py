@@ -1,19 +1,29 @@
 """Whether an ERP can be read and written: every statement runs, and every write is undone."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
 from shipment_tracking.domain.findings import Finding
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.erp.port import Erp, ListedOrder, Outcome, Sign, Trace, Unreadable, Written
 from shipment_tracking.errors import StatementError
+from shipment_tracking.statements import statement, statement_path
 from shipment_tracking.steps.extract_orders import RowReader
 
 MOST_ROWS = 200
+MOST_EXAMPLES = 3
+LONGEST_STATUS = max(Status, key=len)
+LONGEST_TEXT = ("快件已到达转运中心，下一站浙江杭州，" * 40)[:500]
+SEVERAL_WAYBILLS = ", ".join(f"YT{number:018}" for number in range(3))
+"""What too narrow columns cannot hold."""
 NO_ORDER = ListedOrder("0", None, None, None, None, None, 0, None)
 """What is asked about where nothing is listed; "0" is a key to columns of text and of numbers."""
 
@@ -25,6 +35,8 @@ def check(
     describe: Callable[[DBAPIError], str],
     asks_contacts: bool,
     now: datetime,
+    most_untracked: float = 1,
+    platform_of: Callable[[str], str | None] = lambda account: None,
 ) -> Iterator[Finding]:
     """
     Ask the ERP everything that a run asks, about one listed order, and tell each answer.
@@ -32,8 +44,10 @@ def check(
     :param knows_account: whether an account is a connection that can be asked.
     :param describe: the message of a database's error.
     :param asks_contacts: whether contacts are wanted; no value of theirs is told.
+    :param most_untracked: the share of the rows read, from 0 to 1, that may stay untracked.
+    :param platform_of: the platform of an account's connection, if that can be read.
     """
-    asked = _Check(erp, knows_account, now)
+    asked = _Check(erp, knows_account, now, most_untracked, platform_of)
     questions: list[tuple[str, Callable[[], str]]] = [
         ("extract_orders", asked.orders),
         ("backfill_orders", asked.past_orders),
@@ -62,6 +76,8 @@ class _Check:
     erp: Erp
     knows_account: Callable[[str], bool]
     now: datetime
+    most_untracked: float
+    platform_of: Callable[[str], str | None]
     order: ListedOrder = NO_ORDER
     is_signed: bool = False
 
@@ -70,16 +86,50 @@ class _Check:
         reader = RowReader(listed.source, self.knows_account)
         with closing(listed.rows) as rows:
             found = list(islice(rows, MOST_ROWS))
-        usable = {row[0] for row in reader.rows(iter(found)) if not row[-1]}
+        rows_by_key = Counter(row.erp_key for row in found if isinstance(row.erp_key, str))
+        usable = [row for row in reader.rows(iter(found)) if not row[-1]]
         reader.raise_if_useless()
-        self.order = next((row for row in found if row.erp_key in usable), NO_ORDER)
+        keys = {row[0] for row in usable if rows_by_key[row[0]] == 1}
+        self.order = next((row for row in found if row.erp_key in keys), NO_ORDER)
         if not found:
             return f"no order is listed, so the others are tried with erp_key {self._key}"
-        return reader.refusals()
+        said = [reader.refusals(), *self._twice(rows_by_key), *self._other_platforms(usable)]
+        told = "; ".join(filter(None, said))
+        untracked = len(found) - sum(row[0] in keys for row in usable)
+        if untracked > self.most_untracked * len(found):
+            raise StatementError(
+                f"{untracked} of {len(found)} rows cannot be tracked, more than "
+                f"{self.most_untracked:.0%}, so check_inputs will be red: {told}"
+            )
+        return told
+
+    def _twice(self, rows_by_key: Counter[str]) -> list[str]:
+        return [
+            f"erp_key {key} came {count} times; let extract_orders.sql return it once"
+            for key, count in rows_by_key.most_common(MOST_EXAMPLES)
+            if count > 1
+        ]
+
+    def _other_platforms(self, usable: list[tuple[Any, ...]]) -> list[str]:
+        pairs = dict.fromkeys((platform, account) for _, platform, account, *_ in usable)
+        found = [(*pair, self.platform_of(pair[1])) for pair in pairs]
+        return [
+            f"rows of platform {platform} name account {account}, whose connection is of platform "
+            f"{own}; correct one of them"
+            for platform, account, own in found
+            if own not in (None, platform)
+        ]
 
     def past_orders(self) -> str:
         with closing(self.erp.orders((self.now - timedelta(days=1), self.now)).rows) as rows:
             next(rows, None)
+        path = statement_path("erp/backfill_orders")
+        bound = statement("erp/backfill_orders").compile().params
+        if missing := [name for name in ("shipped_from", "shipped_to") if name not in bound]:
+            raise StatementError(
+                f"{path} does not bind {', '.join(missing)}, so a backfill would read orders of "
+                "any time; compare shipped_at with both"
+            )
         return ""
 
     def state(self) -> str:
@@ -97,14 +147,27 @@ class _Check:
         return ""
 
     def mark_signed(self) -> str:
-        sign = Sign(self._key, self.now, "self", self.order.waybill_no, self.order.erp_stamp)
+        sign = Sign(self._key, self.now, "platform", self.order.waybill_no, self.order.erp_stamp)
         written = self.erp.mark_signed([sign], now=self.now, keep=False)[self._key]
         if self.is_signed and written.outcome is Outcome.NO_ROW:
             return ""
-        return self._judge("mark_signed", written)
+        return self._judge("mark_signed", written) or self._guard(sign)
+
+    def _guard(self, sign: Sign) -> str:
+        """Whether a row that somebody has edited since it was read would be written."""
+        if not sign.erp_stamp or self.order is NO_ORDER:
+            return ""
+        edited = replace(sign, erp_stamp=_another(sign.erp_stamp))
+        written = self.erp.mark_signed([edited], now=self.now, keep=False)[self._key]
+        if written.outcome is not Outcome.WRITTEN:
+            return ""
+        return (
+            f"mark_signed would write order {self._key} although its erp_stamp is another, so it "
+            "may overwrite what somebody edits; compare the stamp with :erp_stamp in its where"
+        )
 
     def show_trace(self) -> str:
-        trace = Trace(self._key, "in_transit", "快件已到达转运中心", self.now, "YT1")
+        trace = Trace(self._key, LONGEST_STATUS, LONGEST_TEXT, self.now, SEVERAL_WAYBILLS)
         return self._judge("show_trace", self.erp.show_trace([trace], keep=False)[self._key])
 
     def contact(self) -> str:
@@ -129,3 +192,12 @@ class _Check:
                 "just edited that order"
             )
         return ""
+
+
+def _another(stamp: str) -> str:
+    """A stamp of the same kind that no row has: another millennium, another number."""
+    first = re.search("[0-9]", stamp)
+    if not first:
+        return f"{stamp}x"
+    changed = str((int(first[0]) + 1) % 10)
+    return stamp[: first.start()] + changed + stamp[first.end() :]

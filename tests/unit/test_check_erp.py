@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from shipment_tracking.check_erp import check
 from shipment_tracking.domain.findings import verdict
-from shipment_tracking.statements import OWNER_FOLDER
+from shipment_tracking.statements import OWNER_FOLDER, include_folder
 
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
 SHIPPED = datetime(2026, 3, 1, 10)  # noqa: DTZ001
@@ -29,7 +29,7 @@ STATEMENTS = [
 def found(shop) -> Callable[..., list[Any]]:
     """Findings of the ERP."""
 
-    def run(erp: Any = shop, *, asks_contacts: bool = True) -> list[Any]:
+    def run(erp: Any = shop, *, asks_contacts: bool = True, platform: str = "1688") -> list[Any]:
         return list(
             check(
                 erp,
@@ -37,6 +37,8 @@ def found(shop) -> Callable[..., list[Any]]:
                 describe=lambda error: "its database cannot be reached",
                 asks_contacts=asks_contacts,
                 now=NOW,
+                most_untracked=0.2,
+                platform_of={"platform_1688": platform}.get,
             )
         )
 
@@ -105,12 +107,13 @@ def test_a_list_that_does_not_run_keeps_no_other_statement_from_being_checked(fo
 
 def test_rows_that_are_not_tracked_are_named(sold, found):
     sold("SO1", SHIPPED, platform="amazon")
-    sold("SO2", SHIPPED, buyer_phone="19900000001", buyer_opted_out=0)
+    for number in range(2, 6):
+        sold(f"SO{number}", SHIPPED, buyer_phone="19900000001", buyer_opted_out=0)
 
     findings = found()
 
     assert findings[0].works is True
-    assert findings[0].said.startswith("1 of 2 rows are not tracked: row SO1: platform is 'amazon'")
+    assert findings[0].said.startswith("1 of 5 rows are not tracked: row SO1: platform is 'amazon'")
     assert not failed(findings)
 
 
@@ -169,3 +172,79 @@ def test_a_database_out_of_reach_is_asked_once(found, erp, tmp_path):
     states = [each.works for each in found(away)]
 
     assert states == [False] + [None] * (len(STATEMENTS) - 1)
+
+
+def test_more_untracked_rows_than_a_green_run_has_fail(sold, found):
+    sold("SO1", SHIPPED, platform="amazon")
+    sold("SO2", SHIPPED)
+
+    said = failed(found(asks_contacts=False))
+
+    assert list(said) == ["extract_orders"]
+    assert said["extract_orders"].startswith("1 of 2 rows cannot be tracked, more than 20%, so ")
+
+
+LIST = (include_folder() / "sql" / "erp" / "extract_orders.sql").read_text(encoding="utf-8")
+
+
+def test_a_key_that_comes_twice_is_named_with_how_often(sold, found, owners):
+    for number in range(1, 12):
+        sold(f"SO{number}", SHIPPED)
+    owners("extract_orders", f"{LIST} union all {LIST} and order_no = 'SO2'")
+
+    findings = found(asks_contacts=False)
+
+    assert findings[0].said.startswith("erp_key SO2 came 2 times; ")
+    assert not failed(findings)
+
+
+def test_an_account_of_another_platform_is_named(sold, found):
+    sold("SO1", SHIPPED)
+
+    said = found(asks_contacts=False, platform="taobao")[0].said
+
+    assert said.startswith("rows of platform 1688 name account platform_1688, whose connection is")
+    assert "of platform taobao" in said
+
+
+@pytest.mark.parametrize("shop", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize(
+    ("column", "write"),
+    [
+        ("logistics_status", "show_trace, undone"),
+        ("latest_trace", "show_trace, undone"),
+        ("waybill_nos", "show_trace, undone"),
+        ("sign_kind", "mark_signed, undone"),
+    ],
+)
+def test_a_column_that_is_too_narrow_is_seen(column, write, shop, sold, found):
+    sold("SO1", SHIPPED)
+    is_postgres = shop.engine.dialect.name == "postgresql"
+    change = f"alter {column} type varchar(5)" if is_postgres else f"modify {column} varchar(5)"
+    with shop.engine.begin() as connection:
+        connection.execute(text(f"alter table erp_order {change}"))
+
+    assert list(failed(found(asks_contacts=False))) == [write]
+
+
+def test_a_backfill_that_ignores_its_interval_is_named(sold, found, owners):
+    sold("SO1", SHIPPED)
+    owners("backfill_orders", f"{LIST} and shipped_at >= :shipped_from")
+
+    said = failed(found(asks_contacts=False))
+
+    assert "does not bind shipped_to, so a backfill would read" in said["backfill_orders"]
+
+
+def test_a_write_without_the_guard_of_the_stamp_is_named(shop, sold, found, owners):
+    sold("SO1", SHIPPED)
+    before = rows(shop)
+    owners(
+        "mark_signed",
+        "update erp_order set status = 'SIGNED', signed_at = :signed_at where order_no = :erp_key",
+    )
+
+    findings = {each.about: each for each in found(asks_contacts=False)}
+
+    assert "although its erp_stamp is another" in findings["mark_signed, undone"].said
+    assert rows(shop) == before

@@ -19,6 +19,8 @@ ERP = "erp_db"
 WAREHOUSE = "warehouse_db"
 NOTICES = "notify_"
 CUSTOMERS = "notify_customers"
+MOST_UNTRACKED = 0.2
+"""As in the DAG ``sync_shipments``, whose task would be red."""
 
 
 def check(conn_id: str) -> Iterator[Finding]:
@@ -76,7 +78,16 @@ def _check_erp() -> Iterator[Finding]:
         describe=lambda error: about_database(error) or str(error.orig),
         asks_contacts=_exists(CUSTOMERS),
         now=clock_hook.now(),
+        most_untracked=MOST_UNTRACKED,
+        platform_of=_platform_of,
     )
+
+
+def _platform_of(account: str) -> str | None:
+    try:
+        return platform_hook.PlatformHook(account).account().platform
+    except (AirflowNotFoundException, ConnectionFieldError):
+        return None
 
 
 def _exists(conn_id: str) -> bool:

@@ -338,3 +338,11 @@ def test_a_warehouse_out_of_reach_fails_the_command() -> None:
 
     assert "connection warehouse_db: its database cannot be reached" in checked.stdout
     assert checked.returncode == 1
+
+
+def test_the_command_and_the_dag_take_the_same_share_of_untracked_rows() -> None:
+    from shipment_tracking.hooks.check_hook import MOST_UNTRACKED
+
+    dag = (Path(__file__).parents[3] / "dags" / "sync_shipments.py").read_text(encoding="utf-8")
+
+    assert f"\nMOST_UNTRACKED = {MOST_UNTRACKED}\n" in dag
