@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from shipment_tracking.domain.findings import Finding
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.erp.port import Erp, ListedOrder, Outcome, Sign, Trace, Unreadable, Written
+from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.errors import StatementError
 from shipment_tracking.statements import statement, statement_path
 from shipment_tracking.steps.extract_orders import RowReader
@@ -151,7 +152,15 @@ class _Check:
         written = self.erp.mark_signed([sign], now=self.now, keep=False)[self._key]
         if self.is_signed and written.outcome is Outcome.NO_ROW:
             return ""
-        return self._judge("mark_signed", written) or self._guard(sign)
+        said = self._judge("mark_signed", written)
+        if written.outcome is Outcome.WRITTEN and isinstance(self.erp, SqlErp):
+            state = self.erp.state_once_signed(sign, now=self.now)
+            if state and not state.signed_at:
+                raise StatementError(
+                    f"mark_signed writes order {self._key}, but order_state reads no signed_at "
+                    "after it; let mark_signed set what order_state returns as signed_at"
+                )
+        return said or self._guard(sign)
 
     def _guard(self, sign: Sign) -> str:
         """Whether a row that somebody has edited since it was read would be written."""

@@ -248,3 +248,18 @@ def test_a_write_without_the_guard_of_the_stamp_is_named(shop, sold, found, owne
 
     assert "although its erp_stamp is another" in findings["mark_signed, undone"].said
     assert rows(shop) == before
+
+
+def test_a_write_that_sets_no_time_of_the_sign_is_named(shop, sold, found, owners):
+    sold("SO1", SHIPPED)
+    before = rows(shop)
+    owners(
+        "mark_signed",
+        "update erp_order set status = 'SIGNED'"
+        " where order_no = :erp_key and updated_at = :erp_stamp",
+    )
+
+    said = failed(found(asks_contacts=False))
+
+    assert "order_state reads no signed_at after it" in said["mark_signed, undone"]
+    assert rows(shop) == before

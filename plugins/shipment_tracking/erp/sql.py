@@ -219,19 +219,35 @@ class SqlErp(ErpDatabase):
         :raises StatementError: ``mark_signed.sql`` does not run, reads, or writes several rows
             whatever the key.
         """
-        present = self.bind_time(now)
-        rows = [
-            {
-                "erp_key": sign.erp_key,
-                "signed_at": self.bind_time(sign.signed_at),
-                "sign_kind": sign.sign_kind,
-                "waybill_no": sign.waybill_no,
-                "erp_stamp": sign.erp_stamp,
-                "now": present,
-            }
-            for sign in signs
-        ]
+        rows = [self._sign_row(sign, now) for sign in signs]
         return self._write("mark_signed", SIGN_BINDS, rows, keep)
+
+    def state_once_signed(self, sign: Sign, *, now: datetime) -> OrderState | None:
+        """
+        What ``order_state`` finds of a row right after its signature, which is undone at once.
+
+        :raises DBAPIError: one of both does not run.
+        """
+        write = statement("erp/mark_signed", binds=SIGN_BINDS, needs="erp_key")
+        ask = statement("erp/order_state", binds={"erp_key"}, needs="erp_key")
+        with self.begin() as connection:
+            savepoint = connection.begin_nested()
+            try:
+                connection.execute(write, self._sign_row(sign, now))
+                found = connection.execute(ask, {"erp_key": sign.erp_key}).mappings().first()
+            finally:
+                savepoint.rollback()
+        return self._state(found, sign.signed_at) if found else None
+
+    def _sign_row(self, sign: Sign, now: datetime) -> dict[str, Any]:
+        return {
+            "erp_key": sign.erp_key,
+            "signed_at": self.bind_time(sign.signed_at),
+            "sign_kind": sign.sign_kind,
+            "waybill_no": sign.waybill_no,
+            "erp_stamp": sign.erp_stamp,
+            "now": self.bind_time(now),
+        }
 
     def show_trace(self, traces: Sequence[Trace], *, keep: bool = True) -> dict[str, Written]:
         """
