@@ -94,7 +94,7 @@ def test_a_broken_audience_stops_no_other(connect: Callable[..., None]) -> None:
         ),
         (CHANNEL | {"statuses": []}, "statuses is []"),
         (CHANNEL | {"quiet_hours": "22-8"}, "quiet_hours is '22-8'; it must be a span of a day"),
-        (CHANNEL | {"quiet_hours": "08:00-08:00"}, "it must be a span of a day"),
+        (CHANNEL | {"quiet_hours": "08:00-08:00"}, "quiet_hours is not a span of a day"),
         (CHANNEL | {"statuses": "signed"}, "statuses is 'signed'"),
         ("webhook", "channel 1 is not an object"),
     ],

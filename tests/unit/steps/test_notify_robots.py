@@ -31,15 +31,15 @@ def group(httpserver: HTTPServer, **fields: str) -> Destination:
     return destination
 
 
-def test_a_group_reads_each_change_as_a_text(ship, change, notify, robot, httpserver):
+def test_a_group_reads_each_change_as_markdown(ship, change, notify, robot, httpserver):
     for number in (1, 2):
         change(ship(number), "out_for_delivery")
 
     assert notify(group(httpserver, language="en"))["sent"] == 2
 
-    assert sorted(text.split(" is out for delivery")[0] for text in robot.texts) == [
-        "The parcel of order SO1 (圆通速递 YT1)",
-        "The parcel of order SO2 (圆通速递 YT2)",
+    assert sorted(text.split("\n\n> ")[0] for text in robot.texts) == [
+        "**Out for delivery**\n\nSO1, 圆通速递 YT1",
+        "**Out for delivery**\n\nSO2, 圆通速递 YT2",
     ]
 
 
