@@ -1,5 +1,6 @@
 """Airflow on the sandbox: its environment is set here, before anything imports it."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,7 +36,14 @@ def airflow_database(tmp_path_factory: pytest.TempPathFactory, postgres: str) ->
     os.environ.update(environment(home, metadata, postgres, {"conn_type": "sqlite"}, {}, None))
     from airflow.utils import db
 
+    level = logging.root.level
     db.initdb()
+    # Airflow's logging configuration would keep other tests of this process from their logs; a
+    # DAG that runs sets the level again.
+    logging.root.setLevel(level)
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
     return make_url(metadata)
 
 

@@ -1,5 +1,6 @@
 """Sends a text by Apprise to one of its services: Slack, Teams, Discord, Telegram and more."""
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class Notifier:
         """
         from apprise import Apprise
 
+        _let_library_log()
         # A new one each time: an old one sleeps for seconds between two messages.
         service = Apprise()
         service.add(self.url)
@@ -120,6 +122,17 @@ class NotifierFields(ChannelFields):
             most_items=LIMITS.most_items,
         )
         return Notifier(self.url.get_secret_value(), limits=limits)
+
+
+def _let_library_log() -> None:
+    """
+    Have the library make its log records, whatever Airflow's configuration says of logging.
+
+    A status is known from them only. They may hold an address, so they go no further.
+    """
+    library = logging.getLogger("apprise")
+    library.disabled, library.propagate = False, False
+    library.setLevel(logging.WARNING)
 
 
 def _service(url: SecretStr) -> "NotifyBase | None":

@@ -206,6 +206,7 @@ def test_each_code_of_a_step_means_what_the_table_says(step, code, refused):
 
 
 def test_one_refused_recipient_keeps_no_other_from_the_mail(serve, inbox, caplog):
+    caplog.set_level("WARNING")
     inbox.answers = {"night@example.com": "550 no such user"}
     with serve() as mail:
         mail.send(EVENT, {"text": TEXT})

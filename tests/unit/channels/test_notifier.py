@@ -1,5 +1,6 @@
 """Apprise: a service that refuses is told from one that takes, and no token is ever shown."""
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -145,3 +146,10 @@ def test_an_address_that_apprise_does_not_know_is_refused_without_being_shown(ur
         destinations("ops", [{"type": "apprise", "url": url}])
 
     assert "HIDDEN" not in str(caught.value)
+
+
+def test_a_status_is_known_whatever_the_logging_configuration(answering, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("apprise"), "disabled", True)
+    monkeypatch.setattr(logging.root, "level", logging.ERROR)
+
+    assert str(answering(503)).startswith("the receiver answers HTTP 503")
