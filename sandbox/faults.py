@@ -3,8 +3,9 @@
 import itertools
 import json
 import random
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -27,8 +28,10 @@ HTTP_FAULTS = frozenset(
 # Done to a good answer of a logistics API.
 ANSWER_FAULTS = frozenset({"half_json", "empty", "duplicated", "reordered", "nan", "garbage"})
 # Done to any good answer; it says the same all the same, but for what cannot be decoded.
-FORMS = ("bom", "raw_control", "gbk")
-FORM_FAULTS = frozenset({*FORMS, "bad_bytes"})
+FORM_FAULTS = frozenset({"bom", "raw_control", "gbk", "bad_bytes"})
+FORMS = ("bom", "raw_control", "gbk", "fresh_links", "loose_times")
+"""How the answers about an order may always come. Links and times are alike in all of them."""
+
 KINDS = HTTP_FAULTS | ANSWER_FAULTS | FORM_FAULTS
 
 STEP_LISTS = ("logisticsSteps", "transit_step_info", "traceList")
@@ -202,10 +205,10 @@ def spelled(kind: str, body: dict[str, Any]) -> tuple[bytes, str]:
     """
     An answer's bytes and content type, in a form that other programs write.
 
-    :param kind: one of FORM_FAULTS. What cannot be written in GBK comes in UTF-8.
+    :param kind: one of FORM_FAULTS or FORMS. What cannot be written in GBK comes in UTF-8.
     """
-    if kind == "raw_control":
-        body = dict(_with_steps(body, _with_controls))
+    if change := RESPELLED.get(kind):
+        body = dict(_with_steps(body, change))
     content = json.dumps(body, ensure_ascii=False)
     if kind == "bom":
         return b"\xef\xbb\xbf" + content.encode(), JSON_TYPE
@@ -214,20 +217,52 @@ def spelled(kind: str, body: dict[str, Any]) -> tuple[bytes, str]:
     if kind == "bad_bytes":
         # The first half of a character, as a program writes that cuts a text by its bytes.
         return content.encode().replace("已".encode(), "已".encode()[:2]), JSON_TYPE
-    try:
-        return content.encode("gbk"), "application/json;charset=GBK"
-    except UnicodeEncodeError:
-        return content.encode(), JSON_TYPE
+    if kind == "gbk":
+        try:
+            return content.encode("gbk"), "application/json;charset=GBK"
+        except UnicodeEncodeError:
+            return content.encode(), JSON_TYPE
+    return content.encode(), JSON_TYPE
 
 
 def _with_controls(steps: list[Any]) -> list[Any]:
     """Control characters around each text, which mean nothing."""
+    return _with_each(steps, STEP_TEXTS, lambda told: f"\x07{told}\n")
+
+
+def _with_fresh_links(steps: list[Any]) -> list[Any]:
+    """Behind each text a link to its map, signed anew in every answer."""
+    token = next(_TOKENS)
+    link = f"，地图：https://map.example/m/{token}?sign=a{token}b"
+    return _with_each(steps, STEP_TEXTS, lambda told: f"{told}{link}" if told.strip() else told)
+
+
+def _with_loose_times(steps: list[Any]) -> list[Any]:
+    """Times with slashes and without leading zeros."""
+    return _with_each(
+        steps, STEP_TIMES, lambda time: re.sub(r"(?<=[- ])0", "", time).replace("-", "/")
+    )
+
+
+def _with_each(steps: list[Any], names: Collection[str], change: Callable[[str], str]) -> list[Any]:
+    """Steps with the texts under these names changed."""
     return [
-        {key: f"\x07{told}\n" if key in STEP_TEXTS else told for key, told in step.items()}
+        {
+            key: change(told) if key in names and isinstance(told, str) else told
+            for key, told in step.items()
+        }
         if isinstance(step, dict)
         else step
         for step in steps
     ]
+
+
+RESPELLED: dict[str, Callable[[list[Any]], list[Any]]] = {
+    "raw_control": _with_controls,
+    "fresh_links": _with_fresh_links,
+    "loose_times": _with_loose_times,
+}
+_TOKENS = itertools.count(1000)
 
 
 def _littered(steps: list[Any]) -> list[Any]:

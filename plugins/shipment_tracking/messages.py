@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Name
 
-from shipment_tracking.channels.port import MARKDOWN, SHORT, TEXT
+from shipment_tracking.channels.port import MARKDOWN, SHORT, TEXT, Destination
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError
 from shipment_tracking.statements import include_path, include_text
@@ -131,6 +131,11 @@ class Messages:
                 self._templates[word] = _load(path, path.stat().st_mtime_ns, word, medium)
             except MessageError as error:
                 self.mistakes[word] = error
+
+    @classmethod
+    def to(cls, destination: Destination) -> Self:
+        """The texts in the language and medium of a destination."""
+        return cls(destination.language, destination.channel.limits.medium)
 
     def mistakes_in(self, words: Collection[str]) -> dict[str, MessageError]:
         """The mistakes in the texts of these words."""

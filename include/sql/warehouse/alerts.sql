@@ -176,31 +176,6 @@ inner join tracking.alert
 where notification.notification_id = any(:notices);
 
 
--- name: acknowledge
--- The notices are known as sent, and ops as told of the alerts.
-with sent as (
-    update tracking.notification
-    set
-        state = 'sent',
-        reason = told.reason,
-        attempts = notification.attempts + 1,
-        sent_at = :now,
-        last_error = null
-    from
-        unnest(cast(:notices as bigint[]), cast(:reasons as text[]))
-            as told (notification_id, reason)
-    where notification.notification_id = told.notification_id
-    returning notification.event_id
-)
-
-update tracking.alert
-set told_at = :now
-from sent
-where
-    alert.event_id = sent.event_id
-    and alert.told_at is null;
-
-
 -- name: waiting
 -- How many notices of alerts wait for one channel, and why its newest try failed, if it did.
 select

@@ -88,13 +88,12 @@ set
         else
             answer.asked_at + case
                 when answer.has_parcels and answer.error is null then interval '24 hours'
-                else case
-                    when tracked_order.priority > 0 then :priority_spacing
-                    else :min_spacing
-                end * case
-                    when answer.error is null then 1
-                    else power(2, least(tracked_order.failures, 4))
-                end
+                else tracking.backed_off(
+                    case
+                        when tracked_order.priority > 0 then :priority_spacing else :min_spacing
+                    end,
+                    case when answer.error is null then 0 else tracked_order.failures end
+                )
             end
     end,
     next_poll_at = case

@@ -134,13 +134,12 @@ with polled as (
         = case when answer.has_traces then answer.asked_at else tracked_order.traces_seen_at end,
         next_poll_at = case
             when tracking.is_awaited(tracked_order.order_id)
-                then answer.asked_at + case
-                    when tracked_order.priority > 0 then :priority_spacing
-                    else :min_spacing
-                end * case
-                    when answer.error is null then 1
-                    else power(2, least(tracked_order.failures, 4))
-                end
+                then answer.asked_at + tracking.backed_off(
+                    case
+                        when tracked_order.priority > 0 then :priority_spacing else :min_spacing
+                    end,
+                    case when answer.error is null then 0 else tracked_order.failures end
+                )
         end,
         backfill_at = case
             when answer.error is null or answer.too_old then null

@@ -391,8 +391,8 @@ where notification.notification_id = any(:notices);
 
 
 -- name: acknowledge
--- The notices are known as sent, even those that were superseded on their way, and the stalls they
--- tell of as alerted.
+-- The notices are known as sent, even those that were superseded on their way, the stalls they tell
+-- of as alerted, and ops as told of their alerts.
 with sent as (
     update tracking.notification
     set
@@ -405,9 +405,7 @@ with sent as (
         unnest(cast(:notices as bigint[]), cast(:reasons as text[]))
             as told (notification_id, reason)
     where notification.notification_id = told.notification_id
-    returning
-        notification.notification_id,
-        notification.event_id
+    returning notification.event_id
 ),
 
 alerted as (
@@ -419,8 +417,12 @@ alerted as (
         and stall.alerted_at is null
 )
 
-select sent.notification_id
-from sent;
+update tracking.alert
+set told_at = :now
+from sent
+where
+    alert.event_id = sent.event_id
+    and alert.told_at is null;
 
 
 -- name: fail

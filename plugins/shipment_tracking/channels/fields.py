@@ -163,7 +163,7 @@ class ChannelFields(BaseModel):
         is_for_customers = (info.context or {}).get(AUDIENCE) == CUSTOMERS
         if is_for_customers and (for_staff := {STALLED, ALERT} & set(statuses or ())):
             words = ", ".join(sorted(for_staff))
-            raise own_sentence(f"statuses: customers are never told of {words}; leave it out")
+            raise own_sentence(f"statuses: customers are never notified of {words}; leave it out")
         return statuses
 
     @field_validator("type")

@@ -73,7 +73,7 @@ def run(
         found,
         accounts,
         writer.write,
-        mistakes=lambda destination: _messages(destination).mistakes_in(STATUSES),
+        mistakes=lambda destination: Messages.to(destination).mistakes_in(STATUSES),
         budget=budget,
     )
     writer.raise_if_useless()
@@ -114,7 +114,7 @@ class _Writer:
 
     def write(self, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
         """:raises PersonNeededError: a text or the contacts' statement cannot be used."""
-        messages = _messages(destination)
+        messages = Messages.to(destination)
         rows = self._outbox.contents(claims)
         told = [(claim, _facts(claim, rows[claim.notification_id])) for claim in claims]
         if destination.audience != CUSTOMERS:
@@ -139,10 +139,6 @@ class _Writer:
                 log.warning("%s; that customer is not notified", contact.reason)
         self._looked_up |= contacts
         return contacts
-
-
-def _messages(destination: Destination) -> Messages:
-    return Messages(destination.language, destination.channel.limits.medium)
 
 
 def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:

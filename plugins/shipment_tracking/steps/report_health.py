@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid5
 
 from sqlalchemy import Connection, Engine, Row
 
 from shipment_tracking.channels.port import OPS, Channels, Destination, account_of, connection_id
 from shipment_tracking.domain.health import KINDS, Thresholds
 from shipment_tracking.domain.models import Run
-from shipment_tracking.messages import ALERT, ALERT_CLEARED, ALERTS, Messages
+from shipment_tracking.messages import ALERT, ALERTS, Messages
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
 from shipment_tracking.warehouse.alerts import EVENT_IDS, AlertOutbox, Trouble
@@ -24,6 +23,7 @@ from shipment_tracking.warehouse.outbox import (
     Claim,
     Message,
     counts,
+    listing,
     shanghai,
 )
 from shipment_tracking.warehouse.rows import fetch
@@ -80,7 +80,7 @@ def run(
         found,
         accounts,
         partial(_write, outbox),
-        mistakes=lambda destination: _texts(destination).mistakes_in(ALERTS),
+        mistakes=lambda destination: Messages.to(destination).mistakes_in(ALERTS),
         batch=MOST_ITEMS,
         budget=budget,
     )
@@ -137,25 +137,13 @@ def _preview(outbox: AlertOutbox, connection: Connection) -> int:
 
 def _write(outbox: AlertOutbox, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
     """One message for all notices of a run, so that a repeated one is the same."""
-    messages = _texts(destination)
-    return [_message(messages, told) for _, told in outbox.runs_told(claims)]
-
-
-def _message(messages: Messages, told: Sequence[tuple[Claim, Row[Any]]]) -> Message:
-    items = [_item(claim, row) for claim, row in told]
-    event_id = uuid5(EVENT_IDS, " ".join(sorted(item["event_id"] for item in items)))
-    texts = [
-        messages.text(word, {"items": alike})
-        for word in (ALERT, ALERT_CLEARED)
-        if (alike := [item for item in items if item["reason"] == word])
-    ]
-    body = {
-        "event_id": str(event_id),
-        "reason": ALERT,
-        "items": items,
-        "text": "\n\n".join(texts),
-    }
-    return Message([claim for claim, _ in told], event_id, body)
+    messages = Messages.to(destination)
+    composed = []
+    for _, told in outbox.runs_told(claims):
+        items = [_item(claim, row) for claim, row in told]
+        notices = [claim for claim, _ in told]
+        composed.append(listing(EVENT_IDS, ALERTS, notices, items, messages.text))
+    return composed
 
 
 def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:
@@ -171,7 +159,3 @@ def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:
         "hours": round(lasted / timedelta(hours=1), 1),
         "detail": row.detail,
     }
-
-
-def _texts(destination: Destination) -> Messages:
-    return Messages(destination.language, destination.channel.limits.medium)

@@ -15,7 +15,7 @@ from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.models import Run
 from shipment_tracking.domain.stalls import thresholds
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.messages import ALARMS, CLEARED, STALLED, Messages
+from shipment_tracking.messages import ALARMS, CLEARED, Messages
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
@@ -24,6 +24,7 @@ from shipment_tracking.warehouse.outbox import (
     Message,
     Outbox,
     counts,
+    listing,
     shanghai,
 )
 from shipment_tracking.warehouse.rows import JsonRows
@@ -111,7 +112,7 @@ def run(
         found,
         accounts,
         compose,
-        mistakes=lambda destination: _messages(destination).mistakes_in(ALARMS),
+        mistakes=lambda destination: Messages.to(destination).mistakes_in(ALARMS),
         batch=MOST_ITEMS,
         budget=budget,
     )
@@ -186,7 +187,7 @@ def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) ->
 
     What no longer belongs to its stall is not sent.
     """
-    messages = _messages(destination)
+    messages = Messages.to(destination)
     rows = outbox.contents(claims)
     runs: dict[datetime, list[Claim]] = {}
     composed = []
@@ -198,28 +199,8 @@ def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) ->
             composed.append(Message([claim], claim.event_id, None, "superseded"))
     for _, told in sorted(runs.items()):
         items = [_item(claim, rows[claim.notification_id]) for claim in told]
-        composed.append(_message(messages, told, items))
+        composed.append(listing(EVENT_IDS, ALARMS, told, items, messages.text))
     return composed
-
-
-def _messages(destination: Destination) -> Messages:
-    return Messages(destination.language, destination.channel.limits.medium)
-
-
-def _message(messages: Messages, told: Sequence[Claim], items: Sequence[dict[str, Any]]) -> Message:
-    event_id = uuid5(EVENT_IDS, " ".join(sorted(item["event_id"] for item in items)))
-    texts = [
-        messages.text(word, {"items": alike})
-        for word in (STALLED, CLEARED)
-        if (alike := [item for item in items if item["reason"] == word])
-    ]
-    body = {
-        "event_id": str(event_id),
-        "reason": STALLED,
-        "items": items,
-        "text": "\n\n".join(texts),
-    }
-    return Message(told, event_id, body)
 
 
 def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ NEWS = timedelta(days=6)
 """An end that is older is not told any more; notices are kept for longer."""
 
 MOST_DETAIL = 500  # characters
-_OWN = {"acknowledge", "due", "contents", "waiting"}
+_OWN = {"due", "contents", "waiting"}
 
 
 @dataclass(frozen=True, slots=True)

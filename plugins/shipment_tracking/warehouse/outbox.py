@@ -2,11 +2,11 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row
@@ -280,6 +280,35 @@ class Outbox:
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:
         given = {"now": self.now, "digest": self.digest, **binds}
         return connection.execute(query(f"outbox.{name}"), given)
+
+
+def listing(
+    namespace: UUID,
+    words: Sequence[str],
+    claims: Sequence[Claim],
+    items: Sequence[Mapping[str, Any]],
+    text: Callable[[str, Mapping[str, Any]], str],
+) -> Message:
+    """
+    One message of several notices; the same notices give the same message.
+
+    :param words: what the items may be about, the main one first; each has a text of its own.
+    :param items: what is said of each notice, with its ``event_id`` and ``reason``.
+    :param text: writes the text for a word from its facts.
+    """
+    event_id = uuid5(namespace, " ".join(sorted(item["event_id"] for item in items)))
+    texts = [
+        text(word, {"items": alike})
+        for word in words
+        if (alike := [item for item in items if item["reason"] == word])
+    ]
+    body = {
+        "event_id": str(event_id),
+        "reason": words[0],
+        "items": items,
+        "text": "\n\n".join(texts),
+    }
+    return Message(claims, event_id, body)
 
 
 def shanghai(time: datetime | None) -> str | None:

@@ -303,7 +303,7 @@ def test_a_refusal_by_the_platform_does_not_undo_a_return():
     assert judge(scans("returning", "returned"), said, "pending").status == "returned"
 
 
-def test_a_sign_after_a_refusal_by_the_platform_means_that_the_sender_has_it_back():
+def test_a_signature_after_a_refusal_means_returned():
     home = Scan(START + 6 * HOUR, 0, "signed", None, 9, is_new=True, action="SIGNED")
     said = word("returning", hours=5)
 
@@ -355,7 +355,7 @@ def test_early_signature_contradicted_by_movement_is_none():
     assert sign(verdict) == (START + 26 * HOUR, "self", True)
 
 
-def test_stray_scan_before_the_platforms_word_leaves_the_signature_where_it_was():
+def test_a_stray_scan_leaves_the_signature_where_it_was():
     trail = timed((0, "signed"), (0.1, "out_for_delivery"))
 
     verdict = judge(trail, word("signed", hours=1), "pending")

@@ -72,7 +72,7 @@ def test_order_that_is_not_signed_shows_at_most_out_for_delivery():
     assert judge_row(row(), [parcel(1)], True).status == "out_for_delivery"
 
 
-def test_signature_long_before_the_shipping_of_the_row_is_refused_with_the_reason():
+def test_a_signature_long_before_shipping_is_refused():
     verdict = judge_row(row(shipped_at=START + 49 * HOUR), [parcel(1)], False)
 
     assert verdict.signed_at is None

@@ -245,11 +245,16 @@ def test_some_orders_always_answer_in_an_odd_form(world, clock):
 
     def body(number: int) -> bytes:
         order = orders[number]
-        text = {"logisticsSteps": [{"remark": "已签收"}]}
+        steps = [{"acceptTime": "2026-03-02 09:05:00", "remark": "已签收"}]
+        text = {"logisticsSteps": steps}
         answer = Answer(200, text, "ok", account=order.account, order_id=order.order_id)
         return sandbox._in_its_form(answer).body
 
-    honest = body(5)
+    honest = body(9)
     assert body(0) == b"\xef\xbb\xbf" + honest
     assert body(1).replace(b"\x07", b"").replace(b"\n", b"") == honest != body(1)
     assert body(2) == honest.decode().encode("gbk")
+    first, second = body(3).decode(), body(3).decode()
+    assert "已签收，地图：https://map.example/m/" in first
+    assert first != second
+    assert "2026/3/2 9:05:00" in body(4).decode()

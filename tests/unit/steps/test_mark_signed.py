@@ -229,7 +229,7 @@ def test_a_row_that_cannot_be_tracked_is_not_signed_until_it_is_mended(
     assert order().status == "SIGNED"
 
 
-def test_a_sign_that_a_person_took_back_is_not_written_to_the_row_with_a_waybill_number(
+def test_a_signature_taken_back_is_not_written_to_a_waybill_row(
     sign, write, edit, order, owners, take_over, execute, select
 ):
     """The same parcel's sign is meant, whatever tells which parcel it is."""

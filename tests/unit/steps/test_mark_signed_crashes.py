@@ -121,9 +121,7 @@ def test_a_sign_is_known_for_ours_though_a_run_beside_it_knew_an_older_row(
     assert order().status == "SHIPPED"
 
 
-def test_an_order_that_was_edited_is_signed_once_it_was_read_again_though_a_run_beside_it_failed(
-    sign, write, beside, edit, take_over
-):
+def test_an_edited_order_is_signed_once_it_was_read_again(sign, write, beside, edit, take_over):
     sign("SO1")
 
     def find_it_changed_and_fail() -> None:

@@ -142,7 +142,7 @@ def test_phones_never_reach_the_log(ship, change, notify, receiver, buyer, caplo
     )
 
 
-def test_a_contacts_statement_that_lacks_a_column_is_named_after_the_others_were_told(
+def test_a_contacts_statement_without_a_column_is_named(
     ship, change, notify, receiver, buyer, owner, select
 ):
     buyer()

@@ -203,7 +203,7 @@ def test_a_newer_one_waits_while_an_older_one_is_under_way(
 # Leases
 
 
-def test_a_process_that_died_before_it_acknowledged_is_made_up_for_with_the_same_event(
+def test_a_message_sent_before_a_crash_is_repeated_with_its_id(
     ship, change, post, told, under_way, outbox, execute, select
 ):
     event = change(ship(), "signed")

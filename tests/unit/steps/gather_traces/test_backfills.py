@@ -20,7 +20,7 @@ from shipment_tracking.warehouse.lanes import LaneContext
 from .words import BUDGET, MINUTE, Execute, Platform, Select
 
 
-def test_a_backfill_polls_what_it_wants_within_its_interval_and_announces_nothing(
+def test_a_backfill_polls_its_interval_and_announces_nothing(
     track: Any,
     gather: Any,
     select: Select,
@@ -102,7 +102,7 @@ def test_what_a_live_run_polls_no_backfill_has_to_poll_again(
     assert select("backfill_at from tracking.tracked_order") == [(None,)]
 
 
-def test_an_order_that_fails_in_a_live_run_is_not_asked_again_by_a_backfill_at_once(
+def test_a_backfill_does_not_ask_at_once_for_what_just_failed(
     track: Any, gather: Any, select: Select, now: datetime, new_run: Callable[..., Run]
 ) -> None:
     track("both", backfill_at=now - MINUTE)

@@ -190,7 +190,7 @@ def test_an_event_has_one_id_whenever_it_is_judged(track, reply, load, execute, 
         ("待揽收", ("NOGET", "ACCEPT"), ("info_received", "exception", "info_received")),
     ],
 )
-def test_a_scan_that_leads_again_once_the_platforms_word_gives_way_is_a_change_like_any_other(
+def test_a_scan_that_leads_again_is_a_change(
     said, codes, path, track, lists, reply, load, notices, statuses, select
 ):
     order = track()

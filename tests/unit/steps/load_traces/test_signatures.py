@@ -115,9 +115,7 @@ def test_a_sign_that_only_the_platform_knows_is_dated_by_its_detection(
     assert erp_row().signed_at == NOON - timedelta(hours=0.5)
 
 
-def test_a_sign_that_only_the_platform_knows_waits_while_traces_are_still_to_be_loaded(
-    track, lists, reply, load, erp_row
-):
+def test_a_platform_signature_waits_for_traces_to_be_loaded(track, lists, reply, load, erp_row):
     order = track()
     lists(order, LP1="SIGN", hours=-0.5)
     reply(order, broken("LP1"))

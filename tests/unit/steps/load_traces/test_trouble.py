@@ -76,7 +76,7 @@ class Killed(BaseException):
     """The worker is gone."""
 
 
-def test_a_load_that_is_killed_leaves_whole_chunks_and_the_next_one_takes_up_the_rest(
+def test_a_killed_load_leaves_whole_chunks_and_the_next_one_goes_on(
     track, reply, load, notices, select
 ):
     for number in range(6):

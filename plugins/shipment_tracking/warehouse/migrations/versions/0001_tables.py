@@ -494,6 +494,11 @@ language sql volatile
 return lease_until is null or lease_until < clock_timestamp();
 comment on function tracking.is_free is 'Whether a row is leased to nobody.';
 
+create function tracking.backed_off(pause interval, failures integer) returns interval
+language sql immutable parallel safe
+return pause * power(2, least(failures, 4));
+comment on function tracking.backed_off is 'A pause that grows with each failure in a row.';
+
 create function tracking.is_awaited(order_id bigint) returns boolean
 language sql stable
 return exists (
