@@ -201,14 +201,19 @@ def nan_in(body: dict[str, Any]) -> dict[str, Any]:
     return {**_with_steps(body, with_nan), "weight": float("nan")}
 
 
+def respelled(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    """An answer with its steps in the words of a form; the same where the form has none."""
+    change = RESPELLED.get(kind)
+    return dict(_with_steps(body, change)) if change else body
+
+
 def spelled(kind: str, body: dict[str, Any]) -> tuple[bytes, str]:
     """
     An answer's bytes and content type, in a form that other programs write.
 
     :param kind: one of FORM_FAULTS or FORMS. What cannot be written in GBK comes in UTF-8.
     """
-    if change := RESPELLED.get(kind):
-        body = dict(_with_steps(body, change))
+    body = respelled(kind, body)
     content = json.dumps(body, ensure_ascii=False)
     if kind == "bom":
         return b"\xef\xbb\xbf" + content.encode(), JSON_TYPE
@@ -285,8 +290,16 @@ def _with_steps(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        name: change(inner)
-        if name in STEP_LISTS and isinstance(inner, list)
-        else _with_steps(inner, change)
+        name: _changed(inner, change) if name in STEP_LISTS else _with_steps(inner, change)
         for name, inner in value.items()
     }
+
+
+def _changed(steps: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+    """Steps changed; a platform may write a list of one as that one."""
+    if isinstance(steps, list):
+        return change(steps)
+    if not isinstance(steps, dict) or not set(STEP_TEXTS) & steps.keys():
+        return _with_steps(steps, change)
+    changed = change([steps])
+    return changed[0] if len(changed) == 1 else changed

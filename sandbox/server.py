@@ -28,6 +28,7 @@ from sandbox.faults import (
     Faults,
     Latency,
     nan_in,
+    respelled,
     spelled,
 )
 from sandbox.platform_1688 import (
@@ -307,18 +308,22 @@ class Sandbox:
                 whole = _rendered(answer)
                 return Response(whole.status, whole.body[: len(whole.body) // 2])
             case kind if kind in FORM_FAULTS:
-                return Response(answer.status, *spelled(kind, answer.body))
+                body = respelled(self._form_of(answer), answer.body)
+                return Response(answer.status, *spelled(kind, body))
             case _:
                 answer.body = self.faults.spoil(fault.kind, answer.body)
                 return self._in_its_form(answer)
 
     def _in_its_form(self, answer: Answer) -> Response:
         """An answer as its order's answers always come."""
+        form = self._form_of(answer)
+        return Response(answer.status, *spelled(form, answer.body)) if form else _rendered(answer)
+
+    def _form_of(self, answer: Answer) -> str:
+        """The odd form of the answers about an order; empty where they have none."""
         order = self._order_of(answer) if self._odd_forms and not answer.as_xml else None
-        form = order.quirk // 7 % 20 if order else len(FORMS)
-        if form < len(FORMS):
-            return Response(answer.status, *spelled(FORMS[form], answer.body))
-        return _rendered(answer)
+        number = order.quirk // 7 % 20 if order else len(FORMS)
+        return FORMS[number] if number < len(FORMS) else ""
 
     def _order_of(self, answer: Answer) -> Order | None:
         """The order that a good answer is about."""

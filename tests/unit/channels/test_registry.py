@@ -236,7 +236,7 @@ def test_what_cannot_work_is_refused_with_channel_and_field(kind, changes, said)
 def test_customers_are_not_told_of_stalled_parcels():
     listed = channel("webhook", statuses=["signed", "stalled"])
 
-    assert "customers are never told of stalled" in problem(listed, "customers")
+    assert "customers are never notified of stalled" in problem(listed, "customers")
     assert destinations("ops", [listed])
 
 
