@@ -1,27 +1,36 @@
 -- name: clear
 -- Open alerts that nothing was found for are over, but for those whose notice is under way: they
 -- come next time.
+with over as (
+    select alert.alert_id
+    from tracking.alert
+    where
+        alert.cleared_at is null
+        and (cast(:only_account as text) is null or alert.account = :only_account)
+        and not exists (
+            select 1
+            from
+                jsonb_to_recordset(cast(:found as jsonb))
+                    as found (kind text, subject text)
+            where
+                found.kind = alert.kind
+                and found.subject = alert.subject
+        )
+        and not exists (
+            select 1
+            from tracking.notification
+            where
+                notification.event_id = alert.event_id
+                and notification.lease_until >= clock_timestamp()
+        )
+    order by alert.alert_id
+    for update of alert skip locked
+)
+
 update tracking.alert
 set cleared_at = :now
-where
-    alert.cleared_at is null
-    and (cast(:only_account as text) is null or alert.account = :only_account)
-    and not exists (
-        select 1
-        from
-            jsonb_to_recordset(cast(:found as jsonb))
-                as found (kind text, subject text)
-        where
-            found.kind = alert.kind
-            and found.subject = alert.subject
-    )
-    and not exists (
-        select 1
-        from tracking.notification
-        where
-            notification.event_id = alert.event_id
-            and notification.lease_until >= clock_timestamp()
-    )
+from over
+where alert.alert_id = over.alert_id
 returning
     alert.kind,
     alert.subject;
@@ -70,31 +79,35 @@ returning
 -- name: address
 -- Each open alert that nobody was told of has a notice for each channel of ops. Of one that is
 -- over, the channels that took it have another notice that says so; others are not told of it.
-with quieted as (
-    update tracking.notification
-    set
-        state = 'suppressed',
-        reason = 'cleared'
-    from tracking.alert
-    where
-        notification.event_id = alert.event_id
-        and notification.state = 'pending'
-        and alert.cleared_at is not null
-        and tracking.is_free(notification.lease_until)
-),
-
-forgotten as (
-    update tracking.notification
-    set
-        state = 'suppressed',
-        reason = 'no channel'
+with useless as (
+    select
+        notification.notification_id,
+        case when alert.cleared_at is null then 'no channel' else 'cleared' end as reason
+    from tracking.notification
+    left join tracking.alert on notification.event_id = alert.event_id
     where
         notification.state = 'pending'
         and notification.audience = 'ops'
         and notification.shipment_id is null
-        and notification.channel <> all(cast(:channels as text[]))
-        and not cast(:is_broken as boolean)
         and tracking.is_free(notification.lease_until)
+        and (
+            alert.cleared_at is not null
+            or (
+                notification.channel <> all(cast(:channels as text[]))
+                and not cast(:is_broken as boolean)
+            )
+        )
+    order by notification.notification_id
+    for update of notification skip locked
+),
+
+suppressed as (
+    update tracking.notification
+    set
+        state = 'suppressed',
+        reason = useless.reason
+    from useless
+    where notification.notification_id = useless.notification_id
 )
 
 insert into tracking.notification (

@@ -536,13 +536,20 @@ with finished as (
         )
 ),
 
+standing as (
+    select stall.stall_id
+    from tracking.stall
+    inner join finished on stall.shipment_id = finished.shipment_id
+    where stall.cleared_at is null
+    order by stall.shipment_id, stall.stall_id
+    for update of stall
+),
+
 cleared as (
     update tracking.stall
     set cleared_at = :now
-    from finished
-    where
-        stall.shipment_id = finished.shipment_id
-        and stall.cleared_at is null
+    from standing
+    where stall.stall_id = standing.stall_id
 ),
 
 waiting as (

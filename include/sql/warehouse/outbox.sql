@@ -392,7 +392,8 @@ where notification.notification_id = any(:notices);
 
 -- name: acknowledge
 -- The notices are known as sent, even those that were superseded on their way, the stalls they tell
--- of as alerted, and ops as told of their alerts.
+-- of as alerted, and ops as told of their alerts. Several channels are told of the same stalls at
+-- once, so these are locked in one order.
 with sent as (
     update tracking.notification
     set
@@ -408,21 +409,37 @@ with sent as (
     returning notification.event_id
 ),
 
+stalls as (
+    select stall.stall_id
+    from tracking.stall
+    where
+        stall.event_id in (select sent.event_id from sent)
+        and stall.alerted_at is null
+    order by stall.shipment_id, stall.stall_id
+    for update
+),
+
 alerted as (
     update tracking.stall
     set alerted_at = :now
-    from sent
+    from stalls
+    where stall.stall_id = stalls.stall_id
+),
+
+alerts as (
+    select alert.alert_id
+    from tracking.alert
     where
-        stall.event_id = sent.event_id
-        and stall.alerted_at is null
+        alert.event_id in (select sent.event_id from sent)
+        and alert.told_at is null
+    order by alert.kind, alert.subject
+    for update
 )
 
 update tracking.alert
 set told_at = :now
-from sent
-where
-    alert.event_id = sent.event_id
-    and alert.told_at is null;
+from alerts
+where alert.alert_id = alerts.alert_id;
 
 
 -- name: fail
@@ -487,16 +504,24 @@ taken as (
         and state = 'sent'
         and digest = :digest
         and sent_at < :now
+),
+
+due as (
+    select notification.notification_id
+    from tracking.notification
+    inner join waiting on notification.notification_id = waiting.notification_id
+    cross join taken
+    where
+        waiting.failed_at > taken.last_at
+        and waiting.failed_at < :now
+    order by notification.notification_id
+    for update of notification skip locked
 )
 
 update tracking.notification
 set due_at = :now
-from waiting
-cross join taken
-where
-    notification.notification_id = waiting.notification_id
-    and waiting.failed_at > taken.last_at
-    and waiting.failed_at < :now;
+from due
+where notification.notification_id = due.notification_id;
 
 
 -- name: waiting

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
+from uuid import uuid4
 
 import pytest
 
 from shipment_tracking.channels.port import Destination
 from shipment_tracking.errors import ChannelDownError, ConnectionFieldError, MessageError
 from shipment_tracking.warehouse.outbox import Claim, Message
+from tests.factories import NOW, insert, notification
 
 ACCOUNTS = ["platform_1688", "platform_1688_east"]
 
@@ -263,3 +266,30 @@ def test_a_run_whose_time_is_over_claims_nothing_new(ship, change, post, told):
 
     assert post("ops", budget=timedelta(0)) == {}
     assert told() == []
+
+
+def test_channels_that_tell_of_the_same_stalls_at_once_do_not_deadlock(
+    ship, outbox, destination, warehouse, select
+):
+    channels = [destination("ops", name) for name in ("ops", "phone")]
+    stalled = [(ship(number), uuid4()) for number in range(1, 61)]
+    for shipment_id, event_id in stalled:
+        row = {"shipment_id": shipment_id, "event_id": event_id, "stage": "in_transit"}
+        insert(warehouse, "stall", since=NOW, opened_at=NOW, threshold_hours=72, **row)
+    for channel, told in zip(channels, (stalled, stalled[::-1]), strict=True):
+        reached = {"audience": "ops", "channel": channel.channel_name}
+        for shipment_id, event_id in told:
+            notification(warehouse, shipment_id, event_id, "stalled:in_transit", NOW, **reached)
+    together = Barrier(2)
+
+    def tell(channel: Destination) -> None:
+        with outbox.engine.connect() as connection:
+            held = outbox.claim(connection, channel, ACCOUNTS, [], 60)
+            together.wait(30)
+            outbox.acknowledge(connection, Message(list(held.values()), uuid4(), {}))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(tell, channels))
+
+    assert select("count(*) from tracking.stall where alerted_at is not null") == [(60,)]
+    assert select("count(*) from tracking.notification where state = 'sent'") == [(120,)]
