@@ -219,6 +219,7 @@ def read(description: str, model: text_model.TextModel) -> Reading:
     return Reading(guess.status, None, decided_by)
 
 
+@lru_cache(maxsize=KEPT_READINGS)
 def is_placeholder(description: str) -> bool:
     """Whether a text only says that no trace is known (yet), and so is none."""
     return _PLACEHOLDER.fullmatch(text_model.fold(description)) is not None
