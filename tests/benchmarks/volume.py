@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
+from shipment_tracking.domain.evidence import FURTHEST_EAST
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import polling
 
@@ -193,7 +194,11 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
         {"verdicts": _verdicts(last["shipments"]), "now": NOW},
     )
     yield "polling.plan", _nothing, plan
-    yield "load_traces.unsettled", _nothing, {"after": 0, "most": CHUNK}
+    yield (
+        "load_traces.unsettled",
+        _nothing,
+        {"after": 0, "most": CHUNK, "now": NOW, "furthest_east": FURTHEST_EAST},
+    )
     yield "outbox.accounts", _nothing, {"digest": False} | only
     yield (
         "outbox.address",

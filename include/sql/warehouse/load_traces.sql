@@ -220,8 +220,8 @@ where tracked_order.order_id = tried.order_id;
 
 
 -- name: unsettled
--- A batch of the parcels to be judged anew: a platform status came in, their order changed, or
--- their sign waits to be confirmed.
+-- A batch of the parcels to be judged anew: a platform status came in, their order changed, their
+-- sign waits to be confirmed, or the time of an event has come that was printed in local time.
 select shipment_id
 from (
     select shipment_id
@@ -233,6 +233,13 @@ from (
     where
         sign_seen_at is not null
         and sign_confirmed_at is null
+    union
+    select shipment_id
+    from tracking.trace_event
+    where
+        future_dated
+        and occurred_at <= :now
+        and occurred_at <= fetched_at + :furthest_east
 ) as waiting
 where shipment_id > :after
 order by shipment_id
@@ -333,7 +340,8 @@ select
     decided_by,
     future_dated,
     withdrawn_at,
-    earlier_life
+    earlier_life,
+    fetched_at
 from tracking.trace_event
 where shipment_id = any(:shipments)
 order by
@@ -348,6 +356,7 @@ order by
 update tracking.trace_event
 set
     position = news.position,
+    future_dated = news.future_dated,
     earlier_life = news.earlier_life,
     withdrawn_at = news.withdrawn_at,
     status = news.status,
@@ -361,6 +370,7 @@ from
             occurred_at timestamptz,
             event_hash bigint,
             position integer,
+            future_dated boolean,
             earlier_life boolean,
             withdrawn_at timestamptz,
             status text,

@@ -19,7 +19,11 @@ CONFIRM_WITHIN = timedelta(hours=24)
 """How long a signature known by its text only waits for the platform before it counts."""
 
 FUTURE_TOLERANCE = timedelta(minutes=10)
-"""An event dated further ahead of its fetching than this never leads."""
+"""An event dated further ahead of its fetching than this does not lead."""
+
+FURTHEST_EAST = timedelta(hours=6)
+"""How far local time is ahead of Beijing's at most. An event abroad that a carrier prints in local
+time leads once that time has come; one dated further ahead never does."""
 
 BEFORE_SHIPPING = timedelta(hours=48)
 """What is older than the shipping by more than this belongs to another parcel: carriers reuse
@@ -269,6 +273,8 @@ class Verdict:
 
     :param confirmed: the platform proves the signature: by its parcel status or its code for an
         event, never by a text.
+    :param undated_since: since when the platform says signed while no event tells when: there is
+        none, or the parcel moved between it and then.
     """
 
     status: str
@@ -276,6 +282,7 @@ class Verdict:
     sign_kind: str | None
     confirmed: bool
     transitions: tuple[Transition, ...]
+    undated_since: datetime | None = None
 
 
 def judge(
@@ -296,8 +303,11 @@ def judge(
     """
     readings = _read(trail, word)
     led_by_platform = word is not None and _leads(word, readings)
+    moved_on = False
     if word and led_by_platform and word.status == Status.SIGNED:
-        readings = _without_strays(readings)
+        kept = _without_strays(readings)
+        moved_on = any(scan.occurred_at <= word.since for scan, _ in readings[len(kept) :])
+        readings = kept
     last = readings[-1] if readings else None
     status = last[1] if last else str(Status.PENDING)
     if word and led_by_platform:
@@ -334,7 +344,8 @@ def judge(
     )
     signed_at = sign.occurred_at if sign else word.since if word else None
     kind = ((sign.sign_kind if sign else None) or "platform") if confirmed else "text"
-    return Verdict(status, signed_at, kind, confirmed, transitions)
+    undated_since = word.since if word and (moved_on or sign is None) else None
+    return Verdict(status, signed_at, kind, confirmed, transitions, undated_since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +374,9 @@ def settle_signature(
     Decide whether a parcel's signature is confirmed; a confirmed one never moves.
 
     The platform's status needs the event that tells when, or traces that were asked for later and
-    know of none, or a day after which it still holds. A text is enough once the traces, asked for
-    a day after it was first seen, still hold it.
+    know of none, or a day after which it still holds. An event does not tell when if the parcel
+    moved after it and before the platform said signed. A text is enough once the traces, asked
+    for a day after it was first seen, still hold it.
 
     :param traces_seen_at: when the platform last answered with traces, all of which are loaded.
     """
@@ -373,7 +385,7 @@ def settle_signature(
     seen_at = before.seen_at or now
     if before.confirmed_at:
         return Signature(before.signed_at, seen_at, before.confirmed_at)
-    undated_since = word.since if word and verdict.signed_at == word.since else None
+    undated_since = verdict.undated_since
     proved = verdict.confirmed and (
         undated_since is None
         or (traces_seen_at is not None and traces_seen_at >= undated_since)
@@ -381,6 +393,18 @@ def settle_signature(
     )
     stood = traces_seen_at is not None and traces_seen_at >= seen_at + CONFIRM_WITHIN
     return Signature(verdict.signed_at, seen_at, now if proved or stood else None)
+
+
+def is_future_dated(occurred_at: datetime, fetched_at: datetime, now: datetime) -> bool:
+    """
+    Whether an event is dated too far ahead to lead.
+
+    :param fetched_at: when it was fetched first.
+    """
+    ahead = occurred_at - fetched_at
+    if ahead <= FUTURE_TOLERANCE:
+        return False
+    return ahead > FURTHEST_EAST or occurred_at > now + FUTURE_TOLERANCE
 
 
 def shows_signature(events: Sequence[TraceEvent], asked_at: datetime) -> bool:

@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from shipment_tracking.domain.evidence import FUTURE_TOLERANCE, Reply, Scan
+from shipment_tracking.domain.evidence import FURTHEST_EAST, Reply, Scan, is_future_dated
 from shipment_tracking.domain.masking import HASH_VERSION, event_hash
 from shipment_tracking.domain.models import ParcelTrace, Run, TraceEvent
 from shipment_tracking.errors import ReplyError
@@ -136,7 +136,7 @@ def _load(
             incoming.setdefault(key, (event, reply.fetched_at))
             announced[key] = announced.get(key, False) or reply.announce
             read += 1
-    trails = evaluation.read_trails(connection, sorted(listed), listed)
+    trails = evaluation.read_trails(connection, sorted(listed), listed, now)
     new = {
         (shipment_id, *scan.key): (trail, scan)
         for shipment_id, trail in trails.items()
@@ -185,7 +185,7 @@ def _as_evidence(reply: StoredReply, trace: ParcelTrace) -> Reply:
                 action=event.action,
                 decided_by=event.decided_by,
                 future_dated=event.occurred_at is not None
-                and event.occurred_at > reply.fetched_at + FUTURE_TOLERANCE,
+                and is_future_dated(event.occurred_at, reply.fetched_at, reply.fetched_at),
             )
             for event in trace.events
         ),
@@ -256,7 +256,7 @@ def _settle_next(
         connection.execute(query("erp_rows.lock"))
         waiting = connection.execute(
             query("load_traces.unsettled"),
-            {"after": after, "most": most},
+            {"after": after, "most": most, "now": now, "furthest_east": FURTHEST_EAST},
         ).scalars()
         shipments = list(waiting)
         if not shipments:
@@ -265,7 +265,7 @@ def _settle_next(
             query("load_traces.orders_of"), {"shipments": shipments}
         ).scalars()
         connection.execute(query("load_traces.lock_orders"), {"orders": list(orders)})
-        trails = evaluation.read_trails(connection, shipments, {})
+        trails = evaluation.read_trails(connection, shipments, {}, now)
         evaluation.update_events(connection, trails.values())
         numbers = _settle(connection, this_run, trails, dict.fromkeys(trails), now)
     total.update(numbers)

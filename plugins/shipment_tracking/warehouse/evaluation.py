@@ -84,6 +84,7 @@ class EventRow:
     occurred_at: datetime
     event_hash: int
     position: int
+    future_dated: bool
     earlier_life: bool
     withdrawn_at: datetime | None
     status: str
@@ -189,7 +190,7 @@ class Trail:
 
     @property
     def changed(self) -> list[Scan]:
-        """Stored events that are read anew, withdrawn, held again or of an earlier life."""
+        """Stored events that are read anew, withdrawn, held again, due or of an earlier life."""
         times = [scan.occurred_at for scan in self.scans]
         tied = {time for time, after in pairwise(times) if time == after}
         return [
@@ -220,7 +221,10 @@ class Trail:
 
 
 def read_trails(
-    connection: Connection, shipments: Sequence[int], replies: Mapping[int, Sequence[Reply]]
+    connection: Connection,
+    shipments: Sequence[int],
+    replies: Mapping[int, Sequence[Reply]],
+    now: datetime,
 ) -> dict[int, Trail]:
     """
     Lock the parcels and merge the replies' events into what is stored of them.
@@ -230,6 +234,7 @@ def read_trails(
     binds = {"shipments": sorted(shipments)}
     parcels = fetch(connection, "load_traces.shipments", StoredParcel, **binds)
     known: dict[int, dict[tuple[datetime, int], tuple[Scan, bool]]] = defaultdict(dict)
+    scans_by_parcel: dict[int, list[Scan]] = defaultdict(list)
     for row in connection.execute(query("load_traces.trails"), binds):
         scan = Scan(
             occurred_at=row.occurred_at,
@@ -244,15 +249,17 @@ def read_trails(
             withdrawn_at=row.withdrawn_at,
         )
         known[row.shipment_id][scan.key] = scan, row.earlier_life
+        if scan.future_dated:
+            ahead = evidence.is_future_dated(row.occurred_at, row.fetched_at, now)
+            scan = replace(scan, future_dated=ahead)
+        scans_by_parcel[row.shipment_id].append(scan)
     trails = {}
     for parcel in parcels:
-        stored = known[parcel.shipment_id]
+        shipment_id = parcel.shipment_id
         scans, held = evidence.merge(
-            (scan for scan, _ in stored.values()),
-            replies.get(parcel.shipment_id, ()),
-            parcel.held,
+            scans_by_parcel[shipment_id], replies.get(shipment_id, ()), parcel.held
         )
-        trails[parcel.shipment_id] = Trail(parcel, stored, scans, held)
+        trails[shipment_id] = Trail(parcel, known[shipment_id], scans, held)
     return trails
 
 
@@ -264,6 +271,7 @@ def update_events(connection: Connection, trails: Iterable[Trail]) -> None:
             occurred_at=scan.occurred_at,
             event_hash=scan.event_hash,
             position=scan.position,
+            future_dated=scan.future_dated,
             earlier_life=trail.is_earlier(scan),
             withdrawn_at=scan.withdrawn_at,
             status=scan.status,

@@ -239,6 +239,7 @@ trace_event = Table(
     Column("decided_by", Text, nullable=False, server_default=""),
     Column("earlier_life", Boolean, nullable=False, server_default=text("false")),
     Column("withdrawn_at", TIME),
+    Index("trace_event_future", "occurred_at", postgresql_where=text("future_dated")),
     Index("trace_event_fetched", "fetched_at", postgresql_using="brin"),
 )
 

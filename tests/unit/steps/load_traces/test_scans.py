@@ -97,6 +97,27 @@ def test_a_scan_from_the_future_is_kept_and_does_not_lead(track, reply, load, st
     assert select("last_event, event_count from tracking.shipment") == [(MOVING, 2)]
 
 
+def test_a_scan_printed_in_local_time_leads_once_that_time_has_come(track, reply, load, statuses):
+    reply(track(), parcel("LP1", (-1, MOVING), (5, OUT)))
+    load()
+    assert statuses() == {"LP1": "in_transit"}
+
+    load(hours=4)
+    assert statuses() == {"LP1": "in_transit"}
+
+    load(hours=5)
+    assert statuses() == {"LP1": "out_for_delivery"}
+
+
+def test_a_scan_dated_far_ahead_never_leads(track, reply, load, statuses):
+    reply(track(), parcel("LP1", (-1, MOVING), (7, OUT)))
+    load()
+
+    load(hours=8)
+
+    assert statuses() == {"LP1": "in_transit"}
+
+
 def test_a_clock_that_is_a_little_fast_does_not_make_the_future(track, reply, load, statuses):
     reply(track(), parcel("LP1", (0.1, OUT)))
 

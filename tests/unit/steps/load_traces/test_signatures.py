@@ -150,3 +150,35 @@ def test_the_platform_repeats_an_old_sign_after_a_return_began(
 
     assert statuses() == {"LP1": "returning"}
     assert erp_row().signed_at is None
+
+
+def test_the_true_signature_of_a_parcel_signed_too_early_is_waited_for(
+    track, lists, reply, load, poll, erp_row
+):
+    order = track()
+    reply(order, parcel("LP1", (-24, SIGNED), (-4, OUT)), hours=-3)
+    poll(hours=-3)
+    lists(order, LP1="SIGN", hours=-1)
+    load()
+    assert erp_row().signed_at is None
+
+    reply(order, parcel("LP1", (-24, SIGNED), (-4, OUT), (-2, SIGNED)))
+    poll(hours=0)
+    load()
+
+    assert erp_row().signed_at == NOON - timedelta(hours=2)
+
+
+def test_stray_scans_leave_a_signature_once_the_traces_know_no_other(
+    track, lists, reply, load, poll, erp_row
+):
+    order = track()
+    reply(order, parcel("LP1", (-24, SIGNED), (-4, OUT)), hours=-3)
+    poll(hours=-3)
+    lists(order, LP1="SIGN", hours=-1)
+    load()
+
+    poll(hours=0)
+    load()
+
+    assert erp_row().signed_at == NOON - timedelta(hours=24)

@@ -230,6 +230,7 @@ comment on column tracking.trace_event.earlier_life is
     'More than 48 hours older than the shipping: it belongs to an earlier parcel with this number.';
 comment on column tracking.trace_event.withdrawn_at is
     'When a newer reply no longer held it; since then it is no evidence.';
+create index trace_event_future on tracking.trace_event (occurred_at) where future_dated;
 create index trace_event_fetched on tracking.trace_event using brin (fetched_at);
 
 create table tracking.rejected_event (
