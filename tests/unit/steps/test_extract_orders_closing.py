@@ -54,7 +54,7 @@ def test_closing_clears_the_stall_and_takes_waiting_notices_back(
     ) == [("LP1", "suppressed", "closed", at(minutes=30)), ("LP2", "pending", "in_transit", None)]
 
 
-def test_a_parcel_that_serves_another_open_order_too_keeps_its_stall_and_notice(
+def test_a_parcel_of_another_open_order_keeps_its_stall_and_notice(
     listing, extract, execute, select
 ):
     listing(order(1), order(2))

@@ -222,7 +222,7 @@ def test_a_replaced_waybill_number_keeps_the_parcel_and_both_numbers(
     ]
 
 
-def test_a_parcel_that_is_listed_no_more_is_superseded_until_it_is_listed_again(
+def test_an_unlisted_parcel_is_superseded_until_it_is_listed_again(
     track: Any, fetch: Any, select: Select, execute: Execute, now: datetime
 ) -> None:
     track("1")
@@ -268,7 +268,7 @@ def test_a_bad_order_is_recorded_and_stops_nobody(track: Any, fetch: Any, select
     ) == [("1", "no (code x)"), ("2", None)]
 
 
-def test_an_account_that_is_not_let_in_ends_its_lane_and_says_what_it_leaves_over(
+def test_refused_credentials_end_the_lane_and_its_backlog_is_reported(
     track: Any, fetch: Any, select: Select, execute: Execute, new_run: Callable[..., Run]
 ) -> None:
     track("1", "2")

@@ -203,7 +203,7 @@ def test_a_new_sign_after_one_was_taken_back_is_written(
     assert order().status == "SIGNED"
 
 
-def test_the_sign_of_an_order_is_not_written_to_a_row_that_now_stands_for_another(
+def test_a_signature_is_not_written_to_a_row_that_now_names_another_order(
     sign, write, edit, order, take_over
 ):
     sign("SO1")

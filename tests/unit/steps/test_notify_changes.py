@@ -52,7 +52,7 @@ def test_each_channel_reads_its_own_language(ship, change, notify, receiver, des
     assert "is out for delivery" in receiver.deliveries("phone")[0].body["text"]
 
 
-def test_a_parcel_of_two_orders_names_both_but_no_row_that_waits_for_another_parcel(
+def test_a_parcel_of_two_orders_names_both_but_no_row_of_another_parcel(
     ship, change, notify, receiver, insert, select
 ):
     first, second = ship(1), ship(2)

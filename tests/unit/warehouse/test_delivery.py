@@ -189,7 +189,7 @@ def test_a_parcel_that_is_being_loaded_is_addressed_next_time(
     assert post("ops") == {"sent": 1}
 
 
-def test_unexpected_trouble_with_one_channel_is_raised_after_the_others_were_served(
+def test_an_unexpected_error_of_a_channel_is_raised_after_the_others_sent(
     ship, change, post, wrap, told, select
 ):
     change(ship(), "signed")

@@ -216,9 +216,7 @@ def test_no_order_is_claimed_when_the_time_is_over(due, new_lane):
 
 
 @pytest.mark.parametrize("kind", [AuthError, PlatformBugError])
-def test_an_account_that_is_not_let_in_ends_the_lane_and_what_was_answered_is_kept(
-    kind, due, new_lane, warehouse
-):
+def test_refused_credentials_end_the_lane_and_its_answers_are_kept(kind, due, new_lane, warehouse):
     due(400)
     platform = Platform({"1": kind("no")})
     together = threading.Barrier(8)
@@ -321,7 +319,7 @@ def circuits(warehouse: Engine) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("failure", [AuthError("no"), PlatformBugError("what?")])
-def test_an_account_that_is_not_let_in_is_asked_for_one_order_first_from_then_on(
+def test_after_refused_credentials_an_account_is_asked_for_one_order_first(
     due, new_lane, warehouse, failure
 ):
     due(60)
@@ -338,9 +336,7 @@ def test_an_account_that_is_not_let_in_is_asked_for_one_order_first_from_then_on
     assert circuits(warehouse) == [("platform_1688", 2)]
 
 
-def test_a_platform_that_failed_for_one_order_after_the_other_is_asked_for_one_first(
-    due, new_lane, warehouse
-):
+def test_after_failures_in_a_row_a_platform_is_asked_for_one_order_first(due, new_lane, warehouse):
     due(200)
     errors = {str(number): RetryableError("down") for number in range(1, 201)}
     with pytest.raises(RetryableError, match="in a row"):

@@ -69,7 +69,7 @@ def test_an_order_too_old_for_the_platform_is_closed(
     assert select("closed_at is not null from tracking.tracked_order") == [(True,)]
 
 
-def test_an_account_that_is_not_let_in_stops_its_lane_and_keeps_what_was_answered(
+def test_refused_credentials_stop_the_lane_and_keep_its_answers(
     track: Any, gather: Any, select: Select, new_run: Callable[..., Run], execute: Execute
 ) -> None:
     track("1", priority=1)

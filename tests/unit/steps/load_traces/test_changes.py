@@ -142,9 +142,7 @@ def test_what_is_loaded_after_an_order_was_closed_is_announced_if_it_is_signed(
     assert notices() == [("out_for_delivery", state, told, state == "pending")]
 
 
-def test_what_is_loaded_for_a_parcel_of_an_open_and_a_closed_order_is_announced(
-    track, reply, close, load, notices
-):
+def test_a_parcel_of_an_open_and_a_closed_order_is_announced(track, reply, close, load, notices):
     orders = track(1), track(2)
     for order in orders:
         reply(order, parcel("LP1", (-1, OUT)))

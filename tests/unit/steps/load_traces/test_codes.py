@@ -9,7 +9,7 @@ from .words import HOUR, NOON, SHANGHAI, SIGNED
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_a_sign_with_the_platforms_code_counts_at_once_and_one_by_its_text_waits(
+def test_a_signature_by_code_counts_at_once_and_one_by_text_waits(
     listed, track, lists, reply, load, erp_row, notices
 ):
     for number, action in ((1, "SIGNED"), (2, None)):
@@ -43,9 +43,7 @@ def router_trace(**told: Any) -> dict[str, Any]:
     return {"traces": [part | {"traceList": []} | told]}
 
 
-def test_a_status_code_is_one_event_when_it_was_detected_however_often_it_is_read(
-    track, reply, load, execute, select
-):
+def test_a_status_code_is_one_event_however_often_it_is_read(track, reply, load, execute, select):
     order = track("291")
     events = "description, occurred_at - :noon from tracking.trace_event order by occurred_at"
     reply(order, dialect="router", body=status_code("1"), hours=1)

@@ -99,7 +99,7 @@ def test_a_killed_load_leaves_whole_chunks_and_the_next_one_goes_on(
     assert len(notices()) == 12
 
 
-def test_a_load_whose_connection_dies_in_the_middle_has_stored_nothing_of_its_chunk(
+def test_a_load_whose_connection_dies_stores_nothing_of_its_chunk(
     track, reply, load, select, execute
 ):
     order = track()
