@@ -31,6 +31,9 @@ from sandbox.parcels import SHANGHAI
 from sandbox.stories import STORIES
 from sandbox.world import Order, World, knows_waybills, platform_of
 
+LONGEST_TYPED = 64
+"""Characters of the column for waybill numbers."""
+
 NOT_SET = "0000-00-00 00:00:00"
 """What stands for "not set" in a column that was made in MySQL and must not be null."""
 
@@ -60,7 +63,7 @@ erp_order = Table(
     Column("platform", String(16), nullable=False),
     Column("shop", String(64), nullable=False),
     Column("platform_order_id", String(32), nullable=False),
-    Column("waybill_no", String(64)),
+    Column("waybill_no", String(LONGEST_TYPED)),
     Column("status", String(16), nullable=False),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("shipped_at", MOMENT),
@@ -94,6 +97,10 @@ TYPED: tuple[Callable[[str], str], ...] = (
     lambda number: f"{number}\r\n",
 )
 """How people type a waybill number."""
+JOINED = (",", "，", "/", "; ", "、", "\r\n")
+"""How they type the numbers of several parcels into one field."""
+SEVERAL_NUMBERS = ("split", "split_in_three")
+"""Stories whose parcels all have a number when the order is shipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,18 +266,23 @@ def _rows_of(order: Order, order_no: str) -> Iterator[Row]:
 
 
 def _typed(order: Order) -> str | None:
-    """The waybill number that people typed for an order of one parcel, now and then with a slip."""
+    """The waybill numbers that people typed for an order's parcels, now and then with a slip."""
     is_mistyped = STORIES[order.story].mistyped
-    if len(order.parcels) != 1 or len(order.parcels[0].waybills) != 1:
-        return None
     if None in order.lines_shipped or not knows_waybills(order.account):
+        return None
+    if len(order.parcels) > 1 and order.story not in SEVERAL_NUMBERS:
+        return None
+    if any(len(parcel.waybills) != 1 for parcel in order.parcels):
         return None
     if not is_mistyped and order.quirk % 8 != 3:
         return None
-    ((_, number),) = order.parcels[0].waybills
+    numbers = [parcel.waybills[0][1] for parcel in order.parcels]
     if is_mistyped:
-        number = f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
-    return TYPED[order.quirk // 8 % len(TYPED)](number)
+        numbers = [f"{number[:-1]}{(int(number[-1]) + 1) % 10}" for number in numbers]
+    if len(numbers) > 1:
+        typed = JOINED[order.quirk // 8 % len(JOINED)].join(numbers)
+        return typed if len(typed) <= LONGEST_TYPED else None
+    return TYPED[order.quirk // 8 % len(TYPED)](numbers[0])
 
 
 def _decoys(world: World, account: str, account_number: int) -> Iterator[Row]:

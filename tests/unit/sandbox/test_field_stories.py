@@ -1,5 +1,6 @@
 """The stories that the field taught: what is true while they go on, by the story alone."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -223,6 +224,19 @@ def test_typed_numbers_are_the_parcels_unless_they_are_mistyped():
             if row.order_id == order.order_id:
                 assert row.is_mistyped
                 assert folded(row.waybill_no) != number
+
+
+def test_numbers_of_several_parcels_stand_in_one_field():
+    world = World(1, START, {"platform_1688": 200}, stories={"split": 1})
+    orders = {order.order_id: order for order in world.orders()}
+    joined = [
+        row for row in rows(world) if row.waybill_no and len(orders[row.order_id].parcels) > 1
+    ]
+
+    assert len(joined) >= 5
+    for row in joined:
+        numbers = [parcel.waybills[0][1] for parcel in orders[row.order_id].parcels]
+        assert re.findall(r"\w+", row.waybill_no) == numbers
 
 
 def test_a_number_given_twice_shows_both_lives_to_its_second_order():
