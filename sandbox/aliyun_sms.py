@@ -18,6 +18,7 @@ TEMPLATE_CODE = "SMS_100000001"
 VARIABLES = ("order", "waybill")
 TOLERANCE = 900.0  # seconds
 MOST_A_DAY = 50
+EMOJI = re.compile("[\u2600-\u27bf\U00010000-\U0010ffff]")
 PHONE = re.compile(r"(\+?86)?1[3-9]\d{9}")
 
 
@@ -35,7 +36,7 @@ class SmsGateway:
         if refused:
             status, code, words = refused
             return status, {"Code": code, "Message": words, "RequestId": "sandbox"}
-        values = json.loads(form["TemplateParam"])
+        values = json.loads(form.get("TemplateParam", "{}"))
         for phone in form["PhoneNumbers"].split(","):
             self._sent[phone] += 1
             self.messages.append((phone, form["TemplateCode"], values))
@@ -67,7 +68,11 @@ class SmsGateway:
         values = json.loads(form.get("TemplateParam", "{}"))
         if not set(VARIABLES) <= values.keys():
             return 200, "isv.TEMPLATE_MISSING_PARAMETERS", "模板变量缺少对应参数值"
-        if any("http" in value for value in values.values()):
+        if not all(value and value.strip() for value in values.values()):
+            return 200, "isv.INVALID_JSON_PARAM", "参数格式错误，请修改为字符串值"
+        if any(EMOJI.search(value) for value in values.values()):
+            return 200, "isv.INVALID_PARAMETERS", "参数异常"
+        if any("http" in value or "www." in value for value in values.values()):
             return 200, "isv.PARAM_NOT_SUPPORT_URL", "变量不支持传入URL"
         if any(len(value) > 35 for value in values.values()):
             return 200, "isv.PARAM_LENGTH_LIMIT", "参数超过长度限制"

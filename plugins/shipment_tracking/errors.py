@@ -21,6 +21,7 @@ Errors, named by what to do about them.
     │   └── PlatformBugError        the platform calls our request malformed
     ├── DeliveryError           a receiver did not take a message: sent again, unless permanent
     │   ├── ReceiverClosedError     wrong credentials or address: no message will do
+    │   ├── UnreachableError        this person gets nothing on this channel: suppressed
     │   └── RateLimitedError        too many messages: this one waits, without having failed
     ├── ChannelDownError        channels failed in this run; the others got everything
     ├── ReplyError              a stored reply cannot be read: it is tried again, then quarantined
@@ -112,6 +113,18 @@ class ReceiverClosedError(DeliveryError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, permanent=True)
+
+
+class UnreachableError(DeliveryError):
+    """
+    A receiver takes nothing for this person, which is no trouble of the channel.
+
+    :param reason: why the notice is suppressed, as in ``analytics.notifications``.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message, permanent=True)
+        self.reason = reason
 
 
 class RateLimitedError(DeliveryError):

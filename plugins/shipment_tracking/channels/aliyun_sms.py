@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,13 +15,17 @@ from pydantic import Field, field_validator
 
 from shipment_tracking.channels.fields import ChannelFields, Secret, Text, Url
 from shipment_tracking.channels.port import Limits, fingerprint
-from shipment_tracking.channels.refusals import Meaning, Refusal, judge
+from shipment_tracking.channels.refusals import NO_CONTACT, Meaning, Refusal, judge
 from shipment_tracking.channels.transport import TIMEOUT, post
-from shipment_tracking.errors import DeliveryError
+from shipment_tracking.errors import DeliveryError, UnreachableError
 
 GATEWAY = "https://dysmsapi.aliyuncs.com"
 LIMITS = Limits(at_once=4)
 LONGEST_VALUE = 35  # characters of one variable
+_REFUSED = re.compile(
+    r"(?:https?://|www\.)[^\s，。；、）)】]+|[\u2600-\u27bf\ufe0e\ufe0f\u20e3\U00010000-\U0010ffff]",
+    re.I,
+)
 FACTS = (
     "erp_key",
     "platform_order_id",
@@ -102,9 +107,9 @@ class AliyunSms:
 
         :raises DeliveryError: Aliyun does not say that it took it.
         """
-        phones = [contact["phone"] for contact in body.get("contacts", [])]
+        phones = [contact["phone"] for contact in body.get("contacts", []) if contact.get("phone")]
         if not phones:
-            raise DeliveryError("the message has no contact; not tried again", permanent=True)
+            raise UnreachableError("no contact has a phone", reason=NO_CONTACT)
         parameters = {
             "AccessKeyId": self.key,
             "Action": "SendSms",
@@ -116,10 +121,11 @@ class AliyunSms:
             "SignatureNonce": str(uuid4()),
             "SignatureVersion": "1.0",
             "TemplateCode": self.template_code,
-            "TemplateParam": json.dumps(self._values(body), ensure_ascii=False),
             "Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "Version": "2017-05-25",
         }
+        if self.params:
+            parameters["TemplateParam"] = json.dumps(self._values(body), ensure_ascii=False)
         parameters["Signature"] = signature("POST", parameters, self.secret)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         content = urlencode(parameters).encode()
@@ -144,9 +150,13 @@ class AliyunSms:
         orders: Sequence[Mapping[str, Any]] = body.get("orders") or [{}]
         facts = {**body, **orders[0]}
         return {
-            variable: str(facts.get(fact) or "-")[:LONGEST_VALUE]
-            for variable, fact in self.params.items()
+            variable: _value(str(facts.get(fact) or "")) for variable, fact in self.params.items()
         }
+
+
+def _value(text: str) -> str:
+    """The text without addresses and emoji; Aliyun refuses these, and an empty value."""
+    return " ".join(_REFUSED.sub(" ", text).split())[:LONGEST_VALUE] or "-"
 
 
 class AliyunSmsFields(ChannelFields):

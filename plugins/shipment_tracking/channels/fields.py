@@ -19,7 +19,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shipment_tracking.channels.port import ALERT, CUSTOMERS, LANGUAGES, STALLED, STATUSES, Channel
+from shipment_tracking.channels.port import (
+    ALERT,
+    CUSTOMERS,
+    LANGUAGES,
+    STALLED,
+    STATUSES,
+    AccessTokens,
+    Channel,
+)
 from shipment_tracking.domain.hosts import is_loopback
 from shipment_tracking.errors import ConnectionFieldError
 
@@ -179,3 +187,7 @@ class ChannelFields(BaseModel):
     @abstractmethod
     def open(self) -> Channel:
         """The channel that these fields describe; nothing is connected yet."""
+
+    def open_with(self, tokens: AccessTokens) -> Channel:
+        """The channel; a type that needs access tokens takes them from there."""
+        return self.open()

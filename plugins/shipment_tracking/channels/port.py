@@ -1,7 +1,7 @@
 """What a kind of channel must be able to do and say of itself, and who is notified by which."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from hashlib import sha256
 from typing import Any, Protocol
@@ -62,6 +62,46 @@ class Channel(Protocol):
         Send one message; when this returns, the receiver has it.
 
         :raises DeliveryError: it may not have it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a receiver accepts calls with until ``expires_at`` (aware)."""
+
+    value: str = field(repr=False)
+    expires_at: datetime
+
+
+class Login(Protocol):
+    """An app at a receiver that gives access tokens for its secret."""
+
+    @property
+    def name(self) -> str:
+        """The app, without a secret."""
+
+    @property
+    def key(self) -> str:
+        """A digest of the app and its secret: another secret has other tokens."""
+
+    def fetch(self) -> AccessToken:
+        """
+        A valid token.
+
+        :raises DeliveryError: the receiver gives none.
+        """
+
+
+class AccessTokens(Protocol):
+    """The port: access tokens, each fetched once for everybody who uses it."""
+
+    def get(self, login: Login, *, refused: str = "") -> str:
+        """
+        The login's token.
+
+        :param refused: a token that the receiver no longer accepts; another one is returned, or
+            the same if the receiver gives that again.
+        :raises DeliveryError: there is none.
         """
 
 

@@ -9,10 +9,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shipment_tracking.domain.masking import mask
-from shipment_tracking.errors import DeliveryError, RateLimitedError, ReceiverClosedError
+from shipment_tracking.errors import (
+    DeliveryError,
+    RateLimitedError,
+    ReceiverClosedError,
+    UnreachableError,
+)
 
 SHORTEST_SECRET = 8
 MOST_SAID = 200  # characters of a receiver's own words
+OPTED_OUT = "opted out"
+NO_CONTACT = "no contact"
+"""Why a notice is suppressed for a person whom the receiver does not reach."""
 
 
 class Meaning(StrEnum):
@@ -21,6 +29,7 @@ class Meaning(StrEnum):
     TRANSIENT = "transient"
     LIMITED = "limited"
     PERMANENT = "permanent"
+    UNREACHABLE = "unreachable"
     CLOSED = "closed"
 
 
@@ -42,10 +51,12 @@ class Refusal:
         text = f"the receiver answers {said}"
         if self.remedy:
             text += f": {self.remedy}"
-        if self.meaning in (Meaning.PERMANENT, Meaning.CLOSED):
+        if self.meaning in (Meaning.PERMANENT, Meaning.UNREACHABLE, Meaning.CLOSED):
             text += "; not tried again"
         if self.meaning == Meaning.CLOSED:
             return ReceiverClosedError(text)
+        if self.meaning == Meaning.UNREACHABLE:
+            return UnreachableError(text, reason=OPTED_OUT)
         if self.meaning == Meaning.LIMITED:
             return RateLimitedError(text, retry_after=self.wait)
         return DeliveryError(text, permanent=self.meaning == Meaning.PERMANENT)

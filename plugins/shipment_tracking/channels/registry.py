@@ -16,10 +16,12 @@ from shipment_tracking.channels import (
     notifier,
     rabbitmq,
     webhook,
+    wechat,
     wecom,
 )
+from shipment_tracking.channels.access_tokens import ProcessTokens
 from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields, is_plain, span
-from shipment_tracking.channels.port import Channel, Destination, connection_id
+from shipment_tracking.channels.port import AccessTokens, Channel, Destination, connection_id
 from shipment_tracking.domain.findings import Finding
 from shipment_tracking.errors import ConnectionFieldError
 
@@ -30,23 +32,28 @@ TYPES: dict[str, type[ChannelFields]] = {
     "feishu": feishu.FeishuFields,
     "email": mail.MailFields,
     "aliyun_sms": aliyun_sms.AliyunSmsFields,
+    "wechat": wechat.WeChatFields,
     "rabbitmq": rabbitmq.RabbitMQFields,
     "kafka": kafka.KafkaFields,
     "apprise": notifier.NotifierFields,
 }
 
 
-def destinations(audience: str, listed: Sequence[Any]) -> list[Destination]:
+def destinations(
+    audience: str, listed: Sequence[Any], tokens: AccessTokens | None = None
+) -> list[Destination]:
     """
     The destinations of an audience.
 
     :param listed: the ``channels`` of its connection, each an object.
+    :param tokens: where access tokens are kept; without it in this process only.
     :raises ConnectionFieldError: a field is missing, unknown or unusable; the text names
         connection, channel and field, and shows neither a secret nor an address.
     """
     connection = f"connection {connection_id(audience)}"
+    shared = tokens or ProcessTokens()
     found = [
-        _destination(audience, connection, number, fields)
+        _destination(audience, connection, number, fields, shared)
         for number, fields in enumerate(listed, start=1)
     ]
     names = [destination.channel_name for destination in found]
@@ -65,7 +72,7 @@ def check(audience: str, listed: Sequence[Any]) -> Iterator[Finding]:
     is_usable = True
     for number, fields in enumerate(listed, start=1):
         try:
-            found = _destination(audience, connection, number, fields)
+            found = _destination(audience, connection, number, fields, ProcessTokens())
         except ConnectionFieldError as error:
             is_usable = False
             yield Finding(f"channel {number}", False, _without(connection, error))
@@ -85,7 +92,9 @@ def _without(connection: str, error: ConnectionFieldError) -> str:
     return str(error).removeprefix(f"{connection}: ")
 
 
-def _destination(audience: str, connection: str, number: int, fields: Any) -> Destination:
+def _destination(
+    audience: str, connection: str, number: int, fields: Any, tokens: AccessTokens
+) -> Destination:
     if not isinstance(fields, dict):
         raise ConnectionFieldError(
             f'{connection}: channel {number} is not an object such as {{"type": "webhook", …}}'
@@ -118,7 +127,7 @@ def _destination(audience: str, connection: str, number: int, fields: Any) -> De
     return Destination(
         audience,
         name,
-        _open(given, f"{connection}: channel {named}"),
+        _open(given, f"{connection}: channel {named}", tokens),
         given.language,
         tuple(given.statuses) if given.statuses else None,
         span(given.quiet_hours) if given.quiet_hours else None,
@@ -145,9 +154,9 @@ def _is_below(host: str, known: Sequence[str]) -> bool:
     return any(f".{host}".endswith(f".{each}") for each in known)
 
 
-def _open(given: ChannelFields, channel: str) -> Channel:
+def _open(given: ChannelFields, channel: str, tokens: AccessTokens) -> Channel:
     try:
-        return given.open()
+        return given.open_with(tokens)
     except ConnectionFieldError as error:
         raise ConnectionFieldError(f"{channel}: {error}") from None
 

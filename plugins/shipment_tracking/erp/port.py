@@ -123,12 +123,18 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Who waits for an order; ``phone`` is set unless they have opted out."""
+    """
+    Who waits for an order.
+
+    :param phone: empty if the ERP has none; then ``wechat_openid`` is set, or they opted out.
+    :param wechat_openid: who they are to the shop's own WeChat app.
+    """
 
     phone: str
     name: str | None
     language: str | None
     opted_out: bool = False
+    wechat_openid: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ LIST_COLUMNS = (
 )
 STATE_COLUMNS = ("status", "signed_at", "erp_stamp")
 CONTACT_COLUMNS = ("phone", "name", "language", "opted_out")
+WECHAT_OPENID = "wechat_openid"
+"""A column that ``find_contact.sql`` may return, too."""
 SIGN_BINDS = {"erp_key", "signed_at", "sign_kind", "waybill_no", "erp_stamp", "now"}
 TRACE_BINDS = {"erp_key", "status", "latest_trace", "latest_trace_at", "waybill_nos"}
 
@@ -352,14 +354,15 @@ def _contact(
             f"the ERP cannot read the contact of order {erp_key}; correct it at the ERP, or a cast "
             f"in {file_name}"
         )
-    rows = list(dict.fromkeys(tuple(row[name] for name in CONTACT_COLUMNS) for row in found))
+    columns = (*CONTACT_COLUMNS, WECHAT_OPENID)
+    rows = list(dict.fromkeys(tuple(row.get(name) for name in columns) for row in found))
     if not rows:
         return Unreadable(f"order {erp_key} has no contact: {file_name} finds no row of it")
     if len(rows) > 1:
         return Unreadable(
             f"order {erp_key} has {len(rows)} different contacts; {file_name} must find one"
         )
-    phone, name, language, flag = rows[0]
+    phone, name, language, flag, openid = rows[0]
     try:
         opted_out = read_flag(flag)
     except ValueError:
@@ -368,12 +371,13 @@ def _contact(
             f"correct it at the ERP, or let {file_name} return 0 or 1"
         )
     number = read_phone(phone)
-    if number is None and not opted_out:
+    person = read_text(openid)
+    if number is None and person is None and not opted_out:
         return Unreadable(
             f"order {erp_key} has {'no' if read_text(phone) is None else 'an unreadable'} phone; "
             f"correct it at the ERP, or let {file_name} return it as text"
         )
-    return Contact(number or "", read_text(name), read_text(language), opted_out)
+    return Contact(number or "", read_text(name), read_text(language), opted_out, person)
 
 
 def _ever_plainer(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

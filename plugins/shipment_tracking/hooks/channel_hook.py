@@ -8,9 +8,11 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shipment_tracking.errors import ConnectionFieldError
 from shipment_tracking.hooks.connection_hook import extra_of, find
+from shipment_tracking.hooks.platform_hook import token_cipher
+from shipment_tracking.hooks.warehouse_hook import warehouse
 
 if TYPE_CHECKING:
-    from shipment_tracking.channels.port import Channels, Destination
+    from shipment_tracking.channels.port import AccessTokens, Channels, Destination
     from shipment_tracking.domain.findings import Finding
 
 
@@ -30,10 +32,11 @@ class ChannelHook(BaseHook):
         self.audience = audience
         self.conn_id = connection_id(audience)
 
-    def get_conn(self) -> "list[Destination]":
+    def get_conn(self, tokens: "AccessTokens | None" = None) -> "list[Destination]":
         """
         The destinations; none when there is no such connection.
 
+        :param tokens: where their access tokens are kept; without it in this process only.
         :raises ConnectionFieldError: a field is missing, unknown or unusable; the text names it.
         """
         from shipment_tracking.channels.registry import destinations
@@ -42,7 +45,7 @@ class ChannelHook(BaseHook):
             listed = self._listed()
         except AirflowNotFoundException:
             return []
-        return destinations(self.audience, listed)
+        return destinations(self.audience, listed, tokens)
 
     def check(self) -> "Iterator[Finding]":
         """
@@ -82,9 +85,22 @@ def channels(accounts: Sequence[str]) -> "Channels":
 
     found: list[Destination] = []
     broken: dict[str, ConnectionFieldError] = {}
+    tokens = _access_tokens()
     for audience in dict.fromkeys((OPS, CUSTOMERS, *accounts)):
         try:
-            found += ChannelHook(audience).get_conn()
+            found += ChannelHook(audience).get_conn(tokens)
         except ConnectionFieldError as error:
             broken[audience] = error
     return Channels(found, broken)
+
+
+def _access_tokens() -> "AccessTokens":
+    """Those of all workers; without a Fernet key those of this process."""
+    from shipment_tracking.channels.access_tokens import ProcessTokens
+    from shipment_tracking.warehouse.access_tokens import LEASE, SharedTokens
+    from shipment_tracking.warehouse.tokens import WarehouseTokens
+
+    cipher = token_cipher()
+    if cipher is None:
+        return ProcessTokens()
+    return SharedTokens(lambda: WarehouseTokens(warehouse(), cipher, lease=LEASE))

@@ -189,7 +189,10 @@ def _customers_letter(
 
 
 def _told(contact: Contact) -> dict[str, str | None]:
-    return {"phone": contact.phone, "name": contact.name, "language": contact.language}
+    told = {"phone": contact.phone, "name": contact.name, "language": contact.language}
+    if contact.wechat_openid:
+        told["wechat_openid"] = contact.wechat_openid
+    return told
 
 
 def _no_message(claim: Claim, reason: str, error: str | None = None) -> Message:

@@ -77,8 +77,8 @@ class WarehouseTokens:
         plain = self._cipher.decrypt(bytes(row.secret))
         if plain is None:
             log.warning(
-                "the stored tokens of %s cannot be read, as the Fernet key was changed: the "
-                "connection's own are used",
+                "the stored tokens of %s cannot be read, as the Fernet key was changed: they are "
+                "not used",
                 row.account,
             )
             return None

@@ -213,3 +213,33 @@ def test_f2_a_receiver_of_ones_own_is_not_taken_for_a_robot(
     connect("ops", CHANNEL | {"url": f"https://{host}/robot/send"})
 
     assert len(ChannelHook("ops").get_conn()) == 1
+
+
+WECHAT = {
+    "type": "wechat",
+    "app_id": "wx1",
+    "app_secret": "HIDDEN",
+    "template_id": "template",
+    "fields": {"thing1": "short"},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [("Vdoi2wYxdc2ELDqHrSZKBMuBW8ZFk9YHB8Ab2VvkXtM=", "SharedTokens"), ("", "ProcessTokens")],
+)
+def test_access_tokens_are_shared_where_they_can_be_encrypted(
+    key: str, kind: str, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shipment_tracking.channels.wechat import WeChat
+    from shipment_tracking.hooks.channel_hook import channels
+
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", key)
+    connect("customers", WECHAT, WECHAT | {"name": "other"})
+
+    first, second = (each.channel for each in channels([]).destinations)
+
+    assert isinstance(first, WeChat)
+    assert isinstance(second, WeChat)
+    assert type(first.tokens).__name__ == kind
+    assert first.tokens is second.tokens

@@ -21,6 +21,7 @@ from shipment_tracking.errors import (
     DeliveryError,
     RateLimitedError,
     ReceiverClosedError,
+    UnreachableError,
 )
 
 pytestmark = pytest.mark.server
@@ -132,11 +133,37 @@ def test_a_number_that_had_its_share_is_tried_again_later(gateway, channel):
     opened.send(EVENT, BODY | {"contacts": [{"phone": "19900000002"}]})
 
 
-def test_a_message_without_a_contact_is_dead_at_once(channel):
-    with pytest.raises(DeliveryError, match="no contact") as caught:
-        channel().send(EVENT, BODY | {"contacts": []})
+@pytest.mark.parametrize("contacts", [[], [{"phone": "", "wechat_openid": "o1"}]])
+def test_who_has_no_phone_is_not_reached(contacts, channel):
+    with pytest.raises(UnreachableError, match="no contact has a phone") as caught:
+        channel().send(EVENT, BODY | {"contacts": contacts})
 
-    assert caught.value.permanent
+    assert caught.value.reason == "no contact"
+
+
+@pytest.mark.parametrize(
+    ("trace", "value"),
+    [
+        ("快件已到\U0001f4e6，详见https://t.example/*，请查收", "快件已到 ，详见 ，请查收"),
+        ("www.express.example", "-"),
+        (" \n", "-"),
+        ("第一行\n第二行", "第一行 第二行"),
+    ],
+)
+def test_what_aliyun_refuses_in_a_value_is_left_out(trace, value, gateway, channel):
+    params = {"order": "erp_key", "waybill": "latest_trace"}
+
+    channel(params=params).send(EVENT, BODY | {"latest_trace": trace})
+
+    assert gateway.messages[0][2]["waybill"] == value
+
+
+def test_a_template_without_variables_gets_none(httpserver, channel):
+    httpserver.expect_request("/").respond_with_json({"Code": "OK"})
+
+    channel(params={}).send(EVENT, BODY)
+
+    assert "TemplateParam" not in httpserver.log[0][0].form
 
 
 @pytest.mark.parametrize("status", [200, 400])

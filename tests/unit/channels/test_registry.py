@@ -42,6 +42,15 @@ FIELDS: dict[str, dict[str, Any]] = {
         "params": {"order": "erp_key"},
         "url": "https://sms.example",
     },
+    "wechat": {
+        "app_id": "wx1",
+        "app_secret": "HIDDEN-secret",
+        "template_id": "template",
+        "fields": {"thing1": "short"},
+        "account": "mini_program",
+        "page": "pages/order",
+        "url": "https://wechat.example",
+    },
     "email": {
         "host": "smtp.example.com",
         "port": 465,
