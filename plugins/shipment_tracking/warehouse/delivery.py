@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event
 
@@ -27,6 +27,7 @@ from shipment_tracking.errors import (
     PersonNeededError,
     RateLimitedError,
     ReceiverClosedError,
+    UnreachableError,
 )
 from shipment_tracking.warehouse import channel_rate
 from shipment_tracking.warehouse.outbox import Claim, Message, Outbox
@@ -253,6 +254,11 @@ class _Service:
             self.outbox.acknowledge(self.connection, message)
             self.counts["sent"] += len(message.claims)
             self.failures, self.is_taking = 0, True
+            return True
+        if isinstance(error, UnreachableError):
+            told = replace(message, suppressed=error.reason, error=str(error))
+            self.outbox.suppress(self.connection, told)
+            self.counts["suppressed"] += len(message.claims)
             return True
         if isinstance(error, RateLimitedError):
             if error.retry_after:
