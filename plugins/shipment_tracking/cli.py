@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -59,9 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="only those made since a time, such as 2026-03-02T08:00; without an offset Shanghai's",
     )
     command.add_argument("--dry-run", action="store_true", help="only say how many there are")
+    about = (
+        "show every text of notices for sample parcels, in every language and medium, with your "
+        "own texts in $SHIPMENT_TRACKING_INCLUDE; a text with a mistake is named with file and "
+        "line, and the exit code is 1"
+    )
+    command = commands.add_parser("preview", help="show the texts of notices", description=about)
+    command.add_argument("--html", type=Path, metavar="FILE", help="write them as a page instead")
     given = parser.parse_args(arguments)
     logging.disable()  # Airflow's own notes on standard output, which is ours
     try:
+        if given.command == "preview":
+            return 0 if preview(given.html) else 1
         with airflow_within_reach():
             if given.command == "check":
                 return 0 if check(given.connection) else 1
@@ -100,6 +110,31 @@ def check(conn_id: str) -> bool:
     works, text = verdict(findings)
     print(f"connection {conn_id} {text}")
     return works
+
+
+def preview(page: Path | None = None) -> bool:
+    """
+    Print every text of notices, or write them as a page; mistakes go to standard error.
+
+    :returns: whether no text has a mistake.
+    :raises StatementError: the owner's folder has a file that replaces nothing.
+    :raises MessageError: the page cannot be written.
+    """
+    from shipment_tracking.errors import MessageError
+    from shipment_tracking.preview import as_page, as_text, render
+
+    found = render()
+    if page is None:
+        print(as_text(found), end="")
+    else:
+        try:
+            page.write_text(as_page(found), encoding="utf-8")
+        except OSError as error:
+            raise MessageError(f"the page {page} cannot be written: {error.strerror}") from error
+        print(f"{len(found.shown)} texts are in {page}")
+    for mistake in found.mistakes:
+        print(mistake, file=sys.stderr)
+    return not found.mistakes
 
 
 def show_texts(warehouse: "Engine", most: int) -> None:

@@ -86,10 +86,11 @@ _MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_
 # What a template's expressions can raise when they are given something that does not fit.
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
-
-_EXAMPLES = (
+EXAMPLES = (
     dict.fromkeys(STATUSES, NOTICE) | dict.fromkeys(ALARMS, ALARM) | dict.fromkeys(ALERTS, TROUBLE)
 )
+"""What each text may name, by its word."""
+
 ENDINGS = {TEXT: ".txt", SHORT: ".short.txt", MARKDOWN: ".md"}
 LONGEST_SHORT = 20
 """Characters of a variable in an SMS and of a field in a WeChat message."""
@@ -122,7 +123,7 @@ class Messages:
     def __init__(self, language: str, medium: str = TEXT) -> None:
         ending = ENDINGS[medium]
         self._paths = {
-            word: include_path(f"messages/{language}/{word}{ending}") for word in _EXAMPLES
+            word: include_path(f"messages/{language}/{word}{ending}") for word in EXAMPLES
         }
         self._templates: dict[str, Template] = {}
         self.mistakes: dict[str, MessageError] = {}
@@ -155,7 +156,7 @@ class Messages:
 @cache
 def _load(path: Path, changed: int, word: str, medium: str) -> Template:
     """The template of a file, checked with examples of all it may be given."""
-    example = _EXAMPLES[word]
+    example = EXAMPLES[word]
     environment = _ENVIRONMENTS[medium]
     source = include_text(path, MessageError)
     try:
@@ -170,7 +171,7 @@ def _load(path: Path, changed: int, word: str, medium: str) -> Template:
                 f"{path}, line {name.lineno}: {name.name} is unknown; known are "
                 f"{', '.join(example)}"
             )
-    for facts in (example, _sparse(example)):
+    for facts in (example, sparse(example)):
         text = _render(path, template, facts)
         if medium == SHORT and (len(text) > LONGEST_SHORT or "\n" in text):
             raise MessageError(
@@ -180,12 +181,12 @@ def _load(path: Path, changed: int, word: str, medium: str) -> Template:
     return template
 
 
-def _sparse(example: Mapping[str, Any]) -> dict[str, Any]:
+def sparse(example: Mapping[str, Any]) -> dict[str, Any]:
     """The same facts when little is known."""
     return {
         name: None
         if name in _MAY_BE_NULL
-        else [_sparse(each) for each in value]
+        else [sparse(each) for each in value]
         if name == "items"
         else []
         if isinstance(value, list)
