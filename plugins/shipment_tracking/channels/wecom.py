@@ -13,7 +13,7 @@ from shipment_tracking.channels.port import MARKDOWN, Limits, fingerprint
 from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge
 from shipment_tracking.channels.transport import TIMEOUT, post_json
 
-LIMITS = Limits(per_minute=20, longest_text=4096, most_items=16, medium=MARKDOWN)
+LIMITS = Limits(per_minute=20, longest_text=4096, most_items=12, medium=MARKDOWN)
 REFUSALS = {
     -1: Refusal(Meaning.TRANSIENT),
     40008: Refusal(Meaning.PERMANENT),

@@ -14,10 +14,12 @@ from werkzeug import Request, Response
 
 from sandbox.robots import PATHS, SECRET, TOKEN, Robot
 from shipment_tracking.channels import dingtalk, feishu, wecom
+from shipment_tracking.channels.port import LANGUAGES, MARKDOWN
 from shipment_tracking.channels.refusals import Meaning, Refusal, fit
 from shipment_tracking.channels.registry import destinations
 from shipment_tracking.channels.transport import LONGEST_ANSWER
 from shipment_tracking.errors import DeliveryError, RateLimitedError, ReceiverClosedError
+from shipment_tracking.messages import ALARM, Messages
 
 pytestmark = pytest.mark.server
 
@@ -178,6 +180,23 @@ def test_a_text_that_is_too_long_is_cut_so_that_a_strict_robot_takes_it(
     (text,) = robot.texts
     assert text.startswith(character)
     assert text.endswith("…")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", MODULES)
+def test_as_many_alarms_as_a_message_holds_are_not_cut(kind, language):
+    parcel = ALARM["items"][0] | {
+        "orders": [{"erp_key": "SO20260302000001"}],
+        "stage": "delivery_failed",
+        "waybill_no": "YT8800000000001",
+        "hours": 1000.0,
+        "latest_trace": "快" * 200,
+    }
+    limits = MODULES[kind].LIMITS
+
+    text = Messages(language, MARKDOWN).text("stalled", {"items": [parcel] * limits.most_items})
+
+    assert fit(text, limits.longest_text) == text
 
 
 @pytest.mark.parametrize(("kind", "code", "refusal"), ROWS)

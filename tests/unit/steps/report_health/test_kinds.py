@@ -1,20 +1,27 @@
 """Each kind of trouble is found, told once, and cleared by itself when it is over."""
 
+import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from werkzeug import Request, Response
 
+from sandbox.robots import PATHS, SECRET, Robot
+from shipment_tracking.channels.registry import destinations
 from shipment_tracking.domain.health import KINDS
 from shipment_tracking.domain.models import ApiUsage
 from shipment_tracking.warehouse import runs
 from tests import factories
 from tests.factories import ACCOUNT, NOW
 
+DOCS = Path(__file__).parents[4] / "docs"
 HOUR = timedelta(hours=1)
 LATER = NOW + timedelta(hours=3)
 """By then every trouble of these tests is over."""
@@ -91,7 +98,11 @@ def quota_pushed_back(field: Field) -> Callable[[], None]:
 
 def locked_out(field: Field) -> Callable[[], None]:
     field.order()
-    field.execute("insert into tracking.circuit values (:account, now(), 1, 'x')", account=ACCOUNT)
+    field.execute(
+        "insert into tracking.circuit values (:account, now(), 1, :reason)",
+        account=ACCOUNT,
+        reason="refresh token is expired: authorise the account again",
+    )
     return lambda: field.execute("delete from tracking.circuit")
 
 
@@ -111,7 +122,7 @@ def feed_broken(field: Field) -> Callable[[], None]:
         account=ACCOUNT,
         feed="orders",
         cursor_at=NOW,
-        last_error="no answer",
+        last_error="no answer in time",
     )
     return lambda: field.execute("update tracking.feed set last_error = null")
 
@@ -168,7 +179,7 @@ def erp_traces(field: Field) -> Callable[[], None]:
             factories.order(field.warehouse, number),
             number,
             trace_changed=True,
-            trace_error="too long",
+            trace_error="value too long for type character varying(20)",
         )
     return lambda: field.execute(
         "update tracking.erp_row set trace_error = null where erp_key = 'SO2'"
@@ -176,12 +187,12 @@ def erp_traces(field: Field) -> Callable[[], None]:
 
 
 def channel_down(field: Field) -> Callable[[], None]:
-    field.notice(attempts=2, last_error="no answer", due_at=NOW + HOUR)
+    field.notice(attempts=2, last_error="no answer in time", due_at=NOW + HOUR)
     return lambda: field.notice(2, state="sent", sent_at=LATER)
 
 
 def dead_notices(field: Field) -> Callable[[], None]:
-    field.notice(state="dead", attempts=1, last_error="the receiver answers 413", due_at=NOW)
+    field.notice(state="dead", attempts=1, last_error="HTTP 413", due_at=NOW)
     return lambda: field.execute(
         "insert into tracking.notification (event_id, shipment_id, audience, channel, reason,"
         " state, created_at, sent_at) select gen_random_uuid(), shipment_id, audience, channel,"
@@ -205,12 +216,17 @@ def unknown_texts(field: Field) -> Callable[[], None]:
 def quarantined_replies(field: Field) -> Callable[[], None]:
     order_id = field.order()
     reply = partial(factories.trace_reply, field.warehouse, order_id, "{}")
-    reply(NOW, loaded_at=None, quarantined_at=NOW, last_error="no steps")
+    reply(
+        NOW,
+        loaded_at=None,
+        quarantined_at=NOW,
+        last_error="none of the reply's parts names a parcel",
+    )
     return lambda: reply(NOW)
 
 
 def closures_refused(field: Field) -> Callable[[], None]:
-    for run_id, said in (("1", ""), ("2", "60 of 90 open orders are gone")):
+    for run_id, said in (("1", ""), ("2", "60 of 90 open orders are gone; nothing was closed")):
         at = NOW + (int(run_id) - 3) * HOUR
         factories.run(field.warehouse, run_id, at, closures_refused=said)
     return lambda: factories.run(field.warehouse, "3", NOW, closures_refused="")
@@ -338,3 +354,43 @@ def test_what_is_usual_is_no_trouble(state, field, report):
     state(field)
 
     assert report() == {}
+
+
+ROBOTS = {"runbook.md": "en", "zh/runbook.md": "zh"}
+"""The language of each page's examples."""
+
+
+def documented(page: str) -> dict[str, str]:
+    rows = (DOCS / page).read_text("utf-8").split("report_health", 1)[1]
+    return dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", rows, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", ROBOTS)
+def test_the_runbook_shows_a_text_of_each_kind(page):
+    assert tuple(documented(page)) == KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_runbook_shows_what_a_robot_says(kind, field, report, httpserver):
+    robots = {language: Robot("feishu") for language in ROBOTS.values()}
+    channels = []
+    for language, robot in robots.items():
+        path = f"/{language}{PATHS['feishu']}"
+        httpserver.expect_request(path).respond_with_handler(answers(robot))
+        listed = {"url": httpserver.url_for(path), "secret": SECRET, "language": language}
+        channels += destinations("ops", [{"type": "feishu", "name": language} | listed])
+    trouble = {kind: trouble for trouble, kind in TROUBLES.items()}[kind]
+    trouble(field)
+
+    report(*channels)
+
+    for page, language in ROBOTS.items():
+        ((_, _, item),) = (text.split("\n", 2) for text in robots[language].texts)
+        assert item == f"- {documented(page)[kind]}"
+
+
+def answers(robot: Robot) -> Callable[[Request], Response]:
+    return lambda request: Response(
+        json.dumps(robot.answer(request.path, request.args, request.get_data())),
+        content_type="application/json",
+    )
