@@ -234,11 +234,11 @@ class WeChat:
             "data": {
                 name: {"value": value(name, fact, facts)} for name, fact in self.fields.items()
             },
+            "miniprogram_state": "formal",
+            "lang": self.web_language,
         }
         if self.page:
             message["page"] = _page(self.page, facts)
-        if self.account == MINI_PROGRAM:
-            message |= {"miniprogram_state": "formal", "lang": self.web_language}
         return message
 
 

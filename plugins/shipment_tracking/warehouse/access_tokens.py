@@ -53,7 +53,9 @@ class SharedTokens(ProcessTokens):
             if stored := self._stored(store, login, refused):
                 return stored
             fresh = login.fetch()
-            is_ours = store.store(login.key, TokenPair(fresh.value, None, fresh.expires_at))
+            # Its row is pruned by the second time.
+            pair = TokenPair(fresh.value, None, fresh.expires_at, fresh.expires_at)
+            is_ours = store.store(login.key, pair)
             return fresh if is_ours else self._stored(store, login, refused) or fresh
         finally:
             store.release(login.key)

@@ -121,6 +121,21 @@ def test_what_a_person_must_correct_closes_the_channel(changes, code, gateway, c
     assert gateway.messages == []
 
 
+@pytest.mark.parametrize("marks", ["~", "!*'()", "a b+c&d=e%f", "签【收】/?#"])
+def test_marks_in_a_value_do_not_break_the_signature(marks, gateway, channel):
+    channel().send(EVENT, BODY | {"waybill_no": marks})
+
+    assert gateway.messages[0][2]["waybill"] == marks
+
+
+def test_a_string_to_sign_that_aliyun_repeats_shows_no_phone_and_no_key(answering):
+    shown = f"server string to sign is:POST&%2F&AccessKeyId%3D{KEY}%26PhoneNumbers%3D{PHONE}%26"
+
+    error = answering({"Code": "SignatureDoesNotMatch", "Message": shown}, 400)
+
+    assert "AccessKeyId%3D*%26PhoneNumbers%3D*%26" in str(error)
+
+
 def test_a_number_that_had_its_share_is_tried_again_later(gateway, channel):
     opened = channel()
     for _ in range(MOST_A_DAY):

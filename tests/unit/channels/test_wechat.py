@@ -141,7 +141,6 @@ def test_an_official_account_has_a_path_and_a_page_of_its_own(httpserver, gatewa
 
     assert [request.path for request, _ in httpserver.log] == [TOKEN, SENDS[1]]
     assert gateway.messages[0][1] == "https://shop.example/orders/SO1"
-    assert "lang" not in httpserver.log[1][0].get_json()
 
 
 @pytest.mark.parametrize("status", Status)
@@ -323,6 +322,13 @@ def test_each_row_of_an_error_table_is_what_it_says(path, code, refusal: Refusal
     assert bool(error.retry_after) is (refusal.meaning == Meaning.LIMITED)
     assert str(error).startswith(f"the receiver answers {code} (no *)")
     assert refusal.remedy in str(error)
+
+
+@pytest.mark.parametrize("code", LOGIN_REFUSALS)
+def test_a_token_that_is_not_given_is_asked_for_once(code, httpserver, answering):
+    answering({"errcode": code, "errmsg": "no"}, path=TOKEN)
+
+    assert [request.path for request, _ in httpserver.log] == [TOKEN]
 
 
 @pytest.mark.parametrize("file", REPLIES, ids=lambda file: file.stem)

@@ -25,13 +25,15 @@ class App:
         self.ready = threading.Event()
         self.ready.set()
         self.error: Exception | None = None
+        self.life = timedelta(hours=2)
+        self.padding = ""
 
     def fetch(self) -> AccessToken:
         self.ready.wait(30)
         self.fetches += 1
         if self.error:
             raise self.error
-        return AccessToken(f"token-{self.fetches}", datetime.now(UTC) + timedelta(hours=2))
+        return AccessToken(f"token-{self.fetches}{self.padding}", datetime.now(UTC) + self.life)
 
 
 class Cipher:
@@ -95,6 +97,21 @@ def test_a_token_that_was_refused_before_another_renewed_it_is_not_renewed_again
 
     assert workers[1].get(app, refused="token-1") == "token-2"
     assert app.fetches == 2
+
+
+def test_a_worker_knows_the_end_of_a_token_that_another_fetched(workers, app):
+    app.life = timedelta(minutes=2)
+    workers[0].get(app)
+    app.life = timedelta(hours=2)
+
+    assert workers[1].get(app) == "token-2"
+    assert workers[2].get(app) == "token-2"
+
+
+def test_a_long_token_is_stored_whole(workers, app):
+    app.padding = "x" * 2048
+
+    assert workers[0].get(app) == workers[1].get(app) == f"token-1{app.padding}"
 
 
 def test_a_stored_token_is_encrypted(workers, app, warehouse):
