@@ -31,7 +31,7 @@ FIGURES = Path(__file__).with_name("figures.json")
 CORPUS = ROOT / "tests" / "unit" / "texts"
 TEXTS = Path(__file__).with_name("texts")
 
-SETTINGS: dict[str, Any] = {"C": 1.0, "for": 4.0, "least_texts": 2, "weights": "int8"}
+SETTINGS: dict[str, Any] = {"C": 1.0, "for": 4.0, "least_texts": 1, "weights": "int8"}
 """``for``: how much a text of a status weighs against one of another status."""
 TEXTS_A_PHRASE = 8
 SURENESS = {"high": 1.0, "medium": 0.5, "low": 0.25}

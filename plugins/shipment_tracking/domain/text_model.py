@@ -16,6 +16,7 @@ from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shipment_tracking.domain.concepts import concepts
 from shipment_tracking.domain.statuses import Status
 
 if TYPE_CHECKING:
@@ -93,9 +94,9 @@ def fold(text: str) -> str:
 
 def grams(folded: str) -> list[str]:
     """
-    Pieces of one to four characters, both ends marked, and Latin words alone and in pairs.
+    Pieces of one to four characters, both ends marked, Latin words alone and in pairs, concepts.
 
-    A piece may come more than once.
+    A concept counts alone and with each of the next two. A piece may come more than once.
     """
     text = f"^{folded}$"
     size = len(text)
@@ -106,6 +107,10 @@ def grams(folded: str) -> list[str]:
     if words:
         pieces += [f" {word}" for word in words]
         pieces += [f" {one} {two}" for one, two in pairwise(words)]
+    meant = concepts(folded)
+    pieces += meant
+    pieces += [f"{one} {two}" for one, two in pairwise(["^", *meant, "$"])]
+    pieces += [f"{one}  {two}" for one, two in zip(meant, meant[2:], strict=False)]
     return pieces
 
 

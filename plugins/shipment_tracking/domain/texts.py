@@ -86,6 +86,15 @@ WORDINGS: tuple[Wording, ...] = (
         "快件退回仓库，明日重新派送",
     ),
     Wording(
+        "back_from_customs",
+        Status.IN_TRANSIT,
+        r"^(?!.*(?:寄件人|发件人|原寄|sender|shipper|origin))(?:.*海关[^。;]{0,10}[退交][回还]"
+        r"(?:给|至|到)?[^,。;]{0,4}(?:邮局|邮政|承运商|快递公司)"
+        r"|.*\b(?:returned|given back|handed back) (?:from|by) customs to (?:the )?"
+        r"(?:post|carrier|operator))\w*[。.! ]*$",
+        "海关查验完毕，退回邮局",
+    ),
+    Wording(
         "feedback_delivered",
         Status.SIGNED,
         r"^货物已由.{1,40}反馈为\[(?:配送|派送)成功\]",
