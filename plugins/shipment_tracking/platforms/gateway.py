@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Literal, TypeVar
 
 import requests
@@ -46,6 +47,9 @@ TRIES = 3
 LONGEST_WAIT = 30  # seconds between two tries, whatever the platform asks for
 LONGEST_BAN = 24 * 60 * 60.0  # seconds that a reply's head may keep everybody waiting
 SECRET_PARAMS = ("access_token", "refresh_token", "client_secret", "session")
+
+MOST_RENEWALS = 2
+"""Access tokens that a call may be refused with before it fails."""
 
 T = TypeVar("T")
 Request = Callable[[str], tuple[str, Mapping[str, str]]]
@@ -190,13 +194,18 @@ class Gateway:
         verb: Verb,
         unknown: Unknown,
     ) -> Json:
-        """Ask, and once more with the next access token if this one is refused."""
+        """
+        Ask, and again with the next access token if this one is refused.
+
+        Twice at most: a stale worker may have renewed the first one's successor meanwhile.
+        """
         token = self._tokens.access_token(self._renew)
-        try:
-            return self._retrying(self._try, api, lambda: request(token), read, verb, unknown)
-        except TokenError as refusal:
-            fresh = self._tokens.after_refusal(token, refusal, self._renew)
-        return self._retrying(self._try, api, lambda: request(fresh), read, verb, unknown)
+        for _ in range(MOST_RENEWALS):
+            try:
+                return self._retrying(self._try, api, partial(request, token), read, verb, unknown)
+            except TokenError as refusal:
+                token = self._tokens.after_refusal(token, refusal, self._renew)
+        return self._retrying(self._try, api, partial(request, token), read, verb, unknown)
 
     def _renew(self, oauth: OAuth, refresh_token: str) -> TokenPair:
         """Ask for the pair that follows a refresh token."""

@@ -30,6 +30,20 @@ def test_a_token_that_is_refused_is_renewed_and_the_call_goes_on(
     assert {usage.outcome for usage in opened.drain_usage()} == {"ok", "auth"}
 
 
+def test_a_stored_token_that_ended_meanwhile_is_renewed_too(sandbox, connect):
+    opened = connect()
+    opened.fetch_parcels(order_of(sandbox))
+    sandbox.expire_token(EAST[0])
+    connect().fetch_parcels(order_of(sandbox))
+    sandbox.expire_token(EAST[0])
+    sandbox.clear_calls()
+
+    opened.fetch_parcels(order_of(sandbox))
+
+    refused = ("call", "401")
+    assert outcomes(sandbox) == [refused, refused, ("renewal", "ok"), ("call", "ok")]
+
+
 def test_what_was_renewed_is_there_for_the_next_process(sandbox, connect):
     sandbox.expire_token(EAST[0])
     connect().fetch_parcels(order_of(sandbox))
