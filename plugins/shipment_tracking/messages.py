@@ -1,7 +1,8 @@
 """
 The texts of notices in ``include/messages/<language>``, checked before any is sent.
 
-Each word has ``<word>.txt``, ``<word>.short.txt`` for fields of 20 characters, and ``<word>.md``.
+Each word has ``<word>.txt``, ``<word>.short.txt`` for fields of 20 characters, and ``<word>.md``;
+a digest is never short.
 """
 
 import traceback
@@ -26,6 +27,8 @@ ALARMS = (STALLED, CLEARED)
 ALERT = "alert"
 ALERT_CLEARED = "alert_cleared"
 ALERTS = (ALERT, ALERT_CLEARED)
+DIGEST = "digest"
+SIGN_WITHDRAWN = "sign_withdrawn"
 
 _ORDER = {"erp_key": "SO1", "platform_order_id": "290000000000000001"}
 _PARCEL: dict[str, Any] = {
@@ -82,15 +85,32 @@ TROUBLE: dict[str, Any] = {
 }
 """What the text of an alert, or of its end, may name, with an example of each."""
 
+CHANGES: dict[str, Any] = {
+    "count": 3,
+    "groups": [
+        {
+            "status": "signed",
+            "count": 3,
+            "parcels": [{name: NOTICE[name] for name in NOTICE if name != "contacts"}],
+            "more": 2,
+        }
+    ],
+}
+"""What a digest's text may name: changes by status, those that are listed, and how many are not."""
+
 _MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_kind")
 # What a template's expressions can raise when they are given something that does not fit.
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
-EXAMPLES = (
-    dict.fromkeys(STATUSES, NOTICE) | dict.fromkeys(ALARMS, ALARM) | dict.fromkeys(ALERTS, TROUBLE)
-)
+EXAMPLES = {
+    **dict.fromkeys(STATUSES, NOTICE),
+    **dict.fromkeys(ALARMS, ALARM),
+    **dict.fromkeys(ALERTS, TROUBLE),
+    DIGEST: CHANGES,
+}
 """What each text may name, by its word."""
 
+_LISTS = ("items", "groups", "parcels")
 ENDINGS = {TEXT: ".txt", SHORT: ".short.txt", MARKDOWN: ".md"}
 LONGEST_SHORT = 20
 """Characters of a variable in an SMS and of a field in a WeChat message."""
@@ -101,6 +121,11 @@ _PLAIN = str.maketrans("*`[]<>~\n", "＊｀［］＜＞～ ")
 
 def _plain(value: Any) -> Any:
     return value.translate(_PLAIN) if isinstance(value, str) else value
+
+
+def words_of(medium: str) -> list[str]:
+    """The words that have a text in a medium."""
+    return [word for word in EXAMPLES if (word, medium) != (DIGEST, SHORT)]
 
 
 _ENVIRONMENTS = {
@@ -123,7 +148,7 @@ class Messages:
     def __init__(self, language: str, medium: str = TEXT) -> None:
         ending = ENDINGS[medium]
         self._paths = {
-            word: include_path(f"messages/{language}/{word}{ending}") for word in EXAMPLES
+            word: include_path(f"messages/{language}/{word}{ending}") for word in words_of(medium)
         }
         self._templates: dict[str, Template] = {}
         self.mistakes: dict[str, MessageError] = {}
@@ -144,7 +169,7 @@ class Messages:
 
     def text(self, word: str, facts: Mapping[str, Any]) -> str:
         """
-        The text for a status, or one of ``ALARMS`` and ``ALERTS``.
+        The text for a status, or one of ``ALARMS`` and ``ALERTS``, or ``DIGEST``.
 
         :raises MessageError: it has a mistake, or cannot be rendered with these facts.
         """
@@ -187,7 +212,7 @@ def sparse(example: Mapping[str, Any]) -> dict[str, Any]:
         name: None
         if name in _MAY_BE_NULL
         else [sparse(each) for each in value]
-        if name == "items"
+        if name in _LISTS
         else []
         if isinstance(value, list)
         else value

@@ -1,19 +1,23 @@
 """Every status has its text in every language; a text that cannot work is found before sending."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from shipment_tracking.channels.port import LANGUAGES, MARKDOWN, MEDIA, SHORT
+from shipment_tracking.channels.port import LANGUAGES, MARKDOWN, MEDIA, SHORT, TEXT
 from shipment_tracking.domain.health import KINDS
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError, StatementError
 from shipment_tracking.messages import (
     ALARM,
     ALERTS,
+    CHANGES,
     CLEARED,
+    DIGEST,
     ENDINGS,
     NOTICE,
+    SIGN_WITHDRAWN,
     STALLED,
     TROUBLE,
     Messages,
@@ -65,6 +69,27 @@ def test_every_kind_of_alert_is_told_in_words(kind, word, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("medium", [TEXT, MARKDOWN])
+@pytest.mark.parametrize("word", [*Status, SIGN_WITHDRAWN])
+def test_every_group_of_a_digest_is_told_in_words(word, medium, language):
+    group = CHANGES["groups"][0] | {"status": str(word), "more": 98765}
+
+    text = Messages(language, medium).text(DIGEST, CHANGES | {"groups": [group]})
+
+    assert {"SO1", "YT1", "98765"} <= set(re.findall(r"\w+\d+|\d+", text))
+    assert str(word) not in text
+
+
+def test_a_mistake_in_the_text_of_digests_is_told_with_file_and_line(owner):
+    (owner / "digest.md").write_text("{{ count }}\n{{ group.status }}", encoding="utf-8")
+
+    mistakes = Messages("zh", MARKDOWN).mistakes
+
+    assert list(mistakes) == [DIGEST]
+    assert "digest.md, line 2: group is unknown; known are count, groups" in str(mistakes[DIGEST])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_text_is_there_that_nobody_sends(language):
     folder = include_folder() / "messages" / language
 
@@ -72,7 +97,7 @@ def test_no_text_is_there_that_nobody_sends(language):
         f"{word}{ending}"
         for word in (*map(str, Status), STALLED, CLEARED, *ALERTS)
         for ending in ENDINGS.values()
-    }
+    } | {"digest.txt", "digest.md"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -61,6 +61,7 @@ update tracking.notification
 set
     state = 'pending',
     attempts = 0,
+    message_id = null,
     due_at = :now,
     last_error = null
 from dead

@@ -220,6 +220,45 @@ where notification.notification_id = forgotten.notification_id
 returning notification.notification_id;
 
 
+-- name: suppress_beyond_limit
+-- Of a parcel that a channel was told of as often as it may, only the signature is pending.
+with beyond as (
+    select notification.notification_id
+    from tracking.notification
+    inner join
+        jsonb_to_recordset(cast(:destinations as jsonb))
+            as destination (audience text, channel text, most_per_parcel integer)
+        on
+            notification.audience = destination.audience
+            and notification.channel = destination.channel
+    where
+        notification.state = 'pending'
+        and notification.digest = :digest
+        and notification.reason <> 'signed'
+        and destination.most_per_parcel is not null
+        and tracking.is_free(notification.lease_until)
+        and destination.most_per_parcel <= (
+            select count(*)
+            from tracking.notification as other
+            where
+                other.shipment_id = notification.shipment_id
+                and other.audience = notification.audience
+                and other.channel = notification.channel
+                and (other.state = 'sent' or other.lease_until >= clock_timestamp())
+        )
+    order by notification.notification_id
+    for update of notification skip locked
+)
+
+update tracking.notification
+set
+    state = 'suppressed',
+    reason = 'limit'
+from beyond
+where notification.notification_id = beyond.notification_id
+returning notification.notification_id;
+
+
 -- name: preview
 -- What would be sent now, with how many there are.
 select
@@ -274,7 +313,8 @@ returning notification.notification_id;
 select
     notification.notification_id,
     notification.event_id,
-    notification.reason
+    notification.reason,
+    notification.message_id
 from tracking.notification
 inner join tracking.shipment on notification.shipment_id = shipment.shipment_id
 where
@@ -308,6 +348,25 @@ order by
     notification.notification_id
 limit :most
 for update of notification skip locked;
+
+
+-- name: keep_together
+-- Each notice has the digest that it is about to be sent in. The fencing check locked them.
+update tracking.notification
+set message_id = kept.message_id
+from
+    unnest(cast(:notices as bigint[]), cast(:messages as uuid[]))
+        as kept (notification_id, message_id)
+where notification.notification_id = kept.notification_id;
+
+
+-- name: part
+-- The notices are in no digest. The fencing check locked them.
+update tracking.notification
+set message_id = null
+where
+    notification_id = any(cast(:notices as bigint[]))
+    and message_id is not null;
 
 
 -- name: contents
@@ -444,7 +503,7 @@ where alert.alert_id = alerts.alert_id;
 
 -- name: fail
 -- The notices wait twice as long after each failure, or as long as the receiver asked for; after
--- the last try, or a permanent failure, they are dead.
+-- the last try, or a permanent failure, they are dead. Those that are parted leave their digest.
 update tracking.notification
 set
     state = case
@@ -456,6 +515,10 @@ set
     end,
     attempts = notification.attempts + 1,
     last_error = :error,
+    message_id = case
+        when notification.notification_id <> all(cast(:parted as bigint[]))
+            then notification.message_id
+    end,
     due_at = cast(:now as timestamptz)
     + greatest(
         cast(:first_pause as interval) * power(2, notification.attempts),

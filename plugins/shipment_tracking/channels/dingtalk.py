@@ -17,7 +17,8 @@ from shipment_tracking.channels.refusals import Meaning, Refusal, fit, judge, ti
 from shipment_tracking.channels.transport import TIMEOUT, post_json
 
 # 20,000 bytes are taken, among them what surrounds and escapes the text.
-LIMITS = Limits(per_minute=20, longest_text=16_000, most_items=50, medium=MARKDOWN)
+# Markdown joins lines unless they end with two blanks.
+LIMITS = Limits(per_minute=20, longest_text=16_000, most_items=50, medium=MARKDOWN, line_end="  \n")
 REFUSALS = {
     -1: Refusal(Meaning.TRANSIENT),
     40035: Refusal(Meaning.CLOSED, "copy the whole address of the robot into url"),
@@ -60,8 +61,8 @@ class DingTalk:
 
         :raises DeliveryError: the robot does not say that it took it.
         """
-        # Markdown joins lines unless they end with two blanks.
-        text = fit(str(body["text"]).replace("\n", "  \n"), self.limits.longest_text)
+        lines = str(body["text"]).replace("\n", self.limits.line_end)
+        text = fit(lines, self.limits.longest_text)
         message = {"msgtype": "markdown", "markdown": {"title": title(text), "text": text}}
         answer = post_json(self._signed_url(), message, timeout=self.timeout)
         judge(
@@ -83,6 +84,8 @@ class DingTalk:
 class DingTalkFields(ChannelFields):
     """The address that DingTalk shows for the robot, and its secret where it is signed."""
 
+    may_digest: ClassVar[bool] = True
+    digests: ClassVar[bool] = True
     hosts: ClassVar[tuple[str, ...]] = ("oapi.dingtalk.com", "api.dingtalk.com")
 
     url: Url

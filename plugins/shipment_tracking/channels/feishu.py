@@ -81,6 +81,8 @@ class Feishu:
 class FeishuFields(ChannelFields):
     """The address that Feishu shows for the bot, and its secret where it is signed."""
 
+    may_digest: ClassVar[bool] = True
+    digests: ClassVar[bool] = True
     hosts: ClassVar[tuple[str, ...]] = ("open.feishu.cn", "open.larksuite.com")
 
     url: Url

@@ -29,12 +29,21 @@ from shipment_tracking.channels.port import (
     Channel,
 )
 from shipment_tracking.domain.hosts import is_loopback
+from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import ConnectionFieldError
 
 OWN_SENTENCE = "own_sentence"
 AUDIENCE = "audience"
 """What the validation context must hold: whom the channel notifies."""
 
+
+CUSTOMERS_STATUSES = tuple(
+    map(str, (Status.PICKED_UP, Status.OUT_FOR_DELIVERY, Status.READY_FOR_PICKUP, Status.SIGNED))
+)
+"""What customers are notified of where a channel names no statuses."""
+
+MOST_PER_PARCEL = 6
+"""Messages about one parcel to customers where a channel names no limit."""
 
 PLAIN = re.compile(r"[\w-]{0,20}")
 
@@ -125,6 +134,10 @@ def _span(text: str) -> str:
     return text
 
 
+def _is_for_customers(info: ValidationInfo) -> bool:
+    return bool((info.context or {}).get(AUDIENCE) == CUSTOMERS)
+
+
 # A field is described as an error goes on after "it must be".
 Text = Annotated[str, AfterValidator(_not_blank), Field(description="a text")]
 Secret = Annotated[SecretStr, Field(min_length=1, description="a text")]
@@ -142,6 +155,8 @@ class ChannelFields(BaseModel):
 
     :cvar for_customers: whether it can reach one buyer alone.
     :cvar for_staff: whether it can reach anybody else.
+    :cvar may_digest: whether many changes may share a message.
+    :cvar digests: whether they do unless ``digest`` says otherwise.
     :cvar hosts: hosts, also those below them, that take messages of this type only.
     """
 
@@ -149,16 +164,25 @@ class ChannelFields(BaseModel):
 
     for_customers: ClassVar[bool] = False
     for_staff: ClassVar[bool] = True
+    may_digest: ClassVar[bool] = False
+    digests: ClassVar[bool] = False
     hosts: ClassVar[tuple[str, ...]] = ()
 
     type: Text
     name: Text = Field("", description="a text that is not blank")
     language: Literal["zh", "en"] = Field("zh", description=f"one of {', '.join(LANGUAGES)}")
     statuses: list[str] | None = Field(
-        None, description=f"a list of some of {', '.join(STATUSES)}", min_length=1
+        None,
+        validate_default=True,
+        description=f"a list of some of {', '.join(STATUSES)}",
+        min_length=1,
     )
     quiet_hours: Annotated[str, AfterValidator(_span)] | None = Field(
         None, description='a span of a day in Asia/Shanghai such as "22:00-08:00"'
+    )
+    digest: bool | None = Field(None, validate_default=True, description="true or false")
+    most_per_parcel: int | None = Field(
+        None, ge=1, validate_default=True, description="a number of messages"
     )
 
     @field_validator("statuses")
@@ -168,16 +192,39 @@ class ChannelFields(BaseModel):
             if status not in STATUSES:
                 shown = repr(status) if is_plain(status) else f"entry {number}"
                 raise own_sentence(f"statuses: {shown} is unknown; known are {', '.join(STATUSES)}")
-        is_for_customers = (info.context or {}).get(AUDIENCE) == CUSTOMERS
-        if is_for_customers and (for_staff := {STALLED, ALERT} & set(statuses or ())):
+        if not _is_for_customers(info):
+            return statuses
+        if for_staff := {STALLED, ALERT} & set(statuses or ()):
             words = ", ".join(sorted(for_staff))
             raise own_sentence(f"statuses: customers are never notified of {words}; leave it out")
-        return statuses
+        return statuses or list(CUSTOMERS_STATUSES)
+
+    @field_validator("digest")
+    @classmethod
+    def _has_digests(cls, digest: bool | None, info: ValidationInfo) -> bool:
+        if digest and _is_for_customers(info):
+            raise own_sentence(
+                "digest is true, but customers get one message a change; leave it out"
+            )
+        if digest and not cls.may_digest:
+            raise own_sentence(
+                "digest is true, but this type gets one message a change; leave it out"
+            )
+        return cls.digests if digest is None else digest
+
+    @field_validator("most_per_parcel")
+    @classmethod
+    def _limits_customers(cls, most: int | None, info: ValidationInfo) -> int | None:
+        if _is_for_customers(info):
+            return most or MOST_PER_PARCEL
+        if most is not None:
+            raise own_sentence("most_per_parcel is for customers only; leave it out")
+        return None
 
     @field_validator("type")
     @classmethod
     def _reaches(cls, kind: str, info: ValidationInfo) -> str:
-        is_for_customers = (info.context or {}).get(AUDIENCE) == CUSTOMERS
+        is_for_customers = _is_for_customers(info)
         if is_for_customers and not cls.for_customers:
             raise own_sentence(f"type {kind} does not reach a single buyer; use it for ops")
         if not is_for_customers and not cls.for_staff:

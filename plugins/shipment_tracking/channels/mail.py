@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -153,6 +153,8 @@ Address = Annotated[
 
 class MailFields(ChannelFields):
     """A mail server, the sender's account there, and who gets the mails."""
+
+    may_digest: ClassVar[bool] = True
 
     host: Annotated[
         str, AfterValidator(_host), Field(description="a host name such as smtp.example.com")

@@ -91,6 +91,7 @@ class Notifier:
 class NotifierFields(ChannelFields):
     """An address in the form of Apprise, or the service's own where Apprise knows it."""
 
+    may_digest: ClassVar[bool] = True
     hosts: ClassVar[tuple[str, ...]] = (
         "hooks.slack.com",
         "discord.com",

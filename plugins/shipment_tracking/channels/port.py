@@ -1,5 +1,6 @@
 """What a kind of channel must be able to do and say of itself, and who is notified by which."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -35,8 +36,9 @@ class Limits:
     :param at_once: messages under way at the same time; of one parcel there is never more than one.
     :param per_minute: messages in any minute, over all tasks and connections; None: any number.
     :param longest_text: bytes within a JSON message; a longer text is cut. None: any length.
-    :param most_items: alarms in one message; further ones go into the next. None: any number.
+    :param most_items: alarms, or parcels of a digest, that one message lists. None: any number.
     :param medium: one of ``MEDIA``: the form in which it gets ``text``.
+    :param line_end: what ends a line of ``text`` for this receiver.
     """
 
     at_once: int = 1
@@ -44,6 +46,12 @@ class Limits:
     longest_text: int | None = None
     most_items: int | None = None
     medium: str = TEXT
+    line_end: str = "\n"
+
+    def hold(self, text: str) -> bool:
+        """Whether a text fits into one message whole."""
+        longest = self.longest_text
+        return longest is None or json_size(text.replace("\n", self.line_end)) <= longest
 
 
 class Channel(Protocol):
@@ -115,6 +123,8 @@ class Destination:
     :param statuses: the statuses it wants to hear of, ``stalled`` for alarms, and ``alert`` for the
         pipeline's own troubles; None: all.
     :param quiet_hours: from and to, times of day in Shanghai; nothing is sent between them.
+    :param digest: many changes share a message; else each has one of its own.
+    :param most_per_parcel: messages about one parcel, but for its signature; None: any number.
     """
 
     audience: str
@@ -123,6 +133,8 @@ class Destination:
     language: str = LANGUAGES[0]
     statuses: tuple[str, ...] | None = None
     quiet_hours: tuple[time, time] | None = None
+    digest: bool = False
+    most_per_parcel: int | None = None
 
     def is_quiet(self, at: datetime) -> bool:
         """Whether its notices wait for the end of its quiet hours at an aware time."""
@@ -151,6 +163,11 @@ class Channels:
 
     destinations: Sequence[Destination]
     broken: Mapping[str, ConnectionFieldError]
+
+
+def json_size(text: str) -> int:
+    """How many bytes a text takes within a JSON message."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - len('""')
 
 
 def connection_id(audience: str) -> str:

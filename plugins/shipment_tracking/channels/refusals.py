@@ -1,6 +1,5 @@
 """What a receiver's codes mean for a message, and how a text is made to fit."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +7,7 @@ from itertools import accumulate, takewhile
 from typing import Any
 from urllib.parse import urlsplit
 
+from shipment_tracking.channels.port import json_size
 from shipment_tracking.domain.masking import mask
 from shipment_tracking.errors import (
     DeliveryError,
@@ -98,18 +98,21 @@ def hide(said: str, *secrets: str) -> str:
 
 
 def fit(text: str, longest: int | None) -> str:
-    """The text, cut with an ellipsis at its end where it takes more bytes in a JSON message."""
-    if longest is None or _size(text) <= longest:
+    """
+    The text, cut with an ellipsis at its end where it takes more bytes in a JSON message.
+
+    It is cut behind a whole line, so that no mark of Markdown stays open; its only line is cut
+    between characters.
+    """
+    if longest is None or json_size(text) <= longest:
         return text
-    room = longest - _size("…")
-    sizes = accumulate(map(_size, text))
-    return "".join(takewhile(lambda _: next(sizes) <= room, text)) + "…"
+    room = longest - json_size("…")
+    sizes = accumulate(map(json_size, text))
+    beginning = "".join(takewhile(lambda _: next(sizes) <= room, text))
+    lines = beginning.rpartition("\n")[0] if text[len(beginning)] != "\n" else beginning
+    return (f"{lines}\n" if lines.strip() else beginning) + "…"
 
 
 def title(text: str) -> str:
     """The first line of a text in Markdown, without its marks."""
     return text.partition("\n")[0].strip(" *#")[:LONGEST_TITLE] or "-"
-
-
-def _size(text: str) -> int:
-    return len(json.dumps(text, ensure_ascii=False).encode()) - len('""')

@@ -131,6 +131,8 @@ def _destination(
         given.language,
         tuple(given.statuses) if given.statuses else None,
         span(given.quiet_hours) if given.quiet_hours else None,
+        bool(given.digest),
+        given.most_per_parcel,
     )
 
 

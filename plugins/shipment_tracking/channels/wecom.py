@@ -65,6 +65,8 @@ class WeCom:
 class WeComFields(ChannelFields):
     """The address that WeCom shows for the robot."""
 
+    may_digest: ClassVar[bool] = True
+    digests: ClassVar[bool] = True
     hosts: ClassVar[tuple[str, ...]] = ("qyapi.weixin.qq.com",)
 
     url: Url

@@ -4,14 +4,16 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine, Row
 
+from shipment_tracking import digests
 from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.port import Contact, Erp, Unreadable
-from shipment_tracking.errors import StatementError
-from shipment_tracking.messages import STATUSES, Messages
+from shipment_tracking.errors import MessageError, StatementError
+from shipment_tracking.messages import DIGEST, STATUSES, Messages
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
     LEASE,
@@ -20,10 +22,12 @@ from shipment_tracking.warehouse.outbox import (
     Outbox,
     counts,
     shanghai,
+    shared_id,
 )
 
 log = logging.getLogger(__name__)
 
+EVENT_IDS = UUID("5d7be0c2-6f0e-5b1c-8f3a-1c9d2a7e4b60")
 ENOUGH = 5
 """If none of so many contacts can be used, it is the statement that is wrong."""
 
@@ -73,11 +77,21 @@ def run(
         found,
         accounts,
         writer.write,
-        mistakes=lambda destination: Messages.to(destination).mistakes_in(STATUSES),
+        mistakes=_mistakes,
         budget=budget,
     )
     writer.raise_if_useless()
     return counts(addressed + delivered)
+
+
+def _mistakes(destination: Destination) -> dict[str, MessageError]:
+    """Why the text for a status cannot be used; a digest has one text for all."""
+    messages = Messages.to(destination)
+    if not destination.digest:
+        return messages.mistakes_in(STATUSES)
+    return {
+        status: error for error in messages.mistakes_in([DIGEST]).values() for status in STATUSES
+    }
 
 
 def _rehearse(
@@ -95,7 +109,7 @@ def _rehearse(
 
 
 class _Writer:
-    """Writes the messages of claimed notices, one each."""
+    """Writes the messages of claimed notices: one each, or digests."""
 
     def __init__(self, outbox: Outbox, open_erp: Callable[[], Erp]) -> None:
         self._outbox = outbox
@@ -117,6 +131,8 @@ class _Writer:
         messages = Messages.to(destination)
         rows = self._outbox.contents(claims)
         told = [(claim, _facts(claim, rows[claim.notification_id])) for claim in claims]
+        if destination.digest:
+            return _digests(messages, destination, told)
         if destination.audience != CUSTOMERS:
             return [_message(messages, claim, facts) for claim, facts in told]
         awaited = {claim for claim in claims if rows[claim.notification_id].is_awaited}
@@ -163,6 +179,35 @@ def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:
 def _message(messages: Messages, claim: Claim, facts: Mapping[str, Any]) -> Message:
     text = messages.text(claim.reason, {"contacts": [], **facts})
     return Message([claim], claim.event_id, {**facts, "text": text})
+
+
+def _digests(
+    messages: Messages, destination: Destination, told: Sequence[tuple[Claim, dict[str, Any]]]
+) -> list[Message]:
+    """Messages of many changes; what a process that died may have sent is put together again."""
+    claims = {str(claim.event_id): claim for claim, _ in told}
+    sent_before: dict[UUID, list[dict[str, Any]]] = {}
+    new: list[dict[str, Any]] = []
+    for claim, facts in told:
+        (sent_before.setdefault(claim.message_id, []) if claim.message_id else new).append(facts)
+    limits = destination.channel.limits
+    parts = [
+        *(
+            part
+            for each in sent_before.values()
+            for part in digests.split(messages, limits, each, most=1)
+        ),
+        *digests.split(messages, limits, new),
+    ]
+    return [
+        _digest([claims[each["event_id"]] for each in changes], text) for changes, text in parts
+    ]
+
+
+def _digest(claims: Sequence[Claim], text: str) -> Message:
+    event_id = shared_id(EVENT_IDS, claims)
+    body = {"event_id": str(event_id), "reason": DIGEST, "text": text}
+    return Message(claims, event_id, body, is_digest=True)
 
 
 def _customers_letter(

@@ -136,13 +136,13 @@ def _preview(outbox: AlertOutbox, connection: Connection) -> int:
 
 
 def _write(outbox: AlertOutbox, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
-    """One message for all notices of a run, so that a repeated one is the same."""
+    """One message for all notices of a run, so that a repeated one is the same; more if long."""
     messages = Messages.to(destination)
-    composed = []
+    composed: list[Message] = []
     for _, told in outbox.runs_told(claims):
-        items = [_item(claim, row) for claim, row in told]
-        notices = [claim for claim, _ in told]
-        composed.append(listing(EVENT_IDS, ALERTS, notices, items, messages.text))
+        items = [(claim, _item(claim, row)) for claim, row in told]
+        holds = destination.channel.limits.hold
+        composed += listing(EVENT_IDS, ALERTS, items, messages.text, holds)
     return composed
 
 

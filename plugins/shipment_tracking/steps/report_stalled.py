@@ -183,7 +183,7 @@ def _for_staff(found: Channels) -> Channels:
 
 def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) -> list[Message]:
     """
-    One message for all alarms of a run, so that a repeated one is the same.
+    One message for all alarms of a run, so that a repeated one is the same; more where it is long.
 
     What no longer belongs to its stall is not sent.
     """
@@ -198,8 +198,9 @@ def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) ->
         else:
             composed.append(Message([claim], claim.event_id, None, "superseded"))
     for _, told in sorted(runs.items()):
-        items = [_item(claim, rows[claim.notification_id]) for claim in told]
-        composed.append(listing(EVENT_IDS, ALARMS, told, items, messages.text))
+        items = [(claim, _item(claim, rows[claim.notification_id])) for claim in told]
+        holds = destination.channel.limits.hold
+        composed += listing(EVENT_IDS, ALARMS, items, messages.text, holds)
     return composed
 
 

@@ -42,6 +42,12 @@ Notices claimed for each message that may be under way: even if each takes its w
 fit into a lease.
 """
 
+MOST_IN_DIGESTS = 1000
+"""Notices claimed for the digests of one channel."""
+
+MOST_HALVINGS = 8
+"""Digests in a row that may be refused for what they say before their channel is left alone."""
+
 MINUTES = 2
 """Of a channel with a rate no more is claimed than fits into them; a lease is longer."""
 
@@ -122,6 +128,8 @@ class _Service:
     :param held_back: reasons whose notices stay pending.
     :param stop_at: monotonic seconds at which nothing new is begun.
     :param failures: messages that failed since one was taken.
+    :param halvings: digests that were refused for what they say since a message was taken.
+    :param unanswered: notices that were sent and of which it is not known whether they were taken.
     :param is_taking: whether the last message was taken, so that several may be under way.
     :param is_left: whether the channel is left alone for the rest of this pass.
     :param is_closed: whether it takes nothing until its connection is corrected.
@@ -138,6 +146,8 @@ class _Service:
     last_error: str | None = None
     unexpected: BaseException | None = None
     failures: int = 0
+    halvings: int = 0
+    unanswered: set[int] = field(default_factory=set)
     is_taking: bool = False
     is_left: bool = False
     is_closed: bool = False
@@ -151,6 +161,8 @@ class _Service:
         limits = self.destination.channel.limits
         if batch:
             most = min(batch, limits.most_items or batch)
+        elif self.destination.digest:
+            most = MOST_IN_DIGESTS
         else:
             most = BATCH * limits.at_once
             if limits.per_minute:
@@ -198,22 +210,42 @@ class _Service:
         """Send what is claimed, and free what is not sent."""
         try:
             to_send: deque[Message] = deque()
-            for message in compose(self.destination, list(held.values())):
+            for message in self._composed(compose, list(held.values())):
                 if message.body is not None:
                     to_send.append(message)
                     continue
                 self.outbox.suppress(self.connection, message)
                 self.counts["suppressed"] += len(message.claims)
-                _let_go(message, held)
+                _let_go(message.claims, held)
             with closing(self._send_all(pool, to_send)) as outcomes:
                 for message, error in outcomes:
-                    if self._note(message, error):
-                        _let_go(message, held)
+                    if self._is_to_be_halved(message, error):
+                        to_send += self._halves(message, compose)
+                    else:
+                        _let_go(self._note(message, error), held)
         finally:
             if held:
-                self.outbox.release(self.connection, list(held.values()))
+                self.outbox.release(self.connection, list(held.values()), self.unanswered)
         if self.unexpected:
             raise self.unexpected
+
+    def _composed(self, compose: Compose, claims: Sequence[Claim]) -> list[Message]:
+        messages = list(compose(self.destination, claims))
+        if shared := [message for message in messages if message.is_digest]:
+            self.outbox.keep_together(self.connection, shared)
+        return messages
+
+    def _is_to_be_halved(self, message: Message, error: BaseException | None) -> bool:
+        """Whether a digest is refused for what it says, which may be about one of its parcels."""
+        return _is_refused_digest(message, error) and self.halvings < MOST_HALVINGS
+
+    def _halves(self, message: Message, compose: Compose) -> list[Message]:
+        self._answered(message)
+        self.halvings += 1
+        claims = [replace(claim, message_id=None) for claim in message.claims]
+        middle = len(claims) // 2
+        halves = (claims[:middle], claims[middle:])
+        return [each for half in halves for each in self._composed(compose, half)]
 
     def _send_all(
         self, pool: ThreadPoolExecutor, waiting: deque[Message]
@@ -224,6 +256,7 @@ class _Service:
             while True:
                 while waiting and len(under_way) < self._most_under_way():
                     message = waiting.popleft()
+                    self.unanswered |= {claim.notification_id for claim in message.claims}
                     under_way[pool.submit(self._send, message)] = message
                 if not under_way:
                     return
@@ -248,31 +281,41 @@ class _Service:
         )
         channel.send(message.event_id, message.body)
 
-    def _note(self, message: Message, error: BaseException | None) -> bool:
-        """Write down what came of a message; False where it is to be freed as it was."""
+    def _answered(self, message: Message) -> None:
+        self.unanswered -= {claim.notification_id for claim in message.claims}
+
+    def _note(self, message: Message, error: BaseException | None) -> Sequence[Claim]:
+        """Write down what came of a message; the other notices are to be freed as they were."""
         if error is None:
             self.outbox.acknowledge(self.connection, message)
+            self._answered(message)
             self.counts["sent"] += len(message.claims)
-            self.failures, self.is_taking = 0, True
-            return True
+            self.failures, self.halvings, self.is_taking = 0, 0, True
+            return message.claims
+        if isinstance(error, DeliveryError):
+            self._answered(message)
         if isinstance(error, UnreachableError):
             told = replace(message, suppressed=error.reason, error=str(error))
             self.outbox.suppress(self.connection, told)
             self.counts["suppressed"] += len(message.claims)
-            return True
+            return message.claims
         if isinstance(error, RateLimitedError):
             if error.retry_after:
                 channel = self.destination.channel
                 channel_rate.block(self.outbox.engine, channel, error.retry_after)
             self.is_left = True
             log.warning("%s: %s; the rest waits", self.destination, error)
-            return False
+            return ()
         if not isinstance(error, DeliveryError):
             self.unexpected, self.is_left = error, True
-            return False
-        if self.is_closed and isinstance(error, ReceiverClosedError):
-            # It was under way beside the first that met it, which is enough.
-            return False
+            return ()
+        if isinstance(error, ReceiverClosedError):
+            if self.is_closed:
+                # It was under way beside the first that met it, which is enough.
+                return ()
+            message = replace(message, claims=message.claims[:1])
+        elif _is_refused_digest(message, error):
+            error, self.is_left = DeliveryError(str(error)), True
         dead = self.outbox.fail(self.connection, message, error)
         self.counts["dead"] += dead
         self.counts["failed"] += len(message.claims) - dead
@@ -284,11 +327,21 @@ class _Service:
             log.warning("%s: %s", self.destination, error)
         else:
             self.last_error = str(error)
-        return True
+        return message.claims
 
 
-def _let_go(message: Message, held: dict[int, Claim]) -> None:
-    for claim in message.claims:
+def _is_refused_digest(message: Message, error: BaseException | None) -> bool:
+    return (
+        message.is_digest
+        and len(message.claims) > 1
+        and isinstance(error, DeliveryError)
+        and error.permanent
+        and not isinstance(error, ReceiverClosedError)
+    )
+
+
+def _let_go(claims: Sequence[Claim], held: dict[int, Claim]) -> None:
+    for claim in claims:
         del held[claim.notification_id]
 
 

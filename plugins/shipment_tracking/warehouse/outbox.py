@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,12 +34,17 @@ OUTCOMES = ("sent", "failed", "dead", "suppressed")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A notice that is ours for a while."""
+    """
+    A notice that is ours for a while.
+
+    :param message_id: the digest that it may have been sent in before, by a process that died.
+    """
 
     notification_id: int
     lease_token: int
     event_id: UUID
     reason: str
+    message_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,14 @@ class Recipient:
 
     :param account: the only one it is notified of; ``None``: all.
     :param statuses: those it wants to hear of; ``None``: all.
+    :param most_per_parcel: as of a destination.
     """
 
     audience: str
     channel: str
     account: str | None
     statuses: Sequence[str] | None
+    most_per_parcel: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class BrokenAudience:
 
 
 _TAKEN_BY = ("outbox.address", "outbox.suppress_unwanted")
-RECIPIENTS = JsonRows(Recipient, "destinations", *_TAKEN_BY)
+RECIPIENTS = JsonRows(Recipient, "destinations", *_TAKEN_BY, "outbox.suppress_beyond_limit")
 BROKEN = JsonRows(BrokenAudience, "broken", *_TAKEN_BY)
 
 
@@ -77,6 +84,7 @@ class Message:
 
     :param body: None when nobody may be told; ``suppressed`` then says why.
     :param error: what somebody has to fix so that they can be notified.
+    :param is_digest: it tells of changes that could also be told of in several messages.
     """
 
     claims: Sequence[Claim]
@@ -84,6 +92,7 @@ class Message:
     body: Mapping[str, Any] | None
     suppressed: str = ""
     error: str | None = None
+    is_digest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,13 @@ class Outbox:
         binds = {
             "accounts": list(accounts),
             **RECIPIENTS(
-                Recipient(each.audience, each.channel_name, each.account, each.statuses)
+                Recipient(
+                    each.audience,
+                    each.channel_name,
+                    each.account,
+                    each.statuses,
+                    each.most_per_parcel,
+                )
                 for each in channels.destinations
             ),
             **BROKEN(BrokenAudience(each, account_of(each)) for each in channels.broken),
@@ -130,7 +145,8 @@ class Outbox:
         self._execute(connection, "lock")
         suppressed = len(self._execute(connection, "address", **binds).all())
         suppressed += len(self._execute(connection, "coalesce").all())
-        suppressed += len(self._execute(connection, "suppress_unwanted", **binds).all())
+        for name in ("suppress_unwanted", "suppress_beyond_limit"):
+            suppressed += len(self._execute(connection, name, **binds).all())
         return Counter(suppressed=suppressed)
 
     def preview(self, connection: Connection, accounts: Sequence[str]) -> int:
@@ -207,10 +223,40 @@ class Outbox:
                 first_pause=FIRST_PAUSE,
             )
 
-    def release(self, connection: Connection, claims: Sequence[Claim]) -> None:
-        """Free notices as if they had not been claimed."""
+    def keep_together(self, connection: Connection, messages: Sequence[Message]) -> None:
+        """
+        Store which notices share a digest, before it is sent.
+
+        Should this process die before it notes what came of it, the next one sends the same again.
+        """
+        shared = {
+            claim.notification_id: message.event_id
+            for message in messages
+            for claim in message.claims
+        }
+        claims = [claim for message in messages for claim in message.claims]
         with connection.begin():
-            self._leases.release(connection, _tokens(claims))
+            held = sorted(self._leases.fence(connection, _tokens(claims), only_live=False))
+            self._execute(
+                connection,
+                "keep_together",
+                notices=held,
+                messages=[shared[each] for each in held],
+            )
+
+    def release(
+        self, connection: Connection, claims: Sequence[Claim], unanswered: Collection[int] = ()
+    ) -> None:
+        """
+        Free notices as if they had not been claimed.
+
+        :param unanswered: those that may have been taken; they stay in their digest.
+        """
+        with connection.begin():
+            held = self._leases.fence(connection, _tokens(claims), only_live=False)
+            parted = (held & _new_to_digests(claims)) - set(unanswered)
+            self._execute(connection, "part", notices=sorted(parted))
+            self._leases.free(connection, held)
 
     def suppress(self, connection: Connection, message: Message) -> None:
         """Note that nobody is told, and why."""
@@ -226,6 +272,8 @@ class Outbox:
         """
         Note that a message was not taken; it is due again later, unless that is useless.
 
+        A digest is composed anew then, unless an earlier process may have sent it.
+
         :returns: how many of its notices are dead.
         """
         states = self._on_claims(
@@ -237,6 +285,7 @@ class Outbox:
             tries=TRIES,
             first_pause=FIRST_PAUSE,
             retry_after=timedelta(seconds=error.retry_after),
+            parted=sorted(_new_to_digests(message.claims)),
         )
         return states.count("dead")
 
@@ -282,33 +331,42 @@ class Outbox:
         return connection.execute(query(f"outbox.{name}"), given)
 
 
+def shared_id(namespace: UUID, claims: Sequence[Claim]) -> UUID:
+    """The id of a message of several notices: the same for the same notices."""
+    return uuid5(namespace, " ".join(sorted(str(claim.event_id) for claim in claims)))
+
+
 def listing(
     namespace: UUID,
     words: Sequence[str],
-    claims: Sequence[Claim],
-    items: Sequence[Mapping[str, Any]],
+    told: Sequence[tuple[Claim, Mapping[str, Any]]],
     text: Callable[[str, Mapping[str, Any]], str],
-) -> Message:
+    holds: Callable[[str], bool],
+) -> list[Message]:
     """
-    One message of several notices; the same notices give the same message.
+    A message of several notices, or as many as hold their texts; the same again for the same.
 
     :param words: what the items may be about, the main one first; each has a text of its own.
-    :param items: what is said of each notice, with its ``event_id`` and ``reason``.
+    :param told: notices and what is said of each, with its ``event_id`` and ``reason``.
     :param text: writes the text for a word from its facts.
+    :param holds: tells whether a message holds a whole text.
     """
-    event_id = uuid5(namespace, " ".join(sorted(item["event_id"] for item in items)))
+    claims, items = [claim for claim, _ in told], [item for _, item in told]
     texts = [
         text(word, {"items": alike})
         for word in words
         if (alike := [item for item in items if item["reason"] == word])
     ]
-    body = {
-        "event_id": str(event_id),
-        "reason": words[0],
-        "items": items,
-        "text": "\n\n".join(texts),
-    }
-    return Message(claims, event_id, body)
+    whole = "\n\n".join(texts)
+    if len(told) > 1 and not holds(whole):
+        half = len(told) // 2
+        return [
+            *listing(namespace, words, told[:half], text, holds),
+            *listing(namespace, words, told[half:], text, holds),
+        ]
+    event_id = shared_id(namespace, claims)
+    body = {"event_id": str(event_id), "reason": words[0], "items": items, "text": whole}
+    return [Message(claims, event_id, body)]
 
 
 def shanghai(time: datetime | None) -> str | None:
@@ -319,6 +377,11 @@ def shanghai(time: datetime | None) -> str | None:
 def counts(found: Mapping[str, int]) -> dict[str, int]:
     """Every outcome with its number."""
     return {outcome: found.get(outcome, 0) for outcome in OUTCOMES}
+
+
+def _new_to_digests(claims: Sequence[Claim]) -> set[int]:
+    """Those that no earlier process may have sent in a digest."""
+    return {claim.notification_id for claim in claims if claim.message_id is None}
 
 
 def _tokens(claims: Sequence[Claim]) -> dict[int, int]:

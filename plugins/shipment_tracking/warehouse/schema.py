@@ -317,6 +317,7 @@ notification = Table(
     Column("lease_until", TIME),
     Column("lease_token", BigInteger, nullable=False, server_default=text("0")),
     Column("from_status", Text),
+    Column("message_id", Uuid),
     UniqueConstraint("event_id", "audience", "channel"),
     Index("notification_dead", "audience", "channel", postgresql_where=text("state = 'dead'")),
     Index(

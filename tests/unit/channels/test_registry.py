@@ -64,6 +64,8 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 """For each type, all its own fields."""
 
+COMMON = {"type", "name", "language", "statuses", "quiet_hours", "digest", "most_per_parcel"}
+
 
 def channel(kind: str, **changes: Any) -> dict[str, Any]:
     given = {"type": kind} | FIELDS[kind] | changes
@@ -91,9 +93,7 @@ def test_a_type_opens_with_its_fields_and_shows_no_secret(kind):
     assert destination.channel.limits.at_once >= 1
     shown = f"{destination!r} {destination.channel.identity}"
     assert "HIDDEN" not in shown
-    assert set(FIELDS[kind]) | {"type", "name", "language", "statuses", "quiet_hours"} == set(
-        TYPES[kind].model_fields
-    )
+    assert set(FIELDS[kind]) | COMMON == set(TYPES[kind].model_fields)
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -128,7 +128,7 @@ def test_a_required_field_that_is_missing_is_named(kind, field, nothing):
     [(kind, name) for kind, model in TYPES.items() for name in model.model_fields],
 )
 def test_a_field_of_a_wrong_type_is_named_in_one_sentence(kind, field):
-    wrong = channel(kind, **{field: {"HIDDEN": 1} if field in FIELDS[kind] else 7})
+    wrong = channel(kind, **{field: {"HIDDEN": 1} if field in FIELDS[kind] else 0.5})
     said = problem(wrong | {"type": kind} if field != "type" else wrong, audience_of(kind))
 
     assert said.startswith("connection notify_")
@@ -230,6 +230,7 @@ def test_two_channels_of_one_name_do_not_show_an_address():
         ("kafka", {"servers": "kafka.example:99999"}, "servers is not hosts"),
         ("kafka", {"servers": "u:HIDDEN@kafka.example:9093"}, "servers is not hosts"),
         ("kafka", {"topic": "my topic"}, "topic is not the name of a topic"),
+        ("webhook", {"most_per_parcel": 6}, "most_per_parcel is for customers only; leave it out"),
         ("webhook", {"name": " "}, "name is not a text that is not blank"),
         ("webhook", {"statuses": ["signed", "sgned"]}, "statuses: 'sgned' is unknown; known are"),
         ("rabbitmq", {"routing_key": " "}, "routing_key is missing; it must be the name of a que"),
@@ -240,6 +241,31 @@ def test_what_cannot_work_is_refused_with_channel_and_field(kind, changes, said)
 
     assert found.startswith("connection notify_ops: channel ")
     assert said in found
+
+
+def test_customers_hear_of_four_statuses_and_six_times_unless_told_otherwise():
+    (usual,) = destinations("customers", [channel("webhook")])
+    (other,) = destinations(
+        "customers", [channel("webhook", statuses=["returned"], most_per_parcel=2)]
+    )
+    (staff,) = destinations("ops", [channel("webhook")])
+
+    assert usual.statuses == ("picked_up", "out_for_delivery", "ready_for_pickup", "signed")
+    assert usual.most_per_parcel == 6
+    assert (other.statuses, other.most_per_parcel) == (("returned",), 2)
+    assert (staff.statuses, staff.most_per_parcel) == (None, None)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_chat_robots_get_digests_and_mail_and_apprise_may(kind):
+    usual = destinations(audience_of(kind), [channel(kind)])[0].digest
+    assert usual is (kind in ("dingtalk", "wecom", "feishu"))
+
+    assert not destinations(audience_of(kind), [channel(kind, digest=False)])[0].digest
+    if usual or kind in ("email", "apprise"):
+        assert destinations("ops", [channel(kind, digest=True)])[0].digest
+    else:
+        assert "digest is true, but " in problem(channel(kind, digest=True))
 
 
 def test_customers_are_not_told_of_stalled_parcels():

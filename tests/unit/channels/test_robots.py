@@ -329,7 +329,16 @@ def test_signatures_are_those_of_the_platform(kind):
 
 @pytest.mark.parametrize(
     ("text", "longest", "fitting"),
-    [("abc", 3, "abc"), ("abcd", 3, "…"), ("签收了", 8, "签…"), ("签收了", None, "签收了")],
+    [
+        ("abc", 3, "abc"),
+        ("abcd", 3, "…"),
+        ("签收了", 8, "签…"),
+        ("签收了", None, "签收了"),
+        ("**a**\n**bc**", 12, "**a**\n…"),
+        ("**a**\n**bc**\n", 14, "**a**\n…"),
+        ("**a**\n", 6, "**a…"),
+        ("[签](https://a.example)\n[收](https://b.example)", 40, "[签](https://a.example)\n…"),
+    ],
 )
-def test_a_text_is_cut_between_characters(text, longest, fitting):
+def test_a_text_is_cut_behind_a_line_or_else_between_characters(text, longest, fitting):
     assert fit(text, longest) == fitting

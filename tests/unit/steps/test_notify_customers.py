@@ -126,6 +126,45 @@ def test_a_buyer_whose_order_was_closed_because_it_is_signed_is_told(
     assert len(receiver.deliveries("customers")) == 1
 
 
+def test_a_parcel_causes_so_many_messages_and_one_for_its_signature(
+    ship, change, notify, receiver, buyer, destination, select
+):
+    buyer(1)
+    buyer(2)
+    customers = destination("customers", most_per_parcel=2)
+    parcel, other = ship(1), ship(2)
+    for hours, status in enumerate(["in_transit", "out_for_delivery", "in_transit", "signed"]):
+        change(parcel, status, hours=hours)
+        notify(customers, "ops", hours=hours)
+    change(other, "out_for_delivery", hours=4)
+    notify(customers, "ops", hours=4)
+
+    assert len(receiver.deliveries("ops")) == 5
+    assert [each.body["reason"] for each in receiver.deliveries("customers")] == [
+        "in_transit",
+        "out_for_delivery",
+        "signed",
+        "out_for_delivery",
+    ]
+    assert select("audience, reason from analytics.notifications where state = 'suppressed'") == [
+        ("customers", "limit")
+    ]
+
+
+def test_what_waits_counts_towards_no_limit(ship, change, notify, receiver, buyer, destination):
+    buyer()
+    customers = destination("customers", most_per_parcel=1)
+    parcel = ship()
+    receiver.go_down("customers")
+    for hours, status in enumerate(["picked_up", "in_transit"]):
+        change(parcel, status, hours=hours)
+        with pytest.raises(ChannelDownError):
+            notify(customers, hours=hours)
+    receiver.come_back("customers")
+
+    assert notify(customers, hours=2) == NONE | {"sent": 1}
+
+
 def test_phones_never_reach_the_log(ship, change, notify, receiver, buyer, caplog):
     caplog.set_level(logging.DEBUG)
     buyer()

@@ -1,6 +1,7 @@
 """Notices reach a chat robot through the outbox, at its rate and in the language of its group."""
 
 import json
+from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -25,7 +26,7 @@ def robot(httpserver: HTTPServer) -> Robot:
     return strict
 
 
-def group(httpserver: HTTPServer, **fields: str) -> Destination:
+def group(httpserver: HTTPServer, **fields: Any) -> Destination:
     listed = {"type": "feishu", "url": httpserver.url_for(PATHS["feishu"]), "secret": SECRET}
     (destination,) = destinations("ops", [listed | fields])
     return destination
@@ -35,7 +36,7 @@ def test_a_group_reads_each_change_as_markdown(ship, change, notify, robot, http
     for number in (1, 2):
         change(ship(number), "out_for_delivery")
 
-    assert notify(group(httpserver, language="en"))["sent"] == 2
+    assert notify(group(httpserver, language="en", digest=False))["sent"] == 2
 
     assert sorted(text.split("\n\n> ")[0] for text in robot.texts) == [
         "**Out for delivery**\n\nSO1, 圆通速递 YT1",

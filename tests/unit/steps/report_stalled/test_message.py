@@ -112,6 +112,21 @@ def test_nobody_to_tell_is_no_alert(ship, warehouse, new_run, to, select, now, a
     assert select("alerted_at from analytics.stalls") == [(None,)]
 
 
+def test_alarms_that_one_message_cannot_hold_are_all_told_of(
+    ship, report, destination, receiver, at
+):
+    ops = destination("ops")
+    for number in range(5):
+        ship(number, status="in_transit", last_event_at=at(hours=-80), last_event="快件" * 40)
+    small = replace(ops, channel=replace(ops.channel, limits=Limits(longest_text=1000)))
+
+    assert report(small)["sent"] == 5
+
+    deliveries = receiver.deliveries()
+    assert [len(each.body["items"]) for each in deliveries] == [2, 3]
+    assert [each.body["text"].count("YT") for each in deliveries] == [2, 3]
+
+
 def test_a_channel_gets_no_more_alarms_in_one_message_than_it_takes(
     ship, report, destination, receiver, at
 ):

@@ -298,6 +298,7 @@ create table tracking.notification (
     lease_until timestamptz,
     lease_token bigint not null default 0,
     from_status text,
+    message_id uuid,
     unique (event_id, audience, channel)
 );
 comment on table tracking.notification is
@@ -308,6 +309,8 @@ comment on column tracking.notification.digest is
     'An alarm, sent together with others; else a notice of its own.';
 comment on column tracking.notification.from_status is
     'The status that was announced before; null: that of the status change.';
+comment on column tracking.notification.message_id is
+    'The digest that it is sent in, stored before that is sent; null: none.';
 create index notification_dead on tracking.notification (audience, channel) where state = 'dead';
 create index notification_due on tracking.notification (audience, channel, due_at)
     where state = 'pending';
