@@ -7,7 +7,7 @@ a digest is never short.
 
 import traceback
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -115,12 +115,17 @@ ENDINGS = {TEXT: ".txt", SHORT: ".short.txt", MARKDOWN: ".md"}
 LONGEST_SHORT = 20
 """Characters of a variable in an SMS and of a field in a WeChat message."""
 
-_PLAIN = str.maketrans("*`[]<>~\n", "＊｀［］＜＞～ ")
-"""Facts put nothing into Markdown: no marks, no links, no mention of a group's members."""
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_NEUTRAL = {
+    TEXT: str.maketrans("@", "＠"),
+    SHORT: {},
+    MARKDOWN: str.maketrans("*`[]<>~" + _LINE_ENDS, "＊｀［］＜＞～" + " " * len(_LINE_ENDS)),
+}
+"""Facts put nothing into a text that a chat reads: no marks, no links, no mention of members."""
 
 
-def _plain(value: Any) -> Any:
-    return value.translate(_PLAIN) if isinstance(value, str) else value
+def _neutral(medium: str, value: Any) -> Any:
+    return value.translate(_NEUTRAL[medium]) if isinstance(value, str) else value
 
 
 def words_of(medium: str) -> list[str]:
@@ -132,7 +137,7 @@ _ENVIRONMENTS = {
     medium: Environment(
         undefined=StrictUndefined,
         autoescape=False,
-        finalize=_plain if medium == MARKDOWN else None,
+        finalize=partial(_neutral, medium),
     )
     for medium in ENDINGS
 }

@@ -128,6 +128,29 @@ def test_a_trace_puts_no_marks_into_markdown():
     assert text.endswith("＜at id=all＞＜/at＞＊＊［签收］(https://example.com) # 138")
 
 
+@pytest.mark.parametrize("end", ["\r", "\u2028", "\v", "\x85"])
+def test_a_trace_puts_no_line_end_into_markdown(end):
+    text = Messages("zh", MARKDOWN).text("returned", NOTICE | {"latest_trace": f"a{end}# b"})
+
+    assert text.endswith("> a # b")
+
+
+@pytest.mark.parametrize("medium", [TEXT, MARKDOWN])
+def test_no_fact_of_a_digest_mentions_a_group_or_makes_a_link(medium):
+    fact = "<@all>@everyone[签收](https://example.com)**"
+    parcel = NOTICE | {
+        "latest_trace": fact,
+        "waybill_no": fact,
+        "orders": [{"erp_key": fact, "platform_order_id": fact}],
+    }
+    group = CHANGES["groups"][0] | {"status": "exception", "parcels": [parcel]}
+
+    text = Messages("zh", medium).text(DIGEST, CHANGES | {"groups": [group]})
+
+    assert ("<@all>" in text, "@everyone" in text) == (False, medium == MARKDOWN)
+    assert ("[签收](" in text) is (medium == TEXT)
+
+
 def test_an_owners_text_wins(owner):
     (owner / "signed.txt").write_text("您的 {{ waybill_no }} 到了", encoding="utf-8")
 

@@ -22,6 +22,7 @@ LIMITS = Limits(per_minute=20, longest_text=16_000, most_items=50, medium=MARKDO
 REFUSALS = {
     -1: Refusal(Meaning.TRANSIENT),
     40035: Refusal(Meaning.CLOSED, "copy the whole address of the robot into url"),
+    101002: Refusal(Meaning.PERMANENT),
     130101: Refusal(Meaning.LIMITED, wait=600),
     300005: Refusal(Meaning.CLOSED, "copy the address of the robot into url again"),
     310000: Refusal(
@@ -31,6 +32,7 @@ REFUSALS = {
     400101: Refusal(Meaning.CLOSED, "copy the address of the robot into url again"),
     400102: Refusal(Meaning.CLOSED, "enable the robot"),
     410100: Refusal(Meaning.LIMITED, wait=600),
+    460101: Refusal(Meaning.PERMANENT),
 }
 """After too many messages in a minute the robot takes none for ten."""
 

@@ -27,6 +27,7 @@ REFUSALS = {
     19001: Refusal(Meaning.CLOSED, "copy the address of the bot into url again"),
     19021: Refusal(Meaning.CLOSED, "correct secret, or this machine's time"),
     19022: Refusal(Meaning.CLOSED, "add this machine's address to the bot's security settings"),
+    19036: Refusal(Meaning.PERMANENT),
     19024: Refusal(Meaning.CLOSED, "use secret, or put a keyword of the bot into your texts"),
 }
 

@@ -69,14 +69,15 @@ class Notifier:
 
         :raises DeliveryError: Apprise does not say that the service took it.
         """
-        from apprise import Apprise
+        from apprise import Apprise, NotifyFormat
 
         _let_library_log()
         # A new one each time: an old one sleeps for seconds between two messages.
         service = Apprise()
         service.add(self.url)
         text = fit(str(body["text"]), self.limits.longest_text)
-        result = service.notify(text, timeout=self.timeout)
+        # Services that want HTML or Markdown get it escaped, so that no "<" makes them refuse it.
+        result = service.notify(text, body_format=NotifyFormat.TEXT, timeout=self.timeout)
         if result:
             return
         if result.timeout_count:

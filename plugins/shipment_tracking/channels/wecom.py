@@ -19,6 +19,7 @@ REFUSALS = {
     40008: Refusal(Meaning.PERMANENT),
     40058: Refusal(Meaning.PERMANENT),
     44004: Refusal(Meaning.PERMANENT),
+    45002: Refusal(Meaning.PERMANENT),
     45009: Refusal(Meaning.LIMITED, wait=60),
     93000: Refusal(Meaning.CLOSED, "copy the address of the robot into url again"),
     93004: Refusal(Meaning.CLOSED, "enable the robot"),

@@ -62,6 +62,16 @@ def test_a_text_is_sent(httpserver, channel):
     assert request.get_json()["message"] == TEXT
 
 
+def test_a_service_that_reads_html_gets_a_text_escaped(httpserver):
+    httpserver.expect_request(f"/{TOKEN}").respond_with_data("taken")
+    url = httpserver.url_for(f"/{TOKEN}").replace("http://", "json://") + "?format=html"
+
+    Notifier(url).send(EVENT, {"text": "称重<25%\n已签收"})
+
+    (request, _) = httpserver.log[0]
+    assert "称重&lt;25%" in request.get_json()["message"]
+
+
 def test_two_messages_are_sent_without_a_pause_of_the_library(httpserver, channel):
     httpserver.expect_request(f"/{TOKEN}").respond_with_data("taken")
     opened = channel(timeout=5)
