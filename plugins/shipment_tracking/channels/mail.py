@@ -4,6 +4,7 @@ import logging
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -79,10 +80,13 @@ class Mail:
         :raises DeliveryError: the server does not say that it took the mail for anybody.
         """
         try:
-            with self._connect() as server:
+            with closing(self._connect()) as server:
                 if self.login:
                     server.login(self.login, self.password or "")
                 refused = server.send_message(self._mail(event_id, str(body["text"])))
+                # The mail is taken, whatever becomes of the farewell.
+                with suppress(OSError, smtplib.SMTPException):
+                    server.quit()
         except smtplib.SMTPRecipientsRefused as error:
             raise self._refused(*next(iter(error.recipients.values()))) from None
         except smtplib.SMTPResponseException as error:

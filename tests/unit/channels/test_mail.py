@@ -249,6 +249,13 @@ def test_half_an_answer_is_none(said):
     assert not caught.value.permanent
 
 
+@pytest.mark.parametrize("farewell", [b"421 too many\r\n", b"250 ok\r\n", b"2", b""])
+def test_a_mail_that_was_taken_stays_so_whatever_the_farewell(farewell):
+    steps = (b"220 x", b"250 x", b"250 x", b"250 x", b"354 x", b"250 taken")
+    with talker(*(b"%s\r\n" % step for step in steps), farewell) as port:
+        plain(port).send(EVENT, {"text": TEXT})
+
+
 def test_a_server_that_greets_with_a_refusal_is_tried_again():
     with talker(b"554 no service for you\r\n") as port, pytest.raises(DeliveryError) as caught:
         plain(port).send(EVENT, {"text": TEXT})
