@@ -52,7 +52,7 @@ test-fast: $(STAMP) ## run the tests that need no server and no other program
 
 .PHONY: soak
 soak: $(STAMP) ## run the long simulation (SEEDS=20)
-	@$(PYTHON) -m pytest tests/simulation -n 2 -m soak --seeds=$(SEEDS)
+	@$(PYTHON) -m pytest tests/simulation tests/unit/steps -n 2 -m soak --seeds=$(SEEDS)
 
 .PHONY: bench
 bench: $(STAMP) ## measure, each figure beside its limit or rival (PARTS="quota cycle" JSON=file)

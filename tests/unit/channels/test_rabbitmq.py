@@ -2,11 +2,13 @@
 
 import json
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import pika
@@ -146,6 +148,42 @@ def server(said: bytes, *, stays: bool) -> Iterator[str]:
         yield f"amqp://guest:guest@127.0.0.1:{listener.getsockname()[1]}/"
         over.set()
         thread.join()
+
+
+ACK = b"\x00\x3c\x00\x50"  # class and method of a confirmation
+
+
+def relay(client: socket.socket, broker: socket.socket) -> None:
+    """Pass bytes on until the broker confirms a message; the client does not get to know."""
+    while True:
+        for source in select.select([client, broker], [], [], 10)[0]:
+            content = source.recv(100_000)
+            if not content or (source is broker and ACK in content):
+                return
+            (broker if source is client else client).sendall(content)
+
+
+def test_a_cut_before_the_confirmation_gives_a_repeat(broker, queue):
+    name = queue()
+    where = urlsplit(URL)
+
+    def serve() -> None:
+        client, _ = listener.accept()
+        with client, socket.create_connection((where.hostname, where.port or 5672)) as server:
+            relay(client, server)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        cut = where._replace(netloc=f"guest:guest@127.0.0.1:{listener.getsockname()[1]}")
+        error = refused(url=urlunsplit(cut), routing_key=name)
+        thread.join()
+    RabbitMQ(URL, name).send(EVENT, BODY)
+
+    assert str(error).startswith("no connection (")
+    assert not error.permanent
+    taken = [broker.basic_get(name, auto_ack=True) for _ in range(3)]
+    assert [each[1] and each[1].message_id for each in taken] == [str(EVENT), str(EVENT), None]
 
 
 @pytest.mark.parametrize(

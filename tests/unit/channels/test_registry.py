@@ -243,7 +243,7 @@ def test_what_cannot_work_is_refused_with_channel_and_field(kind, changes, said)
     assert said in found
 
 
-def test_customers_hear_of_four_statuses_and_six_times_unless_told_otherwise():
+def test_customers_get_four_statuses_and_six_messages_by_default():
     (usual,) = destinations("customers", [channel("webhook")])
     (other,) = destinations(
         "customers", [channel("webhook", statuses=["returned"], most_per_parcel=2)]

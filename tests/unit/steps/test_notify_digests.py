@@ -84,7 +84,7 @@ def always(error: Exception) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_900_changes_at_once_reach_a_strict_robot_in_a_handful_of_messages(
+def test_900_changes_reach_a_strict_robot_in_a_handful_of_messages(
     kind, warehouse, ship, execute, notify, select, httpserver: HTTPServer
 ):
     strict = Robot(kind)
@@ -177,7 +177,7 @@ def test_what_was_sent_when_a_process_died_is_repeated_as_it_was(
     assert len(first) == 6
 
 
-def test_a_change_that_replaces_one_of_a_digest_makes_its_repeat_another_message(
+def test_a_newer_change_makes_a_repeated_digest_another_message(
     ship, change, notify, digest, receiver, execute
 ):
     parcel = ship(1)
@@ -205,6 +205,30 @@ def test_after_a_failure_old_and_new_changes_share_a_digest(ship, change, notify
 
     (text,) = texts()
     assert {"YT1", "YT2"} <= set(re.findall(r"YT\d", text))
+
+
+def test_sixty_hours_without_a_receiver_end_in_one_digest(
+    ship, change, notify, digest, receiver, texts, select
+):
+    statuses = ["picked_up", "in_transit", "out_for_delivery", "signed"]
+    parcels = [ship(number) for number in range(1, 5)]
+    receiver.go_down("ops")
+    for hours in range(0, 60, 6):
+        change(parcels[hours // 6 % 4], statuses[hours // 24], hours=hours)
+        with pytest.raises(ChannelDownError):
+            notify(digest(), "ops/phone", hours=hours)
+    receiver.come_back("ops")
+
+    notify(digest(), "ops/phone", hours=60)
+
+    (text,) = texts()
+    assert sorted(re.findall(r"YT\d", text)) == ["YT1", "YT2", "YT3", "YT4"]
+    assert len(receiver.deliveries("phone")) == 10
+    assert Counter(select("channel, state from tracking.notification")) == {
+        ("ops", "sent"): 4,
+        ("ops", "suppressed"): 6,
+        ("phone", "sent"): 10,
+    }
 
 
 def test_what_meets_a_rate_shares_a_digest_with_what_comes_later(

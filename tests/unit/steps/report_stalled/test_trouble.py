@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from shipment_tracking.errors import ChannelDownError, ConnectionFieldError
+from shipment_tracking.errors import (
+    ChannelDownError,
+    ChannelRefusedError,
+    ConnectionFieldError,
+)
 from shipment_tracking.statements import query
 from shipment_tracking.steps import report_stalled
 from shipment_tracking.warehouse.outbox import TRIES
@@ -64,6 +68,22 @@ def test_a_message_sent_twice_after_a_crash_is_the_same(
     ]
     assert parcels == [["LP1", "LP2"], ["LP1", "LP2"], ["LP3"]]
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_closed_receiver_costs_one_of_many_alarms(ship, report, receiver, select, at):
+    for number in range(1, 4):
+        ship(number, status="in_transit", last_event_at=at(hours=-80))
+    receiver.go_down("ops", status=401)
+
+    with pytest.raises(ChannelRefusedError, match="2 notices are pending, 1 are dead: HTTP 401"):
+        report()
+
+    receiver.come_back("ops")
+    assert report() == NOTHING | {"sent": 2}
+    assert select("state, count(*) from analytics.notifications group by 1 order by 1") == [
+        ("dead", 1),
+        ("sent", 2),
+    ]
 
 
 def test_an_alarm_nobody_takes_is_dead_in_the_end_with_the_reason(
