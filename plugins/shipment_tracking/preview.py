@@ -16,6 +16,7 @@ from shipment_tracking.messages import (
     ALERT,
     ALERT_CLEARED,
     CLEARED,
+    DIGEST,
     ENDINGS,
     EXAMPLES,
     NOTICE,
@@ -23,6 +24,7 @@ from shipment_tracking.messages import (
     TROUBLE,
     Messages,
     sparse,
+    words_of,
 )
 
 USUAL, SPARSE = "usual", "little is known"
@@ -85,6 +87,8 @@ def render() -> Preview:
     shown: list[Shown] = []
     mistakes: list[str] = []
     for word, language, medium in product(EXAMPLES, LANGUAGES, ENDINGS):
+        if word not in words_of(medium):
+            continue
         try:
             shown += _texts(Messages(language, medium), word, language, medium)
         except MessageError as error:
@@ -129,6 +133,9 @@ def _facts(word: str) -> dict[str, Any]:
         return {"items": [_stalled(Status.IN_TRANSIT, place) for place in (0, 1)]}
     if word in (ALERT, ALERT_CLEARED):
         return {"items": [*TROUBLE["items"], TROUBLE["items"][0] | SECOND_TROUBLE]}
+    if word == DIGEST:
+        groups = [_group(Status.EXCEPTION, 0), _group(Status.SIGNED, 1, 20)]
+        return {"count": sum(group["count"] for group in groups), "groups": groups}
     if word in set(Status):
         statuses = list(map(str, Status))
         parcel = _parcel(statuses.index(word))
@@ -147,6 +154,13 @@ def _stalled(stage: str, place: int) -> dict[str, Any]:
     facts = {"stage": str(stage), "latest_trace": TRACES.get(stage)}
     hours = HOURS.get(stage, -0.5) + 0.5
     return {**ALARM["items"][0], **_parcel(place), **facts, "hours": hours}
+
+
+def _group(status: str, place: int, more: int = 0) -> dict[str, Any]:
+    parcels = [
+        NOTICE | _parcel(place + number) | {"latest_trace": TRACES[status]} for number in (0, 1)
+    ]
+    return {"status": str(status), "count": 2 + more, "parcels": parcels, "more": more}
 
 
 def _languages(shown: Sequence[Shown]) -> str:

@@ -20,6 +20,7 @@ from werkzeug import Response
 from sandbox.robots import PATHS, SECRET
 from shipment_tracking.channels.port import Channel
 from shipment_tracking.channels.registry import TYPES, destinations
+from shipment_tracking.channels.wechat import TOKEN_PATH, WeChat
 from shipment_tracking.errors import DeliveryError, RateLimitedError, ReceiverClosedError
 
 pytestmark = pytest.mark.server
@@ -30,7 +31,7 @@ BODY = {
     "text": "快件已签收",
     "account": "a",
     "consignment_id": "LP1",
-    "contacts": [{"phone": "19900000001"}],
+    "contacts": [{"phone": "19900000001", "wechat_openid": "o1"}],
 }
 CASES = ("taken", "refused", "limited", "credentials", "slow", "down", "half")
 DOCS = Path(__file__).parents[3] / "docs" / "channels.md"
@@ -39,6 +40,7 @@ PATH = {
     "webhook": "/hook",
     "apprise": "/hook",
     "aliyun_sms": "/",
+    "wechat": "/cgi-bin/message/subscribe/send",
     **{kind: path.partition("?")[0] for kind, path in PATHS.items()},
 }
 ANSWERS: dict[str, dict[str, tuple[int, Any, dict[str, str]]]] = {
@@ -71,6 +73,12 @@ ANSWERS: dict[str, dict[str, tuple[int, Any, dict[str, str]]]] = {
         "refused": (200, {"Code": "isv.MOBILE_NUMBER_ILLEGAL"}, {}),
         "limited": (200, {"Code": "isv.DAY_LIMIT_CONTROL"}, {}),
         "credentials": (400, {"Code": "SignatureDoesNotMatch"}, {}),
+    },
+    "wechat": {
+        "taken": (200, {"errcode": 0}, {}),
+        "refused": (200, {"errcode": 44002}, {}),
+        "limited": (200, {"errcode": 45011}, {}),
+        "credentials": (200, {"errcode": 48001}, {}),
     },
     "apprise": {
         "taken": (200, None, {}),
@@ -170,13 +178,24 @@ def http_channel(kind: str, base: str) -> Any:
             "sign_name": "n",
             "template_code": "SMS_1",
         },
+        "wechat": {
+            "app_id": "wx0000000000000001",
+            "app_secret": "s",
+            "account": "mini_program",
+            "template_id": "t",
+            "fields": {"thing1": "latest_trace"},
+        },
     }.get(kind, {})
+    if kind == "wechat":
+        url = base
     if kind == "apprise":
         url = url.replace("http://", "json://")
     return open_channel(kind, url=url, **own)
 
 
 def impatient(channel: Any) -> Any:
+    if isinstance(channel, WeChat):
+        return replace(channel, app=replace(channel.app, timeout=(1, 0.1)))
     timeout = (1, 0.1) if isinstance(channel.timeout, tuple) else 0.3
     return replace(channel, timeout=timeout)
 
@@ -184,6 +203,8 @@ def impatient(channel: Any) -> Any:
 def over_http(kind: str, case: str, httpserver: HTTPServer) -> str:
     channel = http_channel(kind, httpserver.url_for("").rstrip("/"))
     path = httpserver.expect_request(PATH[kind])
+    token = {"access_token": "t", "expires_in": 7200}
+    httpserver.expect_request(TOKEN_PATH).respond_with_json(token)
     if case == "slow":
         over = threading.Event()
         path.respond_with_handler(lambda request: Response(str(over.wait(30))))
@@ -267,7 +288,7 @@ def broken(kind: str, case: str, lines: Any) -> str:
             connection.sendall(b"22")
             return
         connection.recv(10_000)
-        is_read = kind in PATHS or kind == "aliyun_sms"
+        is_read = kind not in ("webhook", "apprise")
         connection.sendall(
             b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"errco' if is_read else b"HTTP/1.1 20"
         )
