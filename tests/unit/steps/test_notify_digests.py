@@ -102,7 +102,7 @@ def test_900_changes_reach_a_strict_robot_in_a_handful_of_messages(
         "ops", [{"type": kind, "url": httpserver.url_for(PATHS[kind])} | fields]
     )
     ship()
-    execute(MANY, many=900, problems=30 if kind == "wecom" else 100)
+    execute(MANY, many=900, problems=20 if kind == "wecom" else 100)
 
     assert notify(robot) == NONE | {"sent": 900}
 
