@@ -14,6 +14,7 @@ from shipment_tracking.domain.masking import HASH_VERSION, event_hash
 from shipment_tracking.platforms import ali1688
 from shipment_tracking.statements import query
 from shipment_tracking.steps import load_traces
+from shipment_tracking.warehouse import loading
 
 from .figures import Figure, of_runs
 from .stage import START, Theatre, opened
@@ -142,7 +143,7 @@ def _copy(connection: Connection, table: str, rows: Sequence[Row]) -> None:
 
 
 def _load(connection: Connection, rows: Sequence[Row]) -> None:
-    load_traces._insert_events(connection, rows)
+    loading._insert_events(connection, rows)
 
 
 def _insert_rows(connection: Connection, rows: Sequence[Row]) -> None:

@@ -50,7 +50,12 @@ def alerts_told(pipeline: Any) -> list[str]:
 
 def test_every_dag_file_is_read_without_an_error(dag_bag: "DagBag") -> None:
     assert dag_bag.import_errors == {}
-    assert set(dag_bag.dags) == {"prune_warehouse", "sync_shipments", "sync_priority"}
+    assert set(dag_bag.dags) == {
+        "prune_warehouse",
+        "replay_traces",
+        "sync_shipments",
+        "sync_priority",
+    }
 
 
 def test_every_dag_tells_what_it_promises_and_who_owns_it(dag_bag: "DagBag") -> None:

@@ -21,7 +21,7 @@ from shipment_tracking.statements import query
 from tests import factories
 from tests.factories import NOW
 
-REFERRED_TO = ("shipment", "tracked_order")
+REFERRED_TO = ("shipment", "tracked_order", "replay")
 
 
 @pytest.fixture(scope="session")

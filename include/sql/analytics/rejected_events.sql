@@ -12,3 +12,4 @@ select
     rejected_event.fetched_at
 from tracking.rejected_event
 inner join tracking.tracked_order on rejected_event.order_id = tracked_order.order_id
+where rejected_event.readable_since is null

@@ -37,8 +37,8 @@ for update;
 
 
 -- name: reject
--- Every rejected step is kept once for its order and parcel, with when it was fetched first.
-insert into tracking.rejected_event (
+-- Every rejected step is kept once, with when it was fetched first.
+insert into tracking.rejected_event as known (
     order_id,
     consignment_id,
     waybill_no,
@@ -75,7 +75,9 @@ order by
     shipment.consignment_id,
     step.event_hash,
     step.fetched_at
-on conflict (order_id, consignment_id, event_hash) do nothing
+on conflict (order_id, consignment_id, event_hash) do update
+    set readable_since = null
+    where known.readable_since is not null
 returning order_id;
 
 
@@ -184,6 +186,7 @@ with done as (
     update tracking.trace_reply
     set
         loaded_at = :now,
+        quarantined_at = null,
         last_error = null
     where reply_id = any(:replies)
     returning order_id

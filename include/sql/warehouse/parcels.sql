@@ -97,7 +97,8 @@ for update of shipment;
 -- name: update
 -- Every parcel carries the newest waybill number, carrier and platform status; a platform status
 -- counts from when it was fetched first. One that came with a trace and is older than the known one
--- is no news. Parcels that were listed or got a platform status wait to be judged again.
+-- is no news, and neither is what an answer says a second time. Parcels that were listed or got a
+-- platform status wait to be judged again.
 with named as (
     select distinct on (parcel.account, parcel.consignment_id)
         parcel.*
@@ -113,6 +114,7 @@ with named as (
                 platform_code text,
                 platform_status text,
                 listed boolean,
+                replayed boolean,
                 seen_at timestamptz,
                 announce boolean
             )
@@ -132,7 +134,15 @@ news as (
         and (
             coalesce(named.listed, false)
             or named.seen_at >= coalesce(shipment.platform_status_at, named.seen_at)
-        ) as has_status
+        )
+        and (
+            not named.replayed
+            or named.platform_status is distinct from shipment.platform_status
+        ) as has_status,
+        case
+            when named.replayed then coalesce(shipment.waybill_no, named.waybill_no)
+            else coalesce(named.waybill_no, shipment.waybill_no)
+        end as own_waybill_no
     from named
     inner join tracking.shipment
         on
@@ -142,7 +152,7 @@ news as (
 
 update tracking.shipment
 set
-    waybill_no = coalesce(news.waybill_no, shipment.waybill_no),
+    waybill_no = news.own_waybill_no,
     carrier_code = coalesce(news.carrier_code, shipment.carrier_code),
     carrier_name = coalesce(news.carrier_name, shipment.carrier_name),
     router_code = case
@@ -167,7 +177,7 @@ set
         else shipment.platform_status_at
     end,
     platform_announce = case
-        when news.has_status then news.announce
+        when news.has_status and not news.replayed then news.announce
         else shipment.platform_announce
     end,
     unsettled = shipment.unsettled or news.is_listed or news.has_status
@@ -178,7 +188,7 @@ where
         news.is_listed
         or news.has_status
         or (news.router_code is not null and shipment.router_code is null)
-        or (news.waybill_no is not null and news.waybill_no is distinct from shipment.waybill_no)
+        or news.own_waybill_no is distinct from shipment.waybill_no
     );
 
 

@@ -252,8 +252,29 @@ from page;
 
 
 -- name: runs
--- A batch of the runs that began before the time given is gone, with their calls.
-with page as (
+-- A batch of the runs that began before the time given is gone, with their calls; so are a few
+-- replays with the differences they found.
+with replays as (
+    select replay.run_id
+    from tracking.replay
+    where replay.started_at < :before
+    order by replay.run_id
+    limit 20
+),
+
+differences as (
+    delete from tracking.replay_difference
+    using replays
+    where replay_difference.run_id = replays.run_id
+),
+
+past_replays as (
+    delete from tracking.replay
+    using replays
+    where replay.run_id = replays.run_id
+),
+
+page as (
     select run.run_id
     from tracking.run
     where

@@ -10,11 +10,31 @@ create temporary table standing (
 
 -- name: standing
 -- The stage holds every parcel that somebody still waits for, with where it stands since when. A
--- sign that was withdrawn counts for orders too that were closed because they were signed. A text
--- that no rule reads takes the place of the stage once it was the newest for long enough. An open
--- stall for want of a pick-up keeps its beginning, also when the time of shipping is corrected.
+-- sign that was withdrawn, by a contradiction or as a replay no longer reads it, counts for orders
+-- too that were closed because they were signed. A text that no rule reads takes the place of the
+-- stage once it was the newest for long enough. An open stall for want of a pick-up keeps its
+-- beginning, also when the time of shipping is corrected.
 -- The offsets let the planner start from what is open, else it reads all closed orders too.
-with watched as (
+with withdrawn as (
+    select shipment.shipment_id
+    from tracking.shipment
+    where
+        shipment.sign_was_confirmed
+        and shipment.status <> 'signed'
+        and (
+            shipment.status = any(:withdrawing)
+            or exists (
+                select 1
+                from tracking.status_change
+                where
+                    status_change.shipment_id = shipment.shipment_id
+                    and status_change.from_status = 'signed'
+                    and status_change.run_id like 'replay_traces/%'
+            )
+        )
+),
+
+watched as (
     select own.shipment_id
     from tracking.tracked_order
     inner join lateral (
@@ -28,12 +48,8 @@ with watched as (
     ) as own on true
     where tracked_order.closed_at is null
     union
-    select shipment.shipment_id
-    from tracking.shipment
-    where
-        shipment.sign_was_confirmed
-        and shipment.status <> 'signed'
-        and shipment.status = any(:withdrawing)
+    select withdrawn.shipment_id
+    from withdrawn
 ),
 
 awaited as (
@@ -97,8 +113,7 @@ staged as (
         shipment.first_event_at,
         coalesce(shipment.last_event_at, shipment.platform_status_since) as last_news_at,
         case
-            when shipment.sign_was_confirmed and shipment.status = any(:withdrawing)
-                then 'sign_withdrawn'
+            when withdrawn.shipment_id is not null then 'sign_withdrawn'
             when shipment.status = 'unknown' then 'unknown'
             when shipment.status in ('pending', 'info_received') then 'pickup'
             when
@@ -113,14 +128,11 @@ staged as (
         end as stage
     from awaited
     inner join tracking.shipment on awaited.shipment_id = shipment.shipment_id
+    left join withdrawn on awaited.shipment_id = withdrawn.shipment_id
     where
         (
             awaited.is_open
-            or (
-                awaited.may_reopen
-                and shipment.sign_was_confirmed
-                and shipment.status = any(:withdrawing)
-            )
+            or (awaited.may_reopen and withdrawn.shipment_id is not null)
         )
         and (cast(:only_account as text) is null or shipment.account = :only_account)
 )

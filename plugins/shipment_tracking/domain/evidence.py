@@ -154,6 +154,41 @@ def merge(
     return sorted(trail.values(), key=_by_time), held
 
 
+def read_again(known: Iterable[Scan], replies: Iterable[Reply]) -> tuple[list[Scan], int]:
+    """
+    The known events, each as the newest of the replies that hold it reads it now.
+
+    :returns: them, and how many none of the replies holds: those are left as they are.
+    """
+    holds: dict[tuple[datetime, int], Scan] = {}
+    for reply in sorted(_joined(replies), key=lambda reply: reply.fetched_at):
+        holds |= _by_key(reply)
+    before = list(known)
+    after = [
+        replace(
+            scan,
+            position=read.position,
+            status=read.status,
+            sign_kind=read.sign_kind,
+            action=read.action,
+            decided_by=read.decided_by,
+        )
+        if (read := holds.get(scan.key))
+        else scan
+        for scan in before
+    ]
+    return after, sum(scan.key not in holds for scan in before)
+
+
+def _by_key(reply: Reply) -> dict[tuple[datetime, int], Scan]:
+    """The reply's events; of several alike the first, but for one with a code."""
+    holds: dict[tuple[datetime, int], Scan] = {}
+    for scan in reply.scans:
+        if scan.key not in holds or not holds[scan.key].action:
+            holds[scan.key] = scan
+    return holds
+
+
 def _joined(replies: Iterable[Reply]) -> Iterable[Reply]:
     """Parts that were fetched at the same time are one reply."""
     joined: dict[datetime, Reply] = {}
@@ -179,10 +214,7 @@ def _take_newest(
     that lacks it may be an old one. Where the number was corrected and nothing of the old trace is
     left, that trace was another parcel's.
     """
-    holds: dict[tuple[datetime, int], Scan] = {}
-    for scan in reply.scans:
-        if scan.key not in holds or not holds[scan.key].action:
-            holds[scan.key] = scan
+    holds = _by_key(reply)
     since = min(scan.occurred_at for scan in reply.scans)
     times = {scan.occurred_at for scan in reply.scans}
     is_another = _is_another_parcel(reply, before, holds.keys() & trail.keys())

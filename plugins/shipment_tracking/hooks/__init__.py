@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         acting_run as acting_run,
         lane as lane,
         lease_owner as lease_owner,
+        replay as replay,
         retention as retention,
         this_run as this_run,
     )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         PARAMS as PARAMS,
         PRIORITY_PARAMS as PRIORITY_PARAMS,
         PRUNE_PARAMS as PRUNE_PARAMS,
+        REPLAY_PARAMS as REPLAY_PARAMS,
     )
     from shipment_tracking.hooks.warehouse_hook import warehouse as warehouse
 
@@ -31,6 +33,7 @@ _HOMES = {
     "PARAMS": "run_params",
     "PRIORITY_PARAMS": "run_params",
     "PRUNE_PARAMS": "run_params",
+    "REPLAY_PARAMS": "run_params",
     "RETRY_POLICY": "error_hook",
     "acting_run": "run_hook",
     "channels": "channel_hook",
@@ -41,6 +44,7 @@ _HOMES = {
     "lease_owner": "run_hook",
     "now": "clock_hook",
     "red_tasks": "error_hook",
+    "replay": "run_hook",
     "retention": "run_hook",
     "this_run": "run_hook",
     "warehouse": "warehouse_hook",

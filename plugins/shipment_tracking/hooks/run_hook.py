@@ -53,10 +53,8 @@ def this_run() -> Run:
     if only_high_priority and shipped_from:
         raise ParamError(f"{dag_run.dag_id} has no backfills: {MAIN_DAG} reads all orders again")
     return Run(
-        run_id=dag_run.run_id
-        if dag_run.dag_id == MAIN_DAG
-        else f"{dag_run.dag_id}/{dag_run.run_id}",
-        run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
+        run_id=_run_id(dag_run),
+        run_type=_run_type(dag_run),
         started_at=clock_hook.now(),
         shipped_from=shipped_from,
         shipped_to=shipped_to,
@@ -94,6 +92,43 @@ def lane(account: str) -> Iterator["LaneContext"]:
         )
 
 
+def replay() -> dict[str, Any]:
+    """
+    The present run of ``replay_traces``, and which orders it is about.
+
+    :raises ParamError: a time is missing or not one, or both kinds of times are given.
+    """
+    from shipment_tracking.warehouse.replays import Selection
+
+    context = get_current_context()
+    dag_run, params = context["dag_run"], context["params"]
+    shipped_from, shipped_to = _times(params, "shipped")
+    fetched_from, fetched_to = _times(params, "fetched")
+    if shipped_from and fetched_from:
+        raise ParamError("give the time of shipping or the time of fetching, not both")
+    return {
+        "this_run": Run(
+            run_id=_run_id(dag_run),
+            run_type=_run_type(dag_run),
+            started_at=clock_hook.now(),
+            dry_run=params.get("dry_run") is not False,
+        ),
+        "selection": Selection(
+            params.get("account") or None, shipped_from, shipped_to, fetched_from, fetched_to
+        ),
+    }
+
+
+def _run_id(dag_run: Any) -> str:
+    """The run's id in the warehouse."""
+    is_main = dag_run.dag_id == MAIN_DAG
+    return str(dag_run.run_id if is_main else f"{dag_run.dag_id}/{dag_run.run_id}")
+
+
+def _run_type(dag_run: Any) -> str:
+    return str(getattr(dag_run.run_type, "value", dag_run.run_type))
+
+
 def retention() -> dict[str, Any]:
     """How many days which kind of rows is kept, and why nothing is deleted, if nothing is."""
     context = get_current_context()
@@ -117,8 +152,7 @@ def kept_because(dag_run: Any, *, dry_run: bool) -> str:
 
 def _is_late(dag_run: Any) -> bool:
     """Whether a scheduled run begins long after its time, as when its DAG was just unpaused."""
-    kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
-    return kind == "scheduled" and datetime.now(UTC) - dag_run.run_after > PRUNE_LATE
+    return _run_type(dag_run) == "scheduled" and datetime.now(UTC) - dag_run.run_after > PRUNE_LATE
 
 
 def lease_owner() -> str:
@@ -147,17 +181,23 @@ def interval(context: Any, params: Any) -> tuple[datetime | None, datetime | Non
 
     :raises ParamError: one of the two is missing or not a time, or they contradict each other.
     """
-    given = (params.get("shipped_from") or None, params.get("shipped_to") or None)
-    if any(given) and not all(given):
-        raise ParamError("give shipped_from and shipped_to together, or neither")
-    if all(given):
-        start, end = (_aware(value) for value in given)
-        if start >= end:
-            raise ParamError(f"shipped_from {start} is not before shipped_to {end}")
-        return start, end
-    if str(getattr(context["dag_run"].run_type, "value", "")) == "backfill":
+    start, end = _times(params, "shipped")
+    if start is None and _run_type(context["dag_run"]) == "backfill":
         return context["data_interval_start"], context["data_interval_end"]
-    return None, None
+    return start, end
+
+
+def _times(params: Any, what: str) -> tuple[datetime | None, datetime | None]:
+    """The params ``…_from`` and ``…_to`` in UTC; without an offset they are Shanghai's."""
+    given = (params.get(f"{what}_from") or None, params.get(f"{what}_to") or None)
+    if not any(given):
+        return None, None
+    if not all(given):
+        raise ParamError(f"give {what}_from and {what}_to together, or neither")
+    start, end = (_aware(value) for value in given)
+    if start >= end:
+        raise ParamError(f"{what}_from {start} is not before {what}_to {end}")
+    return start, end
 
 
 def _aware(value: Any) -> datetime:

@@ -98,3 +98,51 @@ PRUNE_PARAMS = {
         "已存的 refresh token 到期多少天后删除。",
     ),
 }
+
+REPLAY_PARAMS = {
+    "dry_run": Param(
+        True,
+        type=["null", "boolean"],
+        description="Change nothing; say what would change. Untick it to apply what a dry run "
+        "showed. 试运行（默认）：不作改动，只列出会有哪些变化；确认后取消勾选再运行即生效。",
+    ),
+    "shipped_from": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="With shipped_to: only orders that were shipped since then. Without any time "
+        "all orders are read again. A time without an offset is Shanghai time; the picker takes "
+        "the zone that the UI shows. 与 shipped_to 同用：只处理该时间起发货的订单；"
+        "不填任何时间则处理全部订单。未写时区的时间按上海时间（UTC+8）；"
+        "日期选择器用界面所示的时区。",
+    ),
+    "shipped_to": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="With shipped_from: the end of that time, itself not included. "
+        "与 shipped_from 同用：截止时间（不含）。",
+    ),
+    "fetched_from": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="With fetched_to, instead of the time of shipping: only orders that have a "
+        "stored reply fetched since then; all their replies are read again. "
+        "与 fetched_to 同用，替代发货时间：只处理该时间起采集过应答的订单，"
+        "并重读其全部已存应答。",
+    ),
+    "fetched_to": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="With fetched_from: the end of that time, itself not included. "
+        "与 fetched_from 同用：截止时间（不含）。",
+    ),
+    "account": Param(
+        None,
+        type=["null", "string"],
+        description="Connection id of one account: only its orders are read again. "
+        "只处理一个账号，填它的连接 id。",
+    ),
+}

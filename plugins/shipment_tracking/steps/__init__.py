@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         mark_signed as mark_signed,
         notify_changes as notify_changes,
         prune_warehouse as prune_warehouse,
+        replay_traces as replay_traces,
         report_health as report_health,
         report_stalled as report_stalled,
         show_trace as show_trace,

@@ -176,12 +176,14 @@ class Trail:
     A parcel's events before and after the replies of this transaction.
 
     :param known: those that are stored, with whether each is marked as of an earlier life.
+    :param unread: how many of them no reply at hand holds.
     """
 
     shipment: StoredParcel
     known: dict[tuple[datetime, int], tuple[Scan, bool]]
     scans: list[Scan]
     held: Held | None
+    unread: int = 0
 
     @property
     def new(self) -> list[Scan]:
@@ -225,11 +227,14 @@ def read_trails(
     shipments: Sequence[int],
     replies: Mapping[int, Sequence[Reply]],
     now: datetime,
+    *,
+    again: bool = False,
 ) -> dict[int, Trail]:
     """
     Lock the parcels and merge the replies' events into what is stored of them.
 
     :param replies: by shipment id.
+    :param again: the replies were loaded before; what they hold is read as they say now.
     """
     binds = {"shipments": sorted(shipments)}
     parcels = fetch(connection, "load_traces.shipments", StoredParcel, **binds)
@@ -256,10 +261,11 @@ def read_trails(
     trails = {}
     for parcel in parcels:
         shipment_id = parcel.shipment_id
-        scans, held = evidence.merge(
-            scans_by_parcel[shipment_id], replies.get(shipment_id, ()), parcel.held
-        )
-        trails[shipment_id] = Trail(parcel, known[shipment_id], scans, held)
+        before, own, unread = scans_by_parcel[shipment_id], replies.get(shipment_id, ()), 0
+        if again:
+            before, unread = evidence.read_again(before, own)
+        scans, held = evidence.merge(before, own, parcel.held)
+        trails[shipment_id] = Trail(parcel, known[shipment_id], scans, held, unread)
     return trails
 
 
@@ -292,15 +298,19 @@ def judge_parcels(
     trails: Mapping[int, Trail],
     announce: Mapping[int, bool | None],
     now: datetime,
+    *,
+    withheld: str = "",
 ) -> int:
     """
     Store each parcel's verdict, its changes and their notices; returns how many changes.
 
     :param announce: by shipment id, whether its changes are announced; ``None``: as the platform
         status that made it wait says.
+    :param withheld: why notices that are to be sent are suppressed all the same, if they are.
     """
     findings = [
-        _find(trail, announce[shipment_id], now) for shipment_id, trail in sorted(trails.items())
+        _find(trail, announce[shipment_id], now, withheld)
+        for shipment_id, trail in sorted(trails.items())
     ]
     _write(connection, this_run, findings, now)
     return sum(len(finding.changes) for finding in findings)
@@ -399,7 +409,7 @@ class _Finding:
     notices: list[NoticeRow]
 
 
-def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
+def _find(trail: Trail, announce: bool | None, now: datetime, withheld: str) -> _Finding:
     shipment = trail.shipment
     word = shipment.word
     leading = evidence.leading(trail.scans, shipment.shipped_at)
@@ -459,6 +469,8 @@ def _find(trail: Trail, announce: bool | None, now: datetime) -> _Finding:
             of=shipment,
             now=now,
         )
+        if withheld and state == "pending":
+            state, reason = "suppressed", withheld
         notices.append(
             NoticeRow(
                 event_id=change.event_id,

@@ -28,6 +28,8 @@ class ParcelRow:
 
     :param seen_at: aware.
     :param listed: it stands in the platform's parcel list.
+    :param replayed: the answer was taken over before: the number of a known parcel stays, and so
+        does what its platform says of it, unless that is read otherwise now.
     :param announce: whether changes of its platform status are announced; ``None``: it says none.
     :param router_code: set by ``keep``: the carrier in an id ``carrier:waybill``.
     :param given_again_at: set by ``keep``: from when on scans with its number are a later parcel's.
@@ -40,6 +42,7 @@ class ParcelRow:
     seen_at: datetime
     announce: bool | None = None
     listed: bool = False
+    replayed: bool = False
     carrier_code: str | None = None
     carrier_name: str | None = None
     platform_code: str | None = None

@@ -1,6 +1,6 @@
 """Keeps the steps of replies that cannot become trace events, so that they can be seen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,19 +34,16 @@ class StepRow:
 STEPS = JsonRows(StepRow, "steps", "load_traces.reject")
 
 
-def keep(
-    connection: Connection,
-    traces: Iterable[tuple[StoredReply, ParcelTrace]],
-    ids: Mapping[tuple[int, str], int],
-) -> int:
+def rows_of(
+    traces: Iterable[tuple[StoredReply, ParcelTrace]], ids: Mapping[tuple[int, str], int]
+) -> list[StepRow]:
     """
-    Store the rejected steps within the caller's transaction; a repeated reply adds nothing.
+    The steps that the traces reject.
 
     :param traces: each with the reply that it was read from.
     :param ids: shipment ids by order id and consignment id, as ``parcels.keep`` returns them.
-    :returns: how many steps were not stored before.
     """
-    rows = [
+    return [
         StepRow(
             order_id=reply.order_id,
             shipment_id=ids[reply.order_id, trace.consignment_id],
@@ -62,6 +59,14 @@ def keep(
         for reply, trace in traces
         for step in trace.rejected
     ]
+
+
+def keep(connection: Connection, rows: Sequence[StepRow]) -> int:
+    """
+    Store rejected steps within the caller's transaction; a repeated reply adds nothing.
+
+    :returns: how many steps were not stored before, or were readable since.
+    """
     if not rows:
         return 0
     return len(connection.execute(query("load_traces.reject"), STEPS(rows)).all())

@@ -1,11 +1,13 @@
-"""Stored replies that wait to be loaded."""
+"""Stored replies, and which of them are loaded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from shipment_tracking.platforms.ports import Json
+from shipment_tracking.statements import query
 from shipment_tracking.warehouse.rows import fetch
 
 
@@ -30,3 +32,9 @@ class StoredReply:
 def waiting(connection: Connection, *, after: int, most: int) -> list[StoredReply]:
     """Lock the oldest replies behind one that nobody else loads; none when all are loaded."""
     return fetch(connection, "load_traces.waiting", StoredReply, after=after, most=most)
+
+
+def done(connection: Connection, replies: Iterable[StoredReply], now: datetime) -> None:
+    """Mark replies as loaded."""
+    ids = [reply.reply_id for reply in replies]
+    connection.execute(query("load_traces.done"), {"replies": ids, "now": now})

@@ -254,6 +254,7 @@ rejected_event = Table(
     Column("reason", Text, nullable=False),
     Column("fetched_at", TIME, nullable=False),
     Column("event_hash", BigInteger, primary_key=True),
+    Column("readable_since", TIME),
 )
 
 trace_reply = Table(
@@ -488,6 +489,37 @@ run = Table(
     Column("failed_orders", Integer, nullable=False, server_default=text("0")),
     Column("untracked", Integer, nullable=False, server_default=text("0")),
     Column("closures_refused", Text),
+)
+
+replay = Table(
+    "replay",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("dry_run", Boolean, nullable=False),
+    Column("started_at", TIME, nullable=False),
+    Column("ended_at", TIME),
+    Column("last_order_id", BigInteger, nullable=False, server_default=text("0")),
+    Column("orders", Integer, nullable=False, server_default=text("0")),
+    Column("replies", Integer, nullable=False, server_default=text("0")),
+    Column("events", BigInteger, nullable=False, server_default=text("0")),
+    Column("not_rebuilt", BigInteger, nullable=False, server_default=text("0")),
+    Column("unreadable", Integer, nullable=False, server_default=text("0")),
+    Column("waiting", Integer, nullable=False, server_default=text("0")),
+)
+
+replay_difference = Table(
+    "replay_difference",
+    metadata,
+    Column("run_id", Text, ForeignKey("tracking.replay.run_id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("platform_order_id", Text, nullable=False),
+    Column("waybill_no", Text),
+    Column("occurred_at", TIME),
+    Column("description", Text),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
 )
 
 api_usage = Table(

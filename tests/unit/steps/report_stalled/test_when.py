@@ -166,6 +166,23 @@ def test_a_withdrawn_signature_alarms_even_for_a_signed_order(
     assert [item["stage"] for item in items()] == ["sign_withdrawn"]
 
 
+@pytest.mark.parametrize(
+    ("run_id", "stages"), [("replay_traces/r", ["sign_withdrawn"]), ("scheduled", [])]
+)
+def test_a_signature_that_a_replay_no_longer_reads_alarms_as_one_withdrawn(
+    run_id, stages, ship, report, became, execute, items, at
+):
+    parcel = ship(status="out_for_delivery", sign_was_confirmed=True, last_event_at=at(hours=-2))
+    became(parcel, "out_for_delivery", at(hours=-2), was="signed")
+    execute("update tracking.status_change set run_id = :run_id", run_id=run_id)
+    execute("update tracking.tracked_order set closed_at = now()")
+    execute("update tracking.erp_row set closed_at = now(), close_reason = 'signed'")
+
+    report()
+
+    assert [item["stage"] for item in items()] == stages
+
+
 def test_a_withdrawn_sign_of_an_order_that_left_the_erp_is_no_alarm(ship, report, became, execute):
     ship(status="returning", sign_was_confirmed=True)
     execute("update tracking.tracked_order set closed_at = now()")

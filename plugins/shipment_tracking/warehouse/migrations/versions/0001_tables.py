@@ -242,9 +242,12 @@ create table tracking.rejected_event (
     reason text not null,
     fetched_at timestamptz not null,
     event_hash bigint not null,
+    readable_since timestamptz,
     primary key (order_id, consignment_id, event_hash)
 );
 comment on table tracking.rejected_event is 'Steps of replies that cannot become trace events.';
+comment on column tracking.rejected_event.readable_since is
+    'When a replay found that the rules of its day read it; null: it is rejected.';
 comment on column tracking.rejected_event.event_hash is
     'Over time, description and reason, so that a repeated reply adds nothing.';
 
@@ -488,6 +491,39 @@ create table tracking.api_usage (
     seconds double precision not null,
     primary key (run_id, account, api, outcome)
 );
+
+create table tracking.replay (
+    run_id text primary key,
+    dry_run boolean not null,
+    started_at timestamptz not null,
+    ended_at timestamptz,
+    last_order_id bigint not null default 0,
+    orders integer not null default 0,
+    replies integer not null default 0,
+    events bigint not null default 0,
+    not_rebuilt bigint not null default 0,
+    unreadable integer not null default 0,
+    waiting integer not null default 0
+);
+comment on table tracking.replay is 'A run of replay_traces: how far it is and what it read.';
+comment on column tracking.replay.last_order_id is
+    'Every order up to this one is done; a run that was interrupted goes on behind it.';
+
+create table tracking.replay_difference (
+    run_id text not null references tracking.replay,
+    kind text not null,
+    subject text not null,
+    account text not null,
+    platform_order_id text not null,
+    waybill_no text,
+    occurred_at timestamptz,
+    description text,
+    before text not null,
+    after text not null,
+    primary key (run_id, kind, subject)
+);
+comment on table tracking.replay_difference is
+    'What a replay reads otherwise than it was stored, each thing once for a run and kind.';
 
 create statistics tracking.notification_waiting (mcv) on state, channel from tracking.notification;
 """
