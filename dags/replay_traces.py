@@ -47,7 +47,8 @@ def replay_traces() -> None:
     @task(multiple_outputs=False)
     def replay_traces() -> dict[str, int | bool]:
         """Stored replies are read by the rules of today, or what would change is told."""
-        return steps.replay_traces.run(hooks.warehouse(), **hooks.replay(), now=hooks.now())
+        counts = steps.replay_traces.run(hooks.warehouse(), **hooks.replay(), now=hooks.now())
+        return hooks.measured(counts)
 
     replay_traces()
 

@@ -116,7 +116,7 @@ def pipeline() -> None:
         def gather_traces(account: str) -> dict[str, int | list[str]]:
             """What is new in this account's traces is kept, to be loaded."""
             with hooks.lane(account) as lane:
-                return steps.gather_traces.run(lane)
+                return hooks.measured(steps.gather_traces.run(lane))
 
         fetched, gathered = fetch_waybills(account=account), gather_traces(account=account)
         fetched >> gathered
@@ -128,27 +128,29 @@ def pipeline() -> None:
         """Every scan is stored once, with the changes and notices it leads to."""
         counts = steps.load_traces.run(hooks.warehouse(), hooks.this_run(), now=hooks.now())
         get_current_context()["outlet_events"][TRACE_EVENTS].extra = {**counts}
-        return counts
+        return hooks.measured(counts)
 
     @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
     @task(trigger_rule="all_done", multiple_outputs=False)
     def mark_signed() -> dict[str, int]:
         """Every signed order is signed at the ERP, unless a person decided otherwise."""
-        return steps.mark_signed.run(
+        counts = steps.mark_signed.run(
             hooks.warehouse(), hooks.erp(), hooks.acting_run(), now=hooks.now()
         )
+        return hooks.measured(counts)
 
     @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
     @task(trigger_rule="all_done", multiple_outputs=False)
     def show_trace() -> dict[str, int]:
         """The ERP shows where every open order is."""
-        return steps.show_trace.run(hooks.warehouse(), hooks.erp(), hooks.acting_run())
+        counts = steps.show_trace.run(hooks.warehouse(), hooks.erp(), hooks.acting_run())
+        return hooks.measured(counts)
 
     @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
     @task(trigger_rule="all_done", multiple_outputs=False)
     def notify_changes() -> dict[str, int]:
         """Everybody who wants to know has heard what changed, once."""
-        return steps.notify_changes.run(
+        counts = steps.notify_changes.run(
             hooks.warehouse(),
             hooks.acting_run(),
             open_erp=hooks.erp,
@@ -156,32 +158,36 @@ def pipeline() -> None:
             owner=hooks.lease_owner(),
             now=hooks.now(),
         )
+        return hooks.measured(counts)
 
     @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
     @task(trigger_rule="all_done", multiple_outputs=False)
     def report_stalled() -> dict[str, int]:
         """Every stalled parcel has given one alarm."""
-        return steps.report_stalled.run(
+        counts = steps.report_stalled.run(
             hooks.warehouse(),
             hooks.acting_run(),
             channels=hooks.channels,
             owner=hooks.lease_owner(),
             now=hooks.now(),
         )
+        return hooks.measured(counts)
 
     @task.skip_if(tells_nobody, skip_message="create_tables failed, or this is a backfill")
     @task(trigger_rule="all_done", multiple_outputs=False)
     def report_health() -> dict[str, int]:
         """Ops has heard once of each trouble of the pipeline itself, and once of its end."""
-        return steps.report_health.run(
-            hooks.warehouse(),
-            hooks.acting_run(),
-            channels=hooks.channels,
-            owner=hooks.lease_owner(),
-            now=hooks.now(),
-            most_failed_calls=MOST_FAILED_CALLS,
-            fewest_calls=FEWEST_CALLS,
-        )
+        with hooks.measured_run():
+            counts = steps.report_health.run(
+                hooks.warehouse(),
+                hooks.acting_run(),
+                channels=hooks.channels,
+                owner=hooks.lease_owner(),
+                now=hooks.now(),
+                most_failed_calls=MOST_FAILED_CALLS,
+                fewest_calls=FEWEST_CALLS,
+            )
+            return hooks.measured(counts)
 
     tables = create_tables()
     accounts = extract_orders()

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
         is_green as is_green,
         red_tasks as red_tasks,
     )
+    from shipment_tracking.hooks.metrics_hook import (
+        measured as measured,
+        measured_run as measured_run,
+    )
     from shipment_tracking.hooks.platform_hook import is_account as is_account
     from shipment_tracking.hooks.run_hook import (
         acting_run as acting_run,
@@ -42,6 +46,8 @@ _HOMES = {
     "is_green": "error_hook",
     "lane": "run_hook",
     "lease_owner": "run_hook",
+    "measured": "metrics_hook",
+    "measured_run": "metrics_hook",
     "now": "clock_hook",
     "red_tasks": "error_hook",
     "replay": "run_hook",
