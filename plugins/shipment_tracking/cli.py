@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from shipment_tracking import carrier_table
 from shipment_tracking.command_line import airflow_within_reach
 from shipment_tracking.errors import ShipmentTrackingError, WarehouseRefusedError
 
@@ -37,6 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command = commands.add_parser(
         "texts", help="list texts that are not read surely", description=about
+    )
+    command.add_argument("--most", type=_most, default=50, help="how many lines (default 50)")
+    about = (
+        "list the carriers of the parcels, those that carriers.csv does not know first; "
+        "or, given 1688's list of companies, print carriers.csv with what is new in it"
+    )
+    command = commands.add_parser("carriers", help="list carriers", description=about)
+    command.add_argument(
+        "reply",
+        nargs="?",
+        type=Path,
+        help="a JSON reply of alibaba.logistics.OpQueryLogisticCompanyList",
     )
     command.add_argument("--most", type=_most, default=50, help="how many lines (default 50)")
     about = (
@@ -72,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "preview":
             return 0 if preview(given.html) else 1
+        if given.command == "carriers" and given.reply:
+            carrier_table.refresh(given.reply)
+            return 0
         with airflow_within_reach():
             if given.command == "check":
                 return 0 if check(given.connection) else 1
@@ -80,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with _named_errors():
                 if given.command == "requeue":
                     requeue(warehouse, given.channel, given.since, dry_run=given.dry_run)
+                elif given.command == "carriers":
+                    carrier_table.show(warehouse, given.most)
                 else:
                     show_texts(warehouse, given.most)
         finally:

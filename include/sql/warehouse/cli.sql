@@ -67,3 +67,24 @@ set
 from dead
 where notification.notification_id = dead.notification_id
 returning notification.notification_id;
+
+
+-- name: carriers
+-- Every carrier of a parcel is returned, the most frequent first.
+select
+    shipment.carrier_code,
+    shipment.carrier_name,
+    count(distinct shipment.shipment_id) as parcels,
+    max(order_shipment.first_seen_at) as last_seen_at
+from tracking.shipment
+inner join tracking.order_shipment on shipment.shipment_id = order_shipment.shipment_id
+where
+    shipment.carrier_code is not null
+    or shipment.carrier_name is not null
+group by
+    shipment.carrier_code,
+    shipment.carrier_name
+order by
+    parcels desc,
+    shipment.carrier_code asc,
+    shipment.carrier_name asc;

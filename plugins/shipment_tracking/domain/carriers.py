@@ -1,16 +1,12 @@
 """
 One code and one name for each carrier, however a platform calls it.
 
-The table is ``include/carriers.csv``; an owner's own file of that place wins. To refresh it from
-1688's list of companies, print the new table into another file, then move that to the owner's
-place: ``python -m shipment_tracking.domain.carriers reply.json > /tmp/carriers.csv``.
+The table is ``include/carriers.csv``; an owner's own file of that place wins. The command
+``shipment-tracking carriers`` lists what the table lacks, and refreshes it.
 """
 
-import argparse
 import csv
-import json
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -57,9 +53,14 @@ def resolve(code: str | None, name: str | None) -> tuple[str | None, str | None]
     The name decides, for platforms use one code for several carriers: 1688 sends HTKY, once 百世's,
     with 极兔速递. The code counts only where there is no name.
     """
-    path = include_path(PLACE)
-    known = _read(path, path.stat().st_mtime_ns)[1].get(_key(name or "") or _key(code or ""))
+    known = find(code, name)
     return (known.code, known.name) if known else (code, name)
+
+
+def find(code: str | None, name: str | None) -> Carrier | None:
+    """The row of the table that ``resolve`` takes; none if it does not know the carrier."""
+    path = include_path(PLACE)
+    return _read(path, path.stat().st_mtime_ns)[1].get(_key(name or "") or _key(code or ""))
 
 
 def load() -> tuple[Carrier, ...]:
@@ -165,27 +166,3 @@ def _read(path: Path, changed: int) -> tuple[tuple[Carrier, ...], dict[str, Carr
             known[word] = row
         rows.append(row)
     return tuple(rows), known
-
-
-def main(arguments: list[str]) -> int:
-    """Print the table refreshed from the reply in a file, and beside it what changed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m shipment_tracking.domain.carriers", description=main.__doc__
-    )
-    parser.add_argument("reply", type=Path, help="1688's list of companies, as JSON")
-    path = parser.parse_args(arguments).reply
-    try:
-        reply = json.loads(path.read_text(encoding="utf-8"))
-        found = refresh(load(), reply if isinstance(reply, dict) else {})
-    except (OSError, ValueError) as error:
-        print(f"{path}: {error}", file=sys.stderr)
-        return 1
-    print(as_csv(found.table), end="")
-    for what, rows in (("new", found.new), ("changed", found.changed)):
-        for row in rows:
-            print(f"{what}: {row.code} {row.name} {' '.join(row.aliases)}", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from sandbox.carriers import CARRIERS
-from shipment_tracking.domain import carriers
 from shipment_tracking.domain.carriers import Carrier, as_csv, load, refresh, resolve
 from shipment_tracking.errors import CarrierTableError
 from shipment_tracking.statements import OWNER_FOLDER
@@ -192,31 +191,6 @@ def test_a_printed_table_is_read_again_as_it_was(owner):
     owner.write_text(as_csv(table), encoding="utf-8")
 
     assert load() == table
-
-
-def test_the_command_prints_the_table_and_tells_what_changed(tmp_path, capsys, owner):
-    file = tmp_path.parent / "companies.json"
-    file.write_text(json.dumps(reply("company_list")), encoding="utf-8")
-
-    assert carriers.main([str(file)]) == 0
-
-    shown = capsys.readouterr()
-    owner.write_text(shown.out, encoding="utf-8")
-    assert resolve("OTHER", None) == ("OTHER", "其他")
-    assert shown.err.splitlines()[0] == "new: OTHER 其他 qita"
-    assert shown.err.splitlines()[1].startswith("changed: YTO 圆通速递")
-
-
-def test_the_command_says_what_is_wrong_with_a_file(tmp_path, capsys):
-    assert carriers.main([str(tmp_path / "nowhere.json")]) == 1
-    torn = tmp_path / "torn.json"
-    torn.write_text("{", encoding="utf-8")
-    assert carriers.main([str(torn)]) == 1
-    with pytest.raises(SystemExit):
-        carriers.main([])
-    shown = capsys.readouterr().err
-    assert "nowhere.json" in shown
-    assert "torn.json" in shown
 
 
 @pytest.mark.parametrize("carrier", CARRIERS, ids=lambda carrier: carrier.code)
