@@ -24,11 +24,19 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 TIME = DateTime(timezone=True)
+
+
+def _reversed(name: str, expression: str) -> Index:
+    """An index for what ends with something."""
+    ended = literal_column(expression).label("ended")
+    return Index(name, ended, postgresql_ops={"ended": "text_pattern_ops"})
+
 
 metadata = MetaData(schema="tracking")
 
@@ -97,6 +105,7 @@ tracked_order = Table(
         "order_id",
         postgresql_where=text("quiet_since is not null and closed_at is null"),
     ),
+    _reversed("tracked_order_search", "reverse(platform_order_id)"),
     Index(
         "tracked_order_unreported", "account", postgresql_where=text("unreported_at is not null")
     ),
@@ -136,7 +145,10 @@ erp_row = Table(
     Index("erp_row_listed", "erp_key", postgresql_where=text("listed")),
     Index("erp_row_open", "order_id", postgresql_where=text("closed_at is null")),
     Index("erp_row_order", "order_id"),
+    _reversed("erp_row_search", "reverse(upper(erp_key))"),
     Index("erp_row_shipped", "shipped_at"),
+    Index("erp_row_signed", "signed_at", postgresql_where=text("signed_at is not null")),
+    Index("erp_row_stopped", "erp_key", postgresql_where=text("close_reason = 'stopped'")),
     Index("erp_row_trace_changed", "erp_key", postgresql_where=text("trace_changed")),
     Index(
         "erp_row_unwritten",
@@ -219,6 +231,7 @@ shipment_waybill = Table(
     Column("waybill_no", Text, primary_key=True),
     Column("first_seen_at", TIME, nullable=False),
     Index("shipment_waybill_waybill", "waybill_no"),
+    _reversed("shipment_waybill_search", "reverse(upper(waybill_no))"),
 )
 
 trace_event = Table(
@@ -296,6 +309,7 @@ status_change = Table(
     Column("detected_at", TIME, nullable=False),
     Column("run_id", Text, nullable=False),
     Index("status_change_shipment", "shipment_id", "detected_at"),
+    Index("status_change_signed", "detected_at", postgresql_where=text("to_status = 'signed'")),
 )
 
 notification = Table(
@@ -381,6 +395,21 @@ stall = Table(
     Index("stall_cleared_event", "cleared_event_id", unique=True),
     Index("stall_event", "event_id", unique=True),
     Index("stall_open", "shipment_id", postgresql_where=text("cleared_at is null")),
+)
+
+act = Table(
+    "act",
+    metadata,
+    Column("act_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("acted_at", TIME, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("order_id", BigInteger),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Index("act_order", "order_id"),
+    Index("act_stall", "subject_id", postgresql_where=text("kind = 'acknowledge_stall'")),
 )
 
 alert = Table(

@@ -73,6 +73,8 @@ create index tracked_order_prunable on tracking.tracked_order (order_id, closed_
     where closed_at is not null and parcels_asked_at is not null;
 create index tracked_order_quiet on tracking.tracked_order (order_id)
     where quiet_since is not null and closed_at is null;
+create index tracked_order_search
+    on tracking.tracked_order (reverse(platform_order_id) text_pattern_ops);
 create index tracked_order_unreported on tracking.tracked_order (account)
     where unreported_at is not null;
 
@@ -123,7 +125,10 @@ comment on column tracking.erp_row.trace_error is 'Why the ERP did not take its 
 create index erp_row_listed on tracking.erp_row (erp_key) where listed;
 create index erp_row_open on tracking.erp_row (order_id) where closed_at is null;
 create index erp_row_order on tracking.erp_row (order_id);
+create index erp_row_search on tracking.erp_row (reverse(upper(erp_key)) text_pattern_ops);
 create index erp_row_shipped on tracking.erp_row (shipped_at);
+create index erp_row_signed on tracking.erp_row (signed_at) where signed_at is not null;
+create index erp_row_stopped on tracking.erp_row (erp_key) where close_reason = 'stopped';
 create index erp_row_trace_changed on tracking.erp_row (erp_key) where trace_changed;
 create index erp_row_unwritten on tracking.erp_row (erp_key)
     where sign_event is not null and sign_event is distinct from settled_event;
@@ -203,6 +208,8 @@ create table tracking.shipment_waybill (
     primary key (shipment_id, waybill_no)
 );
 create index shipment_waybill_waybill on tracking.shipment_waybill (waybill_no);
+create index shipment_waybill_search
+    on tracking.shipment_waybill (reverse(upper(waybill_no)) text_pattern_ops);
 
 create table tracking.trace_event (
     shipment_id bigint not null,
@@ -282,6 +289,8 @@ create table tracking.status_change (
     run_id text not null
 );
 create index status_change_shipment on tracking.status_change (shipment_id, detected_at);
+create index status_change_signed on tracking.status_change (detected_at)
+    where to_status = 'signed';
 
 create table tracking.notification (
     notification_id bigint generated always as identity primary key,
@@ -363,6 +372,26 @@ comment on column tracking.stall.event_id is
 create unique index stall_cleared_event on tracking.stall (cleared_event_id);
 create unique index stall_event on tracking.stall (event_id);
 create index stall_open on tracking.stall (shipment_id) where cleared_at is null;
+
+create table tracking.act (
+    act_id bigint generated always as identity primary key,
+    acted_at timestamptz not null,
+    actor text not null,
+    kind text not null check (
+        kind in ('poll_next', 'stop_tracking', 'resume_tracking', 'acknowledge_stall', 'requeue')
+    ),
+    order_id bigint,
+    subject_id bigint not null,
+    subject text not null,
+    reason text not null default ''
+);
+comment on table tracking.act is
+    'What people did on the page in Airflow''s UI. No foreign key: it outlives what it names.';
+comment on column tracking.act.subject_id is
+    'The stall or notification of the kinds acknowledge_stall and requeue, else the order.';
+comment on column tracking.act.subject is 'The same in words, as people know it.';
+create index act_order on tracking.act (order_id);
+create index act_stall on tracking.act (subject_id) where kind = 'acknowledge_stall';
 
 create table tracking.alert (
     alert_id bigint generated always as identity primary key,

@@ -1,0 +1,172 @@
+-- name: acts
+-- What people did last is returned, the newest first.
+select
+    acted_at,
+    actor,
+    kind,
+    order_id,
+    subject,
+    reason
+from tracking.act
+order by act_id desc
+limit :most;
+
+
+-- name: record
+-- The act is recorded.
+insert into tracking.act (acted_at, actor, kind, order_id, subject_id, subject, reason)
+values (:now, :actor, :kind, :order_id, :subject_id, :subject, :reason);
+
+
+-- name: poll_next
+-- The open order is due now, unless a run has it in work; its name is returned.
+update tracking.tracked_order
+set
+    next_poll_at = :now,
+    quiet_since = null,
+    ask_parcels_at = case
+        when tracked_order.parcels_asked_at is null then :now
+        else tracked_order.ask_parcels_at
+    end
+where
+    tracked_order.order_id = :subject_id
+    and tracked_order.closed_at is null
+    and tracking.is_free(tracked_order.lease_until)
+    and tracking.is_awaited(tracked_order.order_id)
+returning
+    tracked_order.order_id,
+    tracked_order.platform_order_id as subject;
+
+
+-- name: stop_tracking
+-- The open, unsigned rows of the order are closed as stopped; the next run closes the order and
+-- whatever waits for it. Its name is returned.
+with open_row as (
+    select erp_row.erp_key
+    from tracking.erp_row
+    where
+        erp_row.order_id = :subject_id
+        and erp_row.closed_at is null
+        and erp_row.signed_at is null
+        and erp_row.sign_event is null
+    order by erp_row.erp_key
+    for update
+),
+
+stopped as (
+    update tracking.erp_row
+    set
+        closed_at = :now,
+        close_reason = 'stopped'
+    from open_row
+    where erp_row.erp_key = open_row.erp_key
+    returning erp_row.order_id
+)
+
+select distinct
+    tracked_order.order_id,
+    tracked_order.platform_order_id as subject
+from stopped
+inner join tracking.tracked_order on stopped.order_id = tracked_order.order_id;
+
+
+-- name: resume_tracking
+-- The rows of the order that were stopped and that the ERP still lists are open; the next run polls
+-- it. Its name is returned.
+with stopped_row as (
+    select erp_row.erp_key
+    from tracking.erp_row
+    where
+        erp_row.order_id = :subject_id
+        and erp_row.close_reason = 'stopped'
+        and erp_row.listed
+    order by erp_row.erp_key
+    for update
+),
+
+resumed as (
+    update tracking.erp_row
+    set
+        closed_at = null,
+        close_reason = null
+    from stopped_row
+    where erp_row.erp_key = stopped_row.erp_key
+    returning erp_row.order_id
+)
+
+select distinct
+    tracked_order.order_id,
+    tracked_order.platform_order_id as subject
+from resumed
+inner join tracking.tracked_order on resumed.order_id = tracked_order.order_id;
+
+
+-- name: acknowledge_stall
+-- The stall's order and name are returned, if it is open and nobody acknowledged it before.
+select
+    (
+        select min(order_shipment.order_id)
+        from tracking.order_shipment
+        where order_shipment.shipment_id = stall.shipment_id
+    ) as order_id,
+    coalesce(shipment.waybill_no, shipment.consignment_id) || ' ' || stall.stage as subject
+from tracking.stall
+inner join tracking.shipment on stall.shipment_id = shipment.shipment_id
+where
+    stall.stall_id = :subject_id
+    and stall.cleared_at is null
+    and not exists (
+        select 1
+        from tracking.act
+        where
+            act.kind = 'acknowledge_stall'
+            and act.subject_id = stall.stall_id
+    )
+for update of stall;
+
+
+-- name: requeue
+-- The dead notice is pending again as if it had never been tried, unless a newer one of its parcel
+-- went to the channel or waits for it, or its alarm is over; its order and name are returned.
+update tracking.notification
+set
+    state = 'pending',
+    attempts = 0,
+    due_at = :now,
+    last_error = null
+where
+    notification.notification_id = :subject_id
+    and notification.state = 'dead'
+    and tracking.is_free(notification.lease_until)
+    and not exists (
+        select 1
+        from tracking.notification as newer
+        where
+            newer.shipment_id = notification.shipment_id
+            and newer.audience = notification.audience
+            and newer.channel = notification.channel
+            and newer.digest = notification.digest
+            and newer.state in ('sent', 'pending', 'dead')
+            and newer.notification_id > notification.notification_id
+    )
+    and not exists (
+        select 1
+        from tracking.alert
+        where
+            alert.event_id = notification.event_id
+            and alert.cleared_at is not null
+    )
+    and not exists (
+        select 1
+        from tracking.stall
+        where
+            stall.event_id = notification.event_id
+            and stall.cleared_at is not null
+    )
+returning
+    (
+        select min(order_shipment.order_id)
+        from tracking.order_shipment
+        where order_shipment.shipment_id = notification.shipment_id
+    ) as order_id,
+    notification.audience || '/' || notification.channel || ' ' || notification.reason as subject;
