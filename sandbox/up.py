@@ -41,6 +41,8 @@ from sandbox.programs import (
 FOLDER = PROJECT / ".sandbox" / "up"
 DAG = "sync_shipments"
 USER = PASSWORD = "admin"
+VIEWER = "viewer"
+"""Login and password of somebody who may look and not act."""
 QPS = 25.0
 SPEED = 15.0
 """World seconds per second: the pipeline's half hour is two minutes."""
@@ -272,9 +274,9 @@ def _first_run(programs: Programs, api: AirflowApi) -> str:
 
 
 def airflow_settings(folder: Path, url: str) -> dict[str, str]:
-    """How Airflow runs here: one user, tasks on this machine, every server on loopback."""
+    """How Airflow runs here: two users, tasks on this machine, every server on loopback."""
     passwords = folder / "passwords.json"
-    passwords.write_text(json.dumps({USER: PASSWORD}), encoding="utf-8")
+    passwords.write_text(json.dumps({USER: PASSWORD, VIEWER: VIEWER}), encoding="utf-8")
     return {
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
@@ -283,7 +285,7 @@ def airflow_settings(folder: Path, url: str) -> dict[str, str]:
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{VIEWER}:viewer",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(48),
@@ -380,6 +382,7 @@ def _say_where(folder: Path, url: str, platform_url: str, warehouse: str, speed:
     pause = f"{30 / speed:.3g} minutes" if speed > 1 else "half hour"
     print(
         f"""Airflow    {url}   user {USER}, password {PASSWORD}
+shipments  {url}/plugin/shipments   (user {VIEWER}, password {VIEWER} may look and not act)
 platform   {platform_url}/control/usage
 ERP        {folder / "erp.db"} (SQLite, table erp_order)
 warehouse  make psql, or {warehouse}

@@ -289,11 +289,17 @@ order by cast(status_change.detected_at at time zone 'Asia/Shanghai' as date);
 
 
 -- name: calls
--- The calls of each account in the runs of the last days are counted, and those that failed.
+-- The calls of each account in the runs of the last days are counted, and those that failed; an
+-- answer with a code that no table knows is none of these.
 select
     api_usage.account,
     sum(api_usage.calls) as calls,
-    coalesce(sum(api_usage.calls) filter (where api_usage.outcome <> 'ok'), 0) as failed
+    coalesce(
+        sum(api_usage.calls) filter (
+            where api_usage.outcome in ('quota', 'retryable', 'auth', 'rejected')
+        ),
+        0
+    ) as failed
 from tracking.run
 inner join tracking.api_usage on run.run_id = api_usage.run_id
 where run.started_at > :now - :days * interval '1 day'

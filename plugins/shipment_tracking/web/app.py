@@ -87,7 +87,11 @@ def _add_search(app: FastAPI) -> None:
             only = found[0]
             parcel = f"?parcel={only.shipment_id}" if only.shipment_id else ""
             return RedirectResponse(f"orders/{only.order_id}{parcel}", 303)
-        facts: dict[str, Any] = {"term": term[: reading.LONGEST_TERM], "found": found, "most": reading.MOST_FOUND}
+        facts: dict[str, Any] = {
+            "term": term[: reading.LONGEST_TERM],
+            "found": found,
+            "most": reading.MOST_FOUND,
+        }
         return answer(request, "search.html", "search", **facts)
 
     @app.get("/orders/{order_id}", include_in_schema=False)
@@ -149,7 +153,7 @@ def _add_lists(app: FastAPI) -> None:
             backlog=backlog[0],
             accounts=accounts,
             account=wanted.account,
-            ages=(*lists.AGES, lists.UNDATED),
+            ages=(*lists.AGES, *([lists.UNDATED] if any(row.undated for row in stages) else [])),
             address=wanted.address,
         )
 

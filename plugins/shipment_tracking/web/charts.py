@@ -76,7 +76,7 @@ def rows(data: Series, unit: str = "") -> Chart:
     bars, labels, shown = [], [], []
     for place, (label, values) in enumerate(data):
         y = place * ROW
-        for series, value in sorted(enumerate(values), key=lambda found: -found[1]):
+        for series, value in sorted(enumerate(values), key=lambda found: (-found[1], -found[0])):
             bars.append(Bar(NAME_WIDTH, y + 6, value / top * room, 18, series, label, value))
         end = NAME_WIDTH + max(values) / top * room + 6
         labels.append(Tick(y + 20, label))
