@@ -59,6 +59,20 @@ select
         erp_row.sign_event is not null
         and erp_row.sign_event is distinct from erp_row.settled_event
     ) as unwritten,
+    count(*) filter (
+        where erp_row.order_id in (
+            select trace_reply.order_id
+            from tracking.trace_reply
+            where trace_reply.loaded_at is null and trace_reply.quarantined_at is null
+        )
+    ) as unloaded,
+    count(*) filter (
+        where erp_row.order_id in (
+            select trace_reply.order_id
+            from tracking.trace_reply
+            where trace_reply.quarantined_at is not null
+        )
+    ) as quarantined,
     (
         select count(*)
         from tracking.erp_row as stopped_row
@@ -74,18 +88,8 @@ where
 
 
 -- name: backlog
--- What waits to be loaded or sent is counted, and what was given up.
+-- The notices that wait to be sent are counted, and those that were given up.
 select
-    (
-        select count(*)
-        from tracking.trace_reply
-        where loaded_at is null and quarantined_at is null
-    ) as replies,
-    (
-        select count(*)
-        from tracking.trace_reply
-        where quarantined_at is not null
-    ) as quarantined,
     (
         select count(*)
         from tracking.notification
@@ -178,6 +182,18 @@ where
             then
                 erp_row.sign_event is not null
                 and erp_row.sign_event is distinct from erp_row.settled_event
+        when 'unloaded'
+            then erp_row.order_id in (
+                select trace_reply.order_id
+                from tracking.trace_reply
+                where trace_reply.loaded_at is null and trace_reply.quarantined_at is null
+            )
+        when 'quarantined'
+            then erp_row.order_id in (
+                select trace_reply.order_id
+                from tracking.trace_reply
+                where trace_reply.quarantined_at is not null
+            )
         else true
     end
     and (cast(:account as text) is null or erp_row.account = :account)

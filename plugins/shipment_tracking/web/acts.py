@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from shipment_tracking.statements import query
 from shipment_tracking.web.access import User
-from shipment_tracking.web.reading import one, writing
+from shipment_tracking.web.reading import SECONDS, one, writing
 
 KINDS = ("poll_next", "stop_tracking", "resume_tracking", "acknowledge_stall", "requeue")
 ON_ORDERS = ("poll_next", "stop_tracking", "resume_tracking")
@@ -33,7 +33,7 @@ def act(
     :param subject_id: of the stall or notification, or else of the order.
     :returns: nothing when it was not possible any more; then nothing is recorded.
     """
-    with writing(warehouse) as connection:
+    with writing(warehouse, seconds=SECONDS) as connection:
         done = one(connection, f"web_acts.{kind}", Done, subject_id=subject_id, now=now)
         if done is None:
             return None

@@ -32,7 +32,8 @@ from shipment_tracking.web.views import answer, health_facts, root
 BIGGEST = 2**63 - 1
 Id = Annotated[int, Path(ge=1, le=BIGGEST)]
 ParcelId = Annotated[int | None, Query(ge=1, le=BIGGEST)]
-BOARD = ("open", "stalled", "exceptions", "problems", "due", "unwritten", "stopped")
+ATTENTION = ("open", "stalled", "exceptions", "problems", "quarantined", "stopped")
+BACKLOG = ("due", "unloaded", "unwritten")
 
 
 def create_app(site: Site, user: Callable[..., User]) -> FastAPI:
@@ -149,7 +150,8 @@ def _add_lists(app: FastAPI) -> None:
             "board",
             stages=sorted(stages, key=lambda row: lists.STATUSES.index(row.status)),
             scopes=scopes[0],
-            shown=BOARD,
+            attention=ATTENTION,
+            waiting=BACKLOG,
             backlog=backlog[0],
             accounts=accounts,
             account=wanted.account,

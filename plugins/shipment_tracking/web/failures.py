@@ -57,4 +57,7 @@ def _shown(request: Request, status: int, problem: str, detail: str = "") -> Res
     if path.startswith("/api/"):
         text = f"{words('en')[problem]} {detail}".strip()
         return JSONResponse({"detail": text}, status)
+    if status == 401:
+        # The style of the other pages asks for a login, too.
+        return answer(request, "login.html", "", status=status)
     return answer(request, "message.html", "", status=status, problem=problem, detail=detail)

@@ -19,7 +19,17 @@ PAGE = 50
 MOST_EXPORTED = 50_000
 LAST_PAGE = 10_000
 
-SCOPES = ("open", "stalled", "exceptions", "problems", "due", "unwritten", "stopped")
+SCOPES = (
+    "open",
+    "stalled",
+    "exceptions",
+    "problems",
+    "due",
+    "unloaded",
+    "quarantined",
+    "unwritten",
+    "stopped",
+)
 EXCEPTIONS = ("exception", "delivery_failed", "returning", "returned")
 STATUSES = tuple(map(str, Status))
 AGES: dict[str, tuple[float | None, float | None]] = {

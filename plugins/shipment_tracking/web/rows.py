@@ -232,15 +232,15 @@ class Scopes:
     problems: int
     due: int
     unwritten: int
+    unloaded: int
+    quarantined: int
     stopped: int
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits, and what was given up."""
+    """How many notices wait, and how many were given up."""
 
-    replies: int
-    quarantined: int
     pending: int
     dead: int
 
