@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,8 +173,9 @@ def stack(chromium: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -
         PrivatePostgres(folder / "postgres").remove()
 
 
-@pytest.fixture(scope="session")
-def browser(chromium: tuple[str, str], stack: Stack) -> Iterator[Browser]:
+@contextmanager
+def logged_in(chromium: tuple[str, str], url: str, name: str) -> Iterator[Browser]:
+    """A browser in which a user, whose password is the name, is logged in."""
     options = webdriver.ChromeOptions()
     options.binary_location, driver_path = chromium
     for argument in QUIET:
@@ -183,12 +185,18 @@ def browser(chromium: tuple[str, str], stack: Stack) -> Iterator[Browser]:
     except WebDriverException as error:
         pytest.fail(f"chromium does not start: {error.msg}")
     try:
-        found = Browser(driver, stack.url)
+        found = Browser(driver, url)
         found.open("/")
-        found.find("input[name=username]").send_keys("admin")
-        found.find("input[name=password]").send_keys("admin")
+        found.find("input[name=username]").send_keys(name)
+        found.find("input[name=password]").send_keys(name)
         found.find("button[type=submit]").click()
         found.reads("Welcome")
         yield found
     finally:
         driver.quit()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: tuple[str, str], stack: Stack) -> Iterator[Browser]:
+    with logged_in(chromium, stack.url, "admin") as found:
+        yield found
