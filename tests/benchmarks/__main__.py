@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from . import cycle, frugality, load, quota, scale, scheduler, volume
+from . import cycle, frugality, load, page, quota, scale, scheduler, volume
 from .figures import Figure, as_json, machine, table
 from .stage import Theatre
 
@@ -16,6 +16,7 @@ PARTS = {
     "load": load.run,
     "scale": scale.run,
     "volume": volume.run,
+    "page": page.run,
     "airflow": scheduler.run,
 }
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from . import volume
+from . import page, volume
 from .stage import NOW
 
 PARCELS = 2_000
@@ -34,6 +34,14 @@ def test_every_hot_statement_runs_and_is_taken_back(
 
     assert names >= {"gather_traces.due", "load_traces.insert", "outbox.due", "polling.plan"}
     assert scans() == PARCELS * volume.SCANS
+
+
+def test_every_view_of_the_page_is_measured(filled: Engine) -> None:
+    page.fill(filled)
+
+    figures = page.measured(filled, PARCELS)
+
+    assert {figure.name for figure in figures} >= {"story", "board", "health", "charts"}
 
 
 def test_a_statement_that_reads_a_big_table_whole_is_named(

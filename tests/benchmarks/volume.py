@@ -109,12 +109,13 @@ def explained(
     name: str,
     prepare: Callable[[Connection], None],
     binds: Mapping[str, Any],
+    **identifiers: str,
 ) -> Plan:
     """The plan of a statement that was executed and taken back."""
     with warehouse.connect() as connection:
         rows = dict(map(tuple, connection.execute(ROWS, {"tables": sorted(BIG)})))
         prepare(connection)
-        command = f"explain (analyze, buffers, format json) {query(name).text}"
+        command = f"explain (analyze, buffers, format json) {query(name, **identifiers).text}"
         (found,) = connection.execute(text(command), binds).scalar_one()
         connection.rollback()
     nodes = [node for node in _nodes(found["Plan"]) if node["Actual Loops"]]

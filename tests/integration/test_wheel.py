@@ -21,13 +21,16 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+from airflow import plugins_manager
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 import shipment_tracking
 from shipment_tracking.messages import Messages
 from shipment_tracking.statements import query
+from shipment_tracking.web.pages import environment, static, words
 
+assert static("page.css") and words("zh")
 bag = DagBag("dags")
 print(json.dumps({
     "dags": sorted(bag.dags),
@@ -36,6 +39,9 @@ print(json.dumps({
     "mistakes": len(Messages("zh").mistakes),
     "statement": bool(str(query("runs.begin"))),
     "version": version("shipment-tracking"),
+    "plugins": [str(each.source) for each in plugins_manager._get_plugins()[0]],
+    "views": [each["href"] for each in plugins_manager._get_ui_plugins()[0]],
+    "template": bool(environment().get_template("board.html")),
     "place": str(Path(shipment_tracking.__file__).parent),
 }))
 """
@@ -81,6 +87,9 @@ def test_the_wheel_works_with_the_locked_versions_alone(wheel: Path, tmp_path: P
     assert (found["dags"], found["errors"]) == (DAGS, {})
     assert found["has_type"] is True
     assert (found["mistakes"], found["statement"]) == (0, True)
+    assert found["views"] == ["shipments/board"] * 2
+    assert found["plugins"][0].startswith("shipment-tracking==")
+    assert found["template"] is True
     assert found["version"] == wheel.name.split("-")[1]
     assert Path(found["place"]).is_relative_to(tmp_path / "venv")
     help_text = subprocess.run(

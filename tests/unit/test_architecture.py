@@ -17,7 +17,8 @@ PACKAGE = ROOT / "plugins" / "shipment_tracking"
 SQL = include_folder() / "sql"
 
 MAY_IMPORT = {
-    "airflow": ("dags/", "hooks/"),
+    "airflow": ("dags/", "hooks/", "web/plugin.py"),
+    "fastapi": ("web/",),
     "requests": ("platforms/", "channels/", "erp/"),
 }
 MAY_USE = {
@@ -26,6 +27,7 @@ MAY_USE = {
     "erp": ("erp", "domain", "errors", "statements"),
     "platforms": ("platforms", "domain", "errors", "hooks.platform_hook", "command_line"),
     "warehouse": ("warehouse", "domain", "errors", "statements", "platforms.ports", "channels"),
+    "web": ("web", "warehouse", "domain", "errors", "statements", "hooks"),
 }
 """Which of our packages and modules a package may import; the command of platforms takes a hook."""
 HEAVY = {"alembic", "jinja2", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}
@@ -113,6 +115,16 @@ def test_steps_do_not_import_steps():
         assert not {name for name in names if name.startswith(("shipment_tracking.steps", "."))}, (
             file.name
         )
+
+
+def test_only_the_registration_of_the_page_knows_hooks():
+    names = {
+        place(file): own_imports(file)
+        for file in (PACKAGE / "web").glob("*.py")
+        if any(".hooks." in name for name in own_imports(file))
+    }
+
+    assert set(names) == {"web/plugin.py"}
 
 
 def test_steps_know_an_erp_only_by_its_port():

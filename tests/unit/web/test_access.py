@@ -14,6 +14,10 @@ def test_a_token_is_valid_for_its_user_only():
     assert not tokens.is_valid(tokens.issue(EDDA), OLAF)
 
 
+def test_every_process_with_the_secret_takes_the_token():
+    assert FormTokens(b"a").is_valid(FormTokens(b"a").issue(EDDA), EDDA)
+
+
 def test_a_token_of_another_secret_is_not_valid():
     assert not FormTokens(b"a").is_valid(FormTokens(b"b").issue(EDDA), EDDA)
 
