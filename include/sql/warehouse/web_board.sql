@@ -81,7 +81,10 @@ select
             and (cast(:account as text) is null or stopped_row.account = :account)
     ) as stopped
 from tracking.erp_row
-left join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
+left join tracking.tracked_order
+    on
+        erp_row.order_id = tracked_order.order_id
+        and tracked_order.closed_at is null
 where
     erp_row.closed_at is null
     and (cast(:account as text) is null or erp_row.account = :account);
@@ -122,7 +125,84 @@ order by account.name;
 
 
 -- name: orders
--- A page of the ERP's rows is returned in the wanted order, with how many there are in all.
+-- A page of the ERP's rows is returned in the wanted order, with how many there are in all. The
+-- page is chosen from narrow rows. Orders are joined while they are open, so that the planner need
+-- not read those of years.
+with chosen as (
+    select
+        erp_row.erp_key,
+        count(*) over () as total
+    from tracking.erp_row
+    left join tracking.tracked_order
+        on
+            erp_row.order_id = tracked_order.order_id
+            and tracked_order.closed_at is null
+    where
+        (
+            (erp_row.closed_at is null and :scope <> 'stopped')
+            or (erp_row.close_reason = 'stopped' and :scope = 'stopped')
+        )
+        and case :scope
+            when 'stalled'
+                then erp_row.order_id in (
+                    select order_shipment.order_id
+                    from tracking.stall
+                    inner join tracking.order_shipment
+                        on stall.shipment_id = order_shipment.shipment_id
+                    where stall.cleared_at is null
+                )
+            when 'exceptions' then erp_row.status = any(:exceptions)
+            when 'problems'
+                then coalesce(
+                    erp_row.last_error,
+                    erp_row.sign_error,
+                    tracked_order.last_error,
+                    tracked_order.load_error,
+                    erp_row.trace_error
+                ) is not null
+            when 'due'
+                then
+                    tracked_order.closed_at is null
+                    and (
+                        tracked_order.ask_parcels_at <= :now
+                        or (
+                            tracked_order.parcels_asked_at is not null
+                            and tracked_order.next_poll_at <= :now
+                        )
+                    )
+            when 'unwritten'
+                then
+                    erp_row.sign_event is not null
+                    and erp_row.sign_event is distinct from erp_row.settled_event
+            when 'unloaded'
+                then erp_row.order_id in (
+                    select trace_reply.order_id
+                    from tracking.trace_reply
+                    where trace_reply.loaded_at is null and trace_reply.quarantined_at is null
+                )
+            when 'quarantined'
+                then erp_row.order_id in (
+                    select trace_reply.order_id
+                    from tracking.trace_reply
+                    where trace_reply.quarantined_at is not null
+                )
+            else true
+        end
+        and (cast(:account as text) is null or erp_row.account = :account)
+        and (cast(:status as text) is null or erp_row.status = :status)
+        and (
+            cast(:shipped_after as timestamptz) is null or erp_row.shipped_at > :shipped_after
+        )
+        and (
+            cast(:shipped_until as timestamptz) is null or erp_row.shipped_at <= :shipped_until
+        )
+        and (not :undated or erp_row.shipped_at is null)
+    order by :sort, erp_row.erp_key
+    limit
+        :most
+        offset :skip
+)
+
 select
     erp_row.erp_key,
     erp_row.order_id,
@@ -142,73 +222,14 @@ select
         tracked_order.load_error,
         erp_row.trace_error
     ) as problem,
-    count(*) over () as total
-from tracking.erp_row
-left join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
-where
-    (
-        (erp_row.closed_at is null and :scope <> 'stopped')
-        or (erp_row.close_reason = 'stopped' and :scope = 'stopped')
-    )
-    and case :scope
-        when 'stalled'
-            then erp_row.order_id in (
-                select order_shipment.order_id
-                from tracking.stall
-                inner join tracking.order_shipment
-                    on stall.shipment_id = order_shipment.shipment_id
-                where stall.cleared_at is null
-            )
-        when 'exceptions' then erp_row.status = any(:exceptions)
-        when 'problems'
-            then coalesce(
-                erp_row.last_error,
-                erp_row.sign_error,
-                tracked_order.last_error,
-                tracked_order.load_error,
-                erp_row.trace_error
-            ) is not null
-        when 'due'
-            then
-                tracked_order.closed_at is null
-                and (
-                    tracked_order.ask_parcels_at <= :now
-                    or (
-                        tracked_order.parcels_asked_at is not null
-                        and tracked_order.next_poll_at <= :now
-                    )
-                )
-        when 'unwritten'
-            then
-                erp_row.sign_event is not null
-                and erp_row.sign_event is distinct from erp_row.settled_event
-        when 'unloaded'
-            then erp_row.order_id in (
-                select trace_reply.order_id
-                from tracking.trace_reply
-                where trace_reply.loaded_at is null and trace_reply.quarantined_at is null
-            )
-        when 'quarantined'
-            then erp_row.order_id in (
-                select trace_reply.order_id
-                from tracking.trace_reply
-                where trace_reply.quarantined_at is not null
-            )
-        else true
-    end
-    and (cast(:account as text) is null or erp_row.account = :account)
-    and (cast(:status as text) is null or erp_row.status = :status)
-    and (
-        cast(:shipped_after as timestamptz) is null or erp_row.shipped_at > :shipped_after
-    )
-    and (
-        cast(:shipped_until as timestamptz) is null or erp_row.shipped_at <= :shipped_until
-    )
-    and (not :undated or erp_row.shipped_at is null)
-order by :sort, erp_row.erp_key
-limit
-    :most
-    offset :skip;
+    chosen.total
+from chosen
+inner join tracking.erp_row on chosen.erp_key = erp_row.erp_key
+left join tracking.tracked_order
+    on
+        erp_row.order_id = tracked_order.order_id
+        and tracked_order.closed_at is null
+order by :sort, erp_row.erp_key;
 
 
 -- name: notices

@@ -128,14 +128,30 @@ with recursive known (audience, channel) as (
 
 waiting as (
     select
-        notification.audience,
-        notification.channel,
-        count(*) filter (where notification.state = 'pending') as pending,
-        count(*) filter (where notification.state = 'dead') as dead,
-        min(notification.due_at) filter (where notification.state = 'pending') as due_since
-    from tracking.notification
-    where notification.state in ('pending', 'dead')
-    group by notification.audience, notification.channel
+        each_state.audience,
+        each_state.channel,
+        sum(each_state.pending) as pending,
+        sum(each_state.dead) as dead
+    from (
+        select
+            notification.audience,
+            notification.channel,
+            count(*) as pending,
+            0 as dead
+        from tracking.notification
+        where notification.state = 'pending'
+        group by notification.audience, notification.channel
+        union all
+        select
+            notification.audience,
+            notification.channel,
+            0 as pending,
+            count(*) as dead
+        from tracking.notification
+        where notification.state = 'dead'
+        group by notification.audience, notification.channel
+    ) as each_state
+    group by each_state.audience, each_state.channel
 ),
 
 named as (
@@ -153,9 +169,8 @@ named as (
 select
     named.audience,
     named.channel,
-    coalesce(waiting.pending, 0) as pending,
-    coalesce(waiting.dead, 0) as dead,
-    waiting.due_since,
+    cast(coalesce(waiting.pending, 0) as bigint) as pending,
+    cast(coalesce(waiting.dead, 0) as bigint) as dead,
     sent.day as sent,
     newest.sent_at
 from named
@@ -214,32 +229,33 @@ order by account asc, stored_at desc;
 
 -- name: daily
 -- For each of the last days in Shanghai, the rows of the ERP that were shipped and signed on it are
--- counted.
+-- counted. Shanghai keeps one offset all year.
 select
     day.at as day,
     coalesce(shipped.orders, 0) as shipped,
     coalesce(signed.orders, 0) as signed
 from
     generate_series(
-        cast(cast(:now as timestamptz) at time zone 'Asia/Shanghai' as date) - :days + 1,
-        cast(cast(:now as timestamptz) at time zone 'Asia/Shanghai' as date),
-        interval '1 day'
+        date_bin('1 day', :now, timestamptz '2000-01-01 00:00+08')
+        - (:days - 1) * interval '24 hours',
+        date_bin('1 day', :now, timestamptz '2000-01-01 00:00+08'),
+        interval '24 hours'
     ) as day (at)
 left join (
     select
-        cast(shipped_at at time zone 'Asia/Shanghai' as date) as at,
+        date_bin('1 day', shipped_at, timestamptz '2000-01-01 00:00+08') as at,
         count(*) as orders
     from tracking.erp_row
-    where shipped_at > :now - :days * interval '1 day'
-    group by cast(shipped_at at time zone 'Asia/Shanghai' as date)
+    where shipped_at > :now - :days * interval '24 hours'
+    group by date_bin('1 day', shipped_at, timestamptz '2000-01-01 00:00+08')
 ) as shipped on day.at = shipped.at
 left join (
     select
-        cast(signed_at at time zone 'Asia/Shanghai' as date) as at,
+        date_bin('1 day', signed_at, timestamptz '2000-01-01 00:00+08') as at,
         count(*) as orders
     from tracking.erp_row
-    where signed_at > :now - :days * interval '1 day'
-    group by cast(signed_at at time zone 'Asia/Shanghai' as date)
+    where signed_at > :now - :days * interval '24 hours'
+    group by date_bin('1 day', signed_at, timestamptz '2000-01-01 00:00+08')
 ) as signed on day.at = signed.at
 order by day.at;
 
@@ -250,15 +266,15 @@ order by day.at;
 select
     coalesce(carrier_name, carrier_code, '') as carrier,
     count(*) as parcels,
-    percentile_cont(0.5) within group (
-        order by extract(epoch from signed_at - first_event_at) / 3600
-    ) as p50,
-    percentile_cont(0.9) within group (
-        order by extract(epoch from signed_at - first_event_at) / 3600
-    ) as p90
+    extract(
+        epoch from percentile_cont(0.5) within group (order by signed_at - first_event_at)
+    ) / 3600 as p50,
+    extract(
+        epoch from percentile_cont(0.9) within group (order by signed_at - first_event_at)
+    ) / 3600 as p90
 from tracking.shipment
 where
-    sign_confirmed_at > :now - :days * interval '1 day'
+    sign_confirmed_at > :now - :days * interval '24 hours'
     and status = 'signed'
     and signed_at > first_event_at
 group by coalesce(carrier_name, carrier_code, '')
@@ -270,38 +286,52 @@ limit :most;
 -- For each of the last days in Shanghai, the minutes from a signature to its detection are returned
 -- as percentiles; what was signed before it was first polled is left out.
 select
-    cast(status_change.detected_at at time zone 'Asia/Shanghai' as date) as day,
+    date_bin('1 day', status_change.detected_at, timestamptz '2000-01-01 00:00+08') as day,
     count(*) as signatures,
-    percentile_cont(0.5) within group (
-        order by extract(epoch from status_change.detected_at - status_change.occurred_at) / 60
-    ) as p50,
-    percentile_cont(0.95) within group (
-        order by extract(epoch from status_change.detected_at - status_change.occurred_at) / 60
-    ) as p95
+    extract(
+        epoch from percentile_cont(0.5) within group (
+            order by status_change.detected_at - status_change.occurred_at
+        )
+    ) / 60 as p50,
+    extract(
+        epoch from percentile_cont(0.95) within group (
+            order by status_change.detected_at - status_change.occurred_at
+        )
+    ) / 60 as p95
 from tracking.status_change
 where
     status_change.to_status = 'signed'
     and status_change.from_status <> 'pending'
-    and status_change.detected_at > :now - :days * interval '1 day'
+    and status_change.detected_at > :now - :days * interval '24 hours'
     and status_change.detected_at >= status_change.occurred_at
-group by cast(status_change.detected_at at time zone 'Asia/Shanghai' as date)
-order by cast(status_change.detected_at at time zone 'Asia/Shanghai' as date);
+group by date_bin('1 day', status_change.detected_at, timestamptz '2000-01-01 00:00+08')
+order by date_bin('1 day', status_change.detected_at, timestamptz '2000-01-01 00:00+08');
 
 
 -- name: calls
 -- The calls of each account in the runs of the last days are counted, and those that failed; an
--- answer with a code that no table knows is none of these.
+-- answer with a code that no table knows is none of these. The offset lets the planner start from
+-- the runs.
 select
-    api_usage.account,
-    sum(api_usage.calls) as calls,
-    coalesce(
-        sum(api_usage.calls) filter (
-            where api_usage.outcome in ('quota', 'retryable', 'auth', 'rejected')
-        ),
-        0
-    ) as failed
+    spent.account,
+    sum(spent.calls) as calls,
+    sum(spent.failed) as failed
 from tracking.run
-inner join tracking.api_usage on run.run_id = api_usage.run_id
+cross join
+    lateral (
+        select
+            api_usage.account,
+            api_usage.calls,
+            case
+                when api_usage.outcome in ('quota', 'retryable', 'auth', 'rejected')
+                    then api_usage.calls
+                else 0
+            end as failed
+        from tracking.api_usage
+        where api_usage.run_id = run.run_id
+        order by api_usage.account
+        offset 0
+    ) as spent
 where run.started_at > :now - :days * interval '1 day'
-group by api_usage.account
-order by api_usage.account;
+group by spent.account
+order by spent.account;

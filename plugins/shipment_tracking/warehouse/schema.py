@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Interval,
+    Label,
     LargeBinary,
     MetaData,
     Numeric,
@@ -34,7 +35,7 @@ TIME = DateTime(timezone=True)
 
 def _reversed(name: str, expression: str) -> Index:
     """An index for what ends with something."""
-    ended = literal_column(expression).label("ended")
+    ended: Label[str] = literal_column(expression).label("ended")
     return Index(name, ended, postgresql_ops={"ended": "text_pattern_ops"})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from shipment_tracking.warehouse.rows import fetch
-from shipment_tracking.web import charts, rows
+from shipment_tracking.web import charts, pages, rows
 
 DAYS = 30
 DETECTION_DAYS = 14
@@ -23,6 +23,11 @@ class Drawing:
     chart: charts.Chart
 
 
+def _day(at: datetime) -> str:
+    """A day of Shanghai below a chart."""
+    return f"{at.astimezone(pages.SHANGHAI):%m-%d}"
+
+
 def drawings(connection: Connection, now: datetime) -> dict[str, Drawing]:
     """The charts by name."""
 
@@ -30,7 +35,7 @@ def drawings(connection: Connection, now: datetime) -> dict[str, Drawing]:
         return fetch(connection, f"web_health.{name}", row, now=now, **binds)
 
     daily = [
-        (f"{row.day:%m-%d}", (row.shipped, row.signed))
+        (_day(row.day), (row.shipped, row.signed))
         for row in found("daily", rows.Daily, days=DAYS)
     ]
     transit = [
@@ -38,7 +43,7 @@ def drawings(connection: Connection, now: datetime) -> dict[str, Drawing]:
         for row in found("transit", rows.Transit, days=DAYS, most=MOST_CARRIERS)
     ]
     detection = [
-        (f"{row.day:%m-%d}", (float(row.p50), float(row.p95)))
+        (_day(row.day), (float(row.p50), float(row.p95)))
         for row in found("detection", rows.Detection, days=DETECTION_DAYS)
     ]
     calls = [

@@ -1,7 +1,7 @@
 """The rows that the page reads, each with a field for each column of its statement."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +358,6 @@ class Channel:
     channel: str
     pending: int
     dead: int
-    due_since: datetime | None
     sent: int
     sent_at: datetime | None
 
@@ -409,7 +408,7 @@ class Transit:
 class Detection:
     """Minutes from a signature to its detection on a day of Shanghai."""
 
-    day: date
+    day: datetime
     signatures: int
     p50: float
     p95: float
