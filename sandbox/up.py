@@ -42,7 +42,7 @@ FOLDER = PROJECT / ".sandbox" / "up"
 DAG = "sync_shipments"
 USER = PASSWORD = "admin"
 VIEWER = "viewer"
-"""Login and password of somebody who may look and not act."""
+"""Login and password of a user who may look and not act."""
 QPS = 25.0
 SPEED = 15.0
 """World seconds per second: the pipeline's half hour is two minutes."""

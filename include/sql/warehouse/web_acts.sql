@@ -102,7 +102,7 @@ inner join tracking.tracked_order on resumed.order_id = tracked_order.order_id;
 
 
 -- name: acknowledge_stall
--- The stall's order and name are returned, if it is open and nobody acknowledged it before.
+-- The stall's order and name are returned, if it is open and was not acknowledged before.
 select
     (
         select min(order_shipment.order_id)

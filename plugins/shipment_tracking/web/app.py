@@ -45,7 +45,7 @@ def create_app(site: Site, user: Callable[..., User]) -> FastAPI:
     app = FastAPI(
         title="Shipments",
         dependencies=[Depends(signed_in)],
-        # Routes of FastAPI's own would ask nobody for a login.
+        # FastAPI's own routes would answer without a login.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

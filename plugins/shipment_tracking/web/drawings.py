@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from shipment_tracking.warehouse.rows import fetch
-from shipment_tracking.web import charts, pages, rows
+from shipment_tracking.web import charts, health_rows, pages
 
 DAYS = 30
 DETECTION_DAYS = 14
@@ -36,18 +36,19 @@ def drawings(connection: Connection, now: datetime) -> dict[str, Drawing]:
 
     daily = [
         (_day(row.day), (row.shipped, row.signed))
-        for row in found("daily", rows.Daily, days=DAYS)
+        for row in found("daily", health_rows.Daily, days=DAYS)
     ]
     transit = [
         (row.carrier or "—", (float(row.p50), float(row.p90)))
-        for row in found("transit", rows.Transit, days=DAYS, most=MOST_CARRIERS)
+        for row in found("transit", health_rows.Transit, days=DAYS, most=MOST_CARRIERS)
     ]
     detection = [
         (_day(row.day), (float(row.p50), float(row.p95)))
-        for row in found("detection", rows.Detection, days=DETECTION_DAYS)
+        for row in found("detection", health_rows.Detection, days=DETECTION_DAYS)
     ]
     calls = [
-        (row.account, (row.calls, row.failed)) for row in found("calls", rows.Calls, days=CALL_DAYS)
+        (row.account, (row.calls, row.failed))
+        for row in found("calls", health_rows.Calls, days=CALL_DAYS)
     ]
     return {
         "daily": Drawing(daily, charts.columns(daily)),

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
 from shipment_tracking.warehouse.rows import fetch
-from shipment_tracking.web import pages, rows, words
+from shipment_tracking.web import health_rows, pages, rows, words
 
 LANGUAGE = "shipments_language"
 LAST_RUNS = 20
@@ -61,12 +61,12 @@ def health_facts(connection: Connection, now: datetime) -> dict[str, Any]:
         return fetch(connection, name, row, **binds)
 
     return {
-        "alerts": found("web_health.alerts", rows.Alert, most=MOST_ALERTS),
-        "freshness": found("web_health.freshness", rows.Freshness, now=now),
-        "quota": found("web_health.quota", rows.Quota, now=now),
-        "runs": found("web_health.runs", rows.LastRun, most=LAST_RUNS),
-        "channels": found("web_health.channels", rows.Channel, now=now),
-        "feeds": found("web_health.feeds", rows.Feed),
-        "tokens": found("web_health.tokens", rows.Token),
+        "alerts": found("web_health.alerts", health_rows.Alert, most=MOST_ALERTS),
+        "freshness": found("web_health.freshness", health_rows.Freshness, now=now),
+        "quota": found("web_health.quota", health_rows.Quota, now=now),
+        "runs": found("web_health.runs", health_rows.LastRun, most=LAST_RUNS),
+        "channels": found("web_health.channels", health_rows.Channel, now=now),
+        "feeds": found("web_health.feeds", health_rows.Feed),
+        "tokens": found("web_health.tokens", health_rows.Token),
         "acts": found("web_acts.acts", rows.Act, most=LAST_ACTS),
     }

@@ -19,7 +19,7 @@ PEOPLE = {"edda": User("edda", may_act=True), "vera": User("vera", may_act=False
 
 
 def who_asks(request: Request) -> User:
-    """The person whose name is in a header; without one nobody is logged in."""
+    """The user whose name is in a header; without one there is no login."""
     name = request.headers.get("x-login")
     if name is None:
         raise HTTPException(401, "Not authenticated")

@@ -36,7 +36,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def methods_and_paths(app: FastAPI) -> Iterator[tuple[str, str]]:
     for route in app.routes:
-        assert isinstance(route, APIRoute), f"{route} asks nobody for a login"
+        assert isinstance(route, APIRoute), f"{route} answers without a login"
         for method in sorted(route.methods):
             yield method, route.path
 
