@@ -88,7 +88,11 @@ def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> Non
     url = f"http://127.0.0.1:{port}"
     assert f"{url}   user admin, password admin" in said
 
+    assert f"{url}/plugin/shipments   (user viewer, password viewer" in said
+
     api = AirflowApi(url, "admin", "admin")
+    viewer = AirflowApi(url, "viewer", "viewer")
+    assert viewer.call("GET", "/shipments/api/openapi.json")["info"]["title"] == "Shipments"
     assert api.dag(DAG)["is_paused"] is False  # type: ignore[index]
     run = wait_until(
         lambda: next((run for run in api.runs(DAG) if run["state"] in ("success", "failed")), None)

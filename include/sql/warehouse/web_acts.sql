@@ -13,9 +13,11 @@ limit :most;
 
 
 -- name: record
--- The act is recorded.
+-- The act is recorded and its id returned; a stall is acknowledged once, whoever is first.
 insert into tracking.act (acted_at, actor, kind, order_id, subject_id, subject, reason)
-values (:now, :actor, :kind, :order_id, :subject_id, :subject, :reason);
+values (:now, :actor, :kind, :order_id, :subject_id, :subject, :reason)
+on conflict (subject_id) where kind = 'acknowledge_stall' do nothing
+returning act_id;
 
 
 -- name: poll_next
@@ -102,7 +104,7 @@ inner join tracking.tracked_order on resumed.order_id = tracked_order.order_id;
 
 
 -- name: acknowledge_stall
--- The stall's order and name are returned, if it is open and was not acknowledged before.
+-- The order and the name of the stall are returned, if it is open.
 select
     (
         select min(order_shipment.order_id)
@@ -115,13 +117,6 @@ inner join tracking.shipment on stall.shipment_id = shipment.shipment_id
 where
     stall.stall_id = :subject_id
     and stall.cleared_at is null
-    and not exists (
-        select 1
-        from tracking.act
-        where
-            act.kind = 'acknowledge_stall'
-            and act.subject_id = stall.stall_id
-    )
 for update of stall;
 
 

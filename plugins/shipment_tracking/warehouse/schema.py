@@ -410,7 +410,12 @@ act = Table(
     Column("subject", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Index("act_order", "order_id"),
-    Index("act_stall", "subject_id", postgresql_where=text("kind = 'acknowledge_stall'")),
+    Index(
+        "act_stall",
+        "subject_id",
+        unique=True,
+        postgresql_where=text("kind = 'acknowledge_stall'"),
+    ),
 )
 
 alert = Table(

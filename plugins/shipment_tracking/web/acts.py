@@ -46,8 +46,8 @@ def act(
             "subject": done.subject,
             "reason": reason,
         }
-        connection.execute(query("web_acts.record"), binds)
-    return done
+        is_first = connection.execute(query("web_acts.record"), binds).first() is not None
+    return done if is_first else None
 
 
 def clean_reason(text: str) -> str:

@@ -8,6 +8,8 @@ import pytest
 from shipment_tracking.errors import (
     ClosureRefusedError,
 )
+from shipment_tracking.web import acts
+from shipment_tracking.web.access import User
 
 from .erp_list import order, parcel_of
 
@@ -276,3 +278,24 @@ def test_a_list_of_which_no_row_can_be_tracked_closes_nothing(listing, extract, 
         extract()
 
     assert {"SO1", "SO2"} <= open_keys()
+
+
+def test_a_row_that_a_user_stopped_stays_closed_until_it_is_resumed(
+    listing, extract, rows, select, warehouse, at
+):
+    listing(order(1))
+    extract()
+    (order_id,) = select("order_id from tracking.tracked_order")[0]
+    editor = User("edda", may_act=True)
+    acts.act(warehouse, editor, "stop_tracking", order_id, "lost", now=at(minutes=10))
+    listing(order(1, erp_stamp="stamp-2"))
+    extract(at(minutes=30))
+
+    assert rows()["SO1"].close_reason == "stopped"
+    assert select("closed_at from tracking.tracked_order") == [(at(minutes=30),)]
+
+    acts.act(warehouse, editor, "resume_tracking", order_id, "found", now=at(minutes=40))
+    extract(at(minutes=60))
+
+    assert rows()["SO1"].closed_at is None
+    assert select("closed_at, next_poll_at from tracking.tracked_order") == [(None, at(minutes=60))]

@@ -391,7 +391,7 @@ comment on column tracking.act.subject_id is
     'The stall or notification of the kinds acknowledge_stall and requeue, else the order.';
 comment on column tracking.act.subject is 'The same in words, as people know it.';
 create index act_order on tracking.act (order_id);
-create index act_stall on tracking.act (subject_id) where kind = 'acknowledge_stall';
+create unique index act_stall on tracking.act (subject_id) where kind = 'acknowledge_stall';
 
 create table tracking.alert (
     alert_id bigint generated always as identity primary key,
