@@ -1,11 +1,14 @@
 """Airflow finds the page once, whichever way the package got there."""
 
+import json
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from shipment_tracking.errors import ConnectionFieldError
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,3 +64,33 @@ def test_the_page_is_in_the_menu_and_a_tab_of_the_dag(loaded: Callable[..., Any]
     found = {view["destination"]: view["href"] for view in views if view["name"] == "Shipments"}
     # An address that begins with a slash would leave the prefix of [api] base_url.
     assert found == {"nav": "shipments/board", "dag": "shipments/board"}
+
+
+def test_the_engine_stays_until_its_connection_changes(
+    airflow_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shipment_tracking.web.plugin import Warehouse
+
+    def connect_to(host: str) -> None:
+        fields = json.dumps({"conn_type": "postgres", "host": host})
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DB", fields)
+
+    warehouse = Warehouse()
+    connect_to("one.test")
+    first = warehouse()
+    assert warehouse() is first
+
+    connect_to("two.test")
+
+    assert warehouse().url.host == "two.test"
+
+
+def test_a_missing_connection_is_named(
+    airflow_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shipment_tracking.web.plugin import Warehouse
+
+    monkeypatch.delenv("AIRFLOW_CONN_WAREHOUSE_DB")
+
+    with pytest.raises(ConnectionFieldError, match="connection warehouse_db: not defined"):
+        Warehouse()()

@@ -20,6 +20,8 @@ DAG = "sync_shipments"
 PREFIX = "/shipments"
 NAME = "shipment_tracking"
 FILE = "shipment_tracking_plugin.py"
+CONNECT_SECONDS = 5
+"""How long to wait for the warehouse; the connection's own extra wins."""
 
 
 class Page:
@@ -64,6 +66,28 @@ class ShipmentTrackingPlugin(AirflowPlugin):
     ]
 
 
+class Warehouse:
+    """Opens the warehouse; the engine stays until the connection ``warehouse_db`` changes."""
+
+    def __init__(self) -> None:
+        self._engine: Any = None
+
+    def __call__(self) -> Any:
+        """
+        The engine.
+
+        :raises ConnectionFieldError: there is no such connection, or a field of it is unusable.
+        """
+        from shipment_tracking.hooks.connection_hook import refuse_unknown
+        from shipment_tracking.hooks.warehouse_hook import WarehouseHook
+
+        with refuse_unknown("warehouse_db"):
+            engine = WarehouseHook(connect_timeout=CONNECT_SECONDS).get_conn()
+        if self._engine is None or self._engine.url != engine.url:
+            self._engine = engine
+        return self._engine
+
+
 def _make_app() -> Any:
     from airflow.configuration import conf
 
@@ -73,39 +97,34 @@ def _make_app() -> Any:
     from shipment_tracking.web.dependencies import Site
 
     secret = conf.get_mandatory_value("api", "secret_key").encode()
-    return create_app(Site(_warehouse, now, FormTokens(secret)), _user_dependency())
-
-
-def _warehouse() -> Any:
-    from shipment_tracking.hooks.connection_hook import refuse_unknown
-    from shipment_tracking.hooks.warehouse_hook import WarehouseHook
-
-    with refuse_unknown("warehouse_db"):
-        return WarehouseHook(connect_timeout=5).get_conn()
+    return create_app(Site(Warehouse(), now, FormTokens(secret)), _user_dependency())
 
 
 def _user_dependency() -> "Callable[..., User]":
     """Who asks, by Airflow's own login and permissions."""
-    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from typing import Annotated
+
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import (
+        DagAccessEntity,
+        DagDetails,
+    )
     from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-    from fastapi import HTTPException, Request
+    from airflow.models.dag import DagModel
+    from fastapi import Depends
 
     from shipment_tracking.web.access import User
 
-    may_read = requires_access_dag("GET", param_dag_id=DAG)
-    needs = (
-        requires_access_dag("PUT", param_dag_id=DAG),
-        requires_access_dag("POST", DagAccessEntity.RUN, param_dag_id=DAG),
-    )
+    may_read = requires_access_dag(method="GET", param_dag_id=DAG)
 
-    def user(request: Request, given: GetUserDep) -> User:
-        may_read(request, given)
-        try:
-            for may in needs:
-                may(request, given)
-        except HTTPException:
-            return User(given.get_name(), may_act=False)
-        return User(given.get_name(), may_act=True)
+    def user(given: GetUserDep, allowed: Annotated[None, Depends(may_read)]) -> User:
+        may = get_auth_manager().is_authorized_dag
+        details = DagDetails(id=DAG, team_name=DagModel.get_team_name(DAG))
+        may_edit = may(method="PUT", details=details, user=given)
+        may_trigger = may(
+            method="POST", access_entity=DagAccessEntity.RUN, details=details, user=given
+        )
+        return User(given.get_name(), may_act=may_edit and may_trigger)
 
     return user
 
