@@ -225,7 +225,7 @@ def requeue(
     """
     from shipment_tracking.statements import query
 
-    binds = {"channel": channel, "since": since, "now": datetime.now(UTC)}
+    binds = {"channel": channel, "since": since, "notice": None, "now": datetime.now(UTC)}
     with warehouse.connect() as connection, connection.begin() as transaction:
         count = len(connection.execute(query("cli.requeue"), binds).all())
         if dry_run:

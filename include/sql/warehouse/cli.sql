@@ -28,6 +28,7 @@ with dead as (
             )
         )
         and (cast(:since as timestamptz) is null or notification.created_at >= :since)
+        and (cast(:notice as bigint) is null or notification.notification_id = :notice)
         and not exists (
             select 1
             from tracking.notification as newer

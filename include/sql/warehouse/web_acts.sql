@@ -121,47 +121,13 @@ for update of stall;
 
 
 -- name: requeue
--- The dead notice is pending again as if it had never been tried, unless a newer one of its parcel
--- went to the channel or waits for it, or its alarm is over; its order and name are returned.
-update tracking.notification
-set
-    state = 'pending',
-    attempts = 0,
-    due_at = :now,
-    last_error = null
-where
-    notification.notification_id = :subject_id
-    and notification.state = 'dead'
-    and tracking.is_free(notification.lease_until)
-    and not exists (
-        select 1
-        from tracking.notification as newer
-        where
-            newer.shipment_id = notification.shipment_id
-            and newer.audience = notification.audience
-            and newer.channel = notification.channel
-            and newer.digest = notification.digest
-            and newer.state in ('sent', 'pending', 'dead')
-            and newer.notification_id > notification.notification_id
-    )
-    and not exists (
-        select 1
-        from tracking.alert
-        where
-            alert.event_id = notification.event_id
-            and alert.cleared_at is not null
-    )
-    and not exists (
-        select 1
-        from tracking.stall
-        where
-            stall.event_id = notification.event_id
-            and stall.cleared_at is not null
-    )
-returning
+-- The order and the name of a notice are returned.
+select
     (
         select min(order_shipment.order_id)
         from tracking.order_shipment
         where order_shipment.shipment_id = notification.shipment_id
     ) as order_id,
-    notification.audience || '/' || notification.channel || ' ' || notification.reason as subject;
+    notification.audience || '/' || notification.channel || ' ' || notification.reason as subject
+from tracking.notification
+where notification.notification_id = :subject_id;

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from shipment_tracking.statements import query
 from shipment_tracking.web.access import User
@@ -34,6 +34,8 @@ def act(
     :returns: nothing when it was not possible any more; then nothing is recorded.
     """
     with writing(warehouse, seconds=SECONDS) as connection:
+        if kind == "requeue" and not _requeue(connection, subject_id, now):
+            return None
         done = one(connection, f"web_acts.{kind}", Done, subject_id=subject_id, now=now)
         if done is None:
             return None
@@ -48,6 +50,12 @@ def act(
         }
         is_first = connection.execute(query("web_acts.record"), binds).first() is not None
     return done if is_first else None
+
+
+def _requeue(connection: Connection, notice: int, now: datetime) -> bool:
+    """Let a dead notice be due again, by the rules of ``shipment-tracking requeue``."""
+    binds = {"channel": None, "since": None, "notice": notice, "now": now}
+    return connection.execute(query("cli.requeue"), binds).first() is not None
 
 
 def clean_reason(text: str) -> str:
