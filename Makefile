@@ -67,6 +67,10 @@ docs: $(STAMP) ## build the documentation into build/docs
 	@$(MKDOCS)
 	@echo 'open build/docs/index.html'
 
+.PHONY: dictionary
+dictionary: $(STAMP) ## write docs/dictionary.md from the comments of the views
+	@PYTHONPATH=plugins:. $(PYTHON) tests/unit/docs/dictionary.py
+
 .PHONY: lint
 lint: $(STAMP) ## check style, types, SQL and the documentation's links
 	@$(PYTHON) -m ruff check

@@ -15,6 +15,7 @@ create temporary table incoming_row (
     shipped_at timestamptz,
     priority smallint not null,
     erp_stamp text,
+    promised_at timestamptz,
     refusal text
 ) on commit drop;
 
@@ -30,6 +31,7 @@ copy incoming_row (
     shipped_at,
     priority,
     erp_stamp,
+    promised_at,
     refusal
 ) from stdin;
 
@@ -238,9 +240,15 @@ with changed as (
                 incoming.waybill_no,
                 incoming.shipped_at,
                 incoming.priority,
-                incoming.erp_stamp
+                incoming.erp_stamp,
+                incoming.promised_at
             ) is distinct from (
-                known.order_id, known.waybill_no, known.shipped_at, known.priority, known.erp_stamp
+                known.order_id,
+                known.waybill_no,
+                known.shipped_at,
+                known.priority,
+                known.erp_stamp,
+                known.promised_at
             )
         )
 ),
@@ -256,6 +264,7 @@ taken as (
         shipped_at,
         priority,
         erp_stamp,
+        promised_at,
         listed,
         first_seen_at,
         closed_at,
@@ -272,6 +281,7 @@ taken as (
         changed.shipped_at,
         changed.priority,
         changed.erp_stamp,
+        changed.promised_at,
         :listed,
         :now,
         case when not :listed then cast(:now as timestamptz) end,
@@ -291,6 +301,7 @@ taken as (
             shipped_at = excluded.shipped_at,
             priority = excluded.priority,
             erp_stamp = excluded.erp_stamp,
+            promised_at = excluded.promised_at,
             listed = known.listed or excluded.listed,
             closed_at = case
                 when not excluded.listed then known.closed_at

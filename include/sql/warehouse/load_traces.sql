@@ -344,7 +344,8 @@ select
     future_dated,
     withdrawn_at,
     earlier_life,
-    fetched_at
+    fetched_at,
+    city
 from tracking.trace_event
 where shipment_id = any(:shipments)
 order by
@@ -365,7 +366,8 @@ set
     status = news.status,
     sign_kind = news.sign_kind,
     action = news.action,
-    decided_by = news.decided_by
+    decided_by = news.decided_by,
+    city = news.city
 from
     jsonb_to_recordset(cast(:events as jsonb))
         as news (
@@ -379,7 +381,8 @@ from
             status text,
             sign_kind text,
             action text,
-            decided_by text
+            decided_by text,
+            city text
         )
 where
     trace_event.shipment_id = news.shipment_id
@@ -409,7 +412,11 @@ set
     last_event_status = newest.status,
     trace_fetched_at = verdict.trace_fetched_at,
     trace_since = verdict.trace_since,
-    trace_waybill_no = verdict.trace_waybill_no
+    trace_waybill_no = verdict.trace_waybill_no,
+    picked_up_at = verdict.picked_up_at,
+    out_for_delivery_at = verdict.out_for_delivery_at,
+    origin_city = verdict.origin_city,
+    last_city = verdict.last_city
 from
     jsonb_to_recordset(cast(:verdicts as jsonb))
         as verdict (
@@ -426,7 +433,11 @@ from
             last_event_hash bigint,
             trace_fetched_at timestamptz,
             trace_since timestamptz,
-            trace_waybill_no text
+            trace_waybill_no text,
+            picked_up_at timestamptz,
+            out_for_delivery_at timestamptz,
+            origin_city text,
+            last_city text
         )
 left join tracking.trace_event as newest
     on

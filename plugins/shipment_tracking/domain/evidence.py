@@ -76,6 +76,7 @@ class Scan:
     :param position: its place among the events of the reply, forwards in time.
     :param is_new: since the parcel was judged last.
     :param action: the platform's own code for it, if it gave one.
+    :param city: where it happened, if that is known.
     :param withdrawn_at: when a newer reply no longer held it.
     """
 
@@ -89,6 +90,7 @@ class Scan:
     decided_by: str = ""
     future_dated: bool = False
     withdrawn_at: datetime | None = None
+    city: str | None = None
 
     @property
     def key(self) -> tuple[datetime, int]:

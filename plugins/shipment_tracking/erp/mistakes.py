@@ -59,10 +59,17 @@ def refused(path: Path, error: DBAPIError) -> StatementError:
     )
 
 
-def require(path: Path, result: CursorResult[object], columns: Collection[str]) -> None:
+def require(
+    path: Path,
+    result: CursorResult[object],
+    columns: Collection[str],
+    *,
+    optional: Collection[str] = (),
+) -> None:
     """
     Check what a statement returns.
 
+    :param optional: columns that it may return, too.
     :raises StatementError: it returns no rows, lacks a column, or returns one twice.
     """
     if not result.returns_rows:
@@ -73,7 +80,8 @@ def require(path: Path, result: CursorResult[object], columns: Collection[str]) 
         raise StatementError(
             f"{path} does not return {', '.join(missing)}; it returns {', '.join(names)}"
         )
-    twice = [name for name, count in Counter(names).items() if count > 1 and name in columns]
+    read = {*columns, *optional}
+    twice = [name for name, count in Counter(names).items() if count > 1 and name in read]
     if twice:
         raise StatementError(
             f"{path} returns {', '.join(twice)} twice, so nobody can tell which is meant; "

@@ -16,6 +16,7 @@ class ListedOrder:
     :param waybill_no: null when the row stands for all parcels of the order.
     :param shipped_at: aware, in UTC.
     :param priority: 0, or 1 for high priority.
+    :param promised_at: by when the delivery was promised, aware, in UTC; null if unknown.
     :param problem: why a value other than the ids cannot be read; that value is null or 0.
     """
 
@@ -28,6 +29,7 @@ class ListedOrder:
     priority: int
     erp_stamp: str | None
     problem: str | None = None
+    promised_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

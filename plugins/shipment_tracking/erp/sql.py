@@ -23,6 +23,7 @@ from shipment_tracking.erp.port import (
     Unreadable,
     Written,
 )
+from shipment_tracking.erp.promises import Promises
 from shipment_tracking.erp.values import (
     read_flag,
     read_phone,
@@ -44,6 +45,7 @@ LIST_COLUMNS = (
     "priority",
     "erp_stamp",
 )
+OPTIONAL_LIST_COLUMNS = ("promised_at",)
 STATE_COLUMNS = ("status", "signed_at", "erp_stamp")
 CONTACT_COLUMNS = ("phone", "name", "language", "opted_out")
 WECHAT_OPENID = "wechat_openid"
@@ -106,9 +108,11 @@ class SqlErp(ErpDatabase):
             try:
                 streaming = connection.execution_options(yield_per=PAGE)
                 with streaming.execute(read, binds) as result:
-                    require(path, result, LIST_COLUMNS)
+                    require(path, result, LIST_COLUMNS, optional=OPTIONAL_LIST_COLUMNS)
+                    promises = Promises(path.name, self)
                     for row in result.mappings():
-                        yield self._listed(row, path.name)
+                        yield self._listed(row, path.name, promises)
+                    promises.report()
             except DataError as error:
                 raise refused(path, error) from error
             except DBAPIError as error:
@@ -117,7 +121,7 @@ class SqlErp(ErpDatabase):
                 error.add_detail(str(path))
                 raise
 
-    def _listed(self, row: RowMapping, file_name: str) -> ListedOrder:
+    def _listed(self, row: RowMapping, file_name: str, promises: Promises) -> ListedOrder:
         problems: list[str] = []
 
         def read(name: str, reader: Callable[[Any], Any], problem: str) -> Any:
@@ -143,6 +147,7 @@ class SqlErp(ErpDatabase):
             priority=int(bool(is_high)),
             erp_stamp=stamp,
             problem=problems[0] if problems else None,
+            promised_at=promises.read(row),
         )
 
     def states(self, expected: Mapping[str, datetime]) -> dict[str, OrderState | Unreadable]:

@@ -1,10 +1,10 @@
 """The steps of a platform's trace as our events: their order, their meaning, their city."""
 
-import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from shipment_tracking.domain.cities import city_of
 from shipment_tracking.domain.masking import event_hash, normalise
 from shipment_tracking.domain.models import RejectedStep, TraceEvent
 from shipment_tracking.domain.texts import Reading, is_placeholder
@@ -14,8 +14,6 @@ from shipment_tracking.platforms.replies import LONGEST_TIME, text_of
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """No parcel moved before or will move after; a time out here is an empty field, printed."""
 
-_CITY = re.compile(r"^【([^】]{2,12}?[市州盟县区])】")
-
 Meaning = Callable[[str, str | None], Reading]
 """Reads a step from its text and the platform's code for it."""
 
@@ -24,7 +22,7 @@ class Step(NamedTuple):
     """
     One step of a trace: its time as printed, its masked text, and the platform's code for it.
 
-    :param city: as the platform names it; what the text begins with is taken where it does not.
+    :param city: as the platform names it; the text is read where it does not.
     """
 
     time: Any
@@ -95,7 +93,6 @@ def _event(position: int, occurred_at: datetime, step: Step, meaning: Meaning) -
     reading = meaning(step.description, step.action)
     # A step without a text is told by its code: a blank never stands as the latest trace.
     description = step.description or step.action or ""
-    city = _CITY.match(description)
     return TraceEvent(
         occurred_at=occurred_at,
         position=position,
@@ -104,6 +101,6 @@ def _event(position: int, occurred_at: datetime, step: Step, meaning: Meaning) -
         status=reading.status,
         sign_kind=reading.sign_kind,
         decided_by=reading.decided_by,
-        city=step.city or (city[1] if city else None),
+        city=city_of(description, step.city),
         action=step.action,
     )

@@ -182,12 +182,17 @@ def _create_view(connection: Connection, file: Path) -> None:
     body = include_text(file, StatementError)
     try:
         with connection.begin_nested():
-            connection.exec_driver_sql(body)
+            _execute(connection, body)
     except DBAPIError as error:
         if not isinstance(error.orig, CANNOT_REPLACE):
             raise
         _drop_view(connection, f"analytics.{file.stem}")
-        connection.exec_driver_sql(body)
+        _execute(connection, body)
+
+
+def _execute(connection: Connection, body: str) -> None:
+    """Run statements as they stand: a percent sign is no placeholder."""
+    connection.exec_driver_sql(body, execution_options={"no_parameters": True})
 
 
 def _drop_view(connection: Connection, view: str) -> None:

@@ -144,6 +144,7 @@ class RowReader:
             row.shipped_at,
             row.priority,
             row.erp_stamp,
+            row.promised_at,
         ), problem
 
     def _refusal(self, platform: object, account: object, order_id: object) -> str | None:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection, Row
 
 from shipment_tracking.domain import evidence
+from shipment_tracking.domain.cities import way_of
 from shipment_tracking.domain.evidence import Held, ParcelState, PlatformWord, Reply, RowState, Scan
 from shipment_tracking.domain.models import Run
 from shipment_tracking.domain.statuses import Status
@@ -91,6 +92,7 @@ class EventRow:
     sign_kind: str | None
     action: str | None
     decided_by: str
+    city: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class ParcelVerdict:
 
     :param announced_status: its status, leaving out a signature that was never confirmed.
     :param trace_fetched_at, trace_since, trace_waybill_no: of its newest loaded reply.
+    :param picked_up_at, out_for_delivery_at, origin_city, last_city: see ``domain.cities.Way``.
     """
 
     shipment_id: int
@@ -116,6 +119,10 @@ class ParcelVerdict:
     trace_fetched_at: datetime | None
     trace_since: datetime | None
     trace_waybill_no: str | None
+    picked_up_at: datetime | None
+    out_for_delivery_at: datetime | None
+    origin_city: str | None
+    last_city: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +259,7 @@ def read_trails(
             decided_by=row.decided_by,
             future_dated=row.future_dated,
             withdrawn_at=row.withdrawn_at,
+            city=row.city,
         )
         known[row.shipment_id][scan.key] = scan, row.earlier_life
         if scan.future_dated:
@@ -284,6 +292,7 @@ def update_events(connection: Connection, trails: Iterable[Trail]) -> None:
             sign_kind=scan.sign_kind,
             action=scan.action,
             decided_by=scan.decided_by,
+            city=scan.city,
         )
         for trail in trails
         for scan in trail.changed
@@ -429,6 +438,7 @@ def _find(trail: Trail, announce: bool | None, now: datetime, withheld: str) -> 
     )
     keeps_announced = is_open or (is_quiet and bool(verdict.transitions))
     newest = leading[-1] if leading else None
+    way = way_of(leading)
     row = ParcelVerdict(
         shipment_id=shipment.shipment_id,
         status=verdict.status,
@@ -444,6 +454,10 @@ def _find(trail: Trail, announce: bool | None, now: datetime, withheld: str) -> 
         trace_fetched_at=trail.held.fetched_at if trail.held else None,
         trace_since=trail.held.since if trail.held else None,
         trace_waybill_no=trail.held.waybill_no if trail.held else None,
+        picked_up_at=way.picked_up_at,
+        out_for_delivery_at=way.out_for_delivery_at,
+        origin_city=way.origin_city,
+        last_city=way.last_city,
     )
     changes = [
         ChangeRow(

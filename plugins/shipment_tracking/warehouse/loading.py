@@ -228,6 +228,7 @@ def _as_evidence(reply: StoredReply, trace: ParcelTrace) -> Reply:
                 is_new=True,
                 action=event.action,
                 decided_by=event.decided_by,
+                city=event.city,
                 future_dated=event.occurred_at is not None
                 and is_future_dated(event.occurred_at, reply.fetched_at, reply.fetched_at),
             )
@@ -254,7 +255,7 @@ def _event_row(
         scan.status,
         scan.sign_kind,
         event.description,
-        event.city,
+        scan.city,
         scan.action,
         scan.decided_by,
         fetched_at,

@@ -143,6 +143,7 @@ erp_row = Table(
     Column("sign_error", Text),
     Column("shown_at", TIME),
     Column("trace_error", Text),
+    Column("promised_at", TIME),
     Index("erp_row_listed", "erp_key", postgresql_where=text("listed")),
     Index("erp_row_open", "order_id", postgresql_where=text("closed_at is null")),
     Index("erp_row_order", "order_id"),
@@ -191,6 +192,10 @@ shipment = Table(
     Column("announced_status", Text, nullable=False, server_default="pending"),
     Column("last_event_status", Text),
     Column("router_code", Text),
+    Column("picked_up_at", TIME),
+    Column("out_for_delivery_at", TIME),
+    Column("origin_city", Text),
+    Column("last_city", Text),
     UniqueConstraint("account", "consignment_id"),
     Index(
         "shipment_confirmed",
@@ -208,6 +213,7 @@ shipment = Table(
         postgresql_where=text("sign_seen_at is not null and sign_confirmed_at is null"),
     ),
     Index("shipment_unsettled", "shipment_id", postgresql_where=text("unsettled")),
+    Index("shipment_waybill_no", "waybill_no"),
 )
 
 order_shipment = Table(

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from shipment_tracking.domain.owner_texts import SIGN_KINDS
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.warehouse.outbox import TRIES
+from tests.unit.docs import dictionary
 
 PROJECT = Path(__file__).parents[3]
 DOCS = PROJECT / "docs"
@@ -53,23 +54,16 @@ def test_sql_of_a_page_runs_in_its_order(page: Path, warehouse: Engine) -> None:
         connection.rollback()
 
 
-def test_analytics_lists_the_columns_of_every_view(warehouse: Engine) -> None:
-    documented: dict[str, list[tuple[str, str]]] = {}
-    for section in read(DOCS / "analytics.md").split("\n### ")[1:]:
-        name = section.partition("\n")[0]
-        documented[name] = re.findall(r"^\| `(\w+)` \| ([\w ]+) \|", section, re.MULTILINE)
-    query = text(
-        "select relname, attname, format_type(atttypid, atttypmod) from pg_attribute"
-        " inner join pg_class on pg_class.oid = attrelid"
-        " where relnamespace = 'analytics'::regnamespace and attnum > 0 order by relname, attnum"
-    )
-    found: dict[str, list[tuple[str, str]]] = {}
+def test_the_data_dictionary_is_what_the_database_says(warehouse: Engine) -> None:
     with warehouse.connect() as connection:
-        for view, column, kind in connection.execute(query):
-            kind = kind.replace("timestamp with time zone", "timestamptz")
-            found.setdefault(view, []).append((column, kind))
+        assert read(dictionary.PAGE) == dictionary.page(connection), "make dictionary"
 
-    assert documented == found
+
+def test_every_view_and_column_has_a_comment(warehouse: Engine) -> None:
+    with warehouse.connect() as connection:
+        rows = connection.execute(dictionary.COLUMNS).all()
+
+    assert [(row.view, row.name) for row in rows if not (row.about and row.means)] == []
 
 
 @cache

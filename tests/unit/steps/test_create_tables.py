@@ -22,29 +22,30 @@ VIEWS = {
     "orders": (
         "erp_key, platform, account, platform_order_id, status, parcels, parcels_signed,"
         " shipped_at, signed_at, first_seen_at, last_polled_at, next_poll_at, last_error,"
-        " closed_at, close_reason"
+        " closed_at, close_reason, promised_at, sign_detected_at, written_at"
     ),
     "shipments": (
         "shipment_id, platform, account, platform_order_id, consignment_id, waybill_no,"
         " carrier_code, carrier_name, status, sign_kind, signed_at, first_event_at,"
-        " last_event_at, last_event, event_count"
+        " last_event_at, last_event, event_count, picked_up_at, out_for_delivery_at, origin_city,"
+        " last_city, sign_detected_at, sign_confirmed_at, superseded, first_seen_at, erp_key"
     ),
     "trace_events": (
         "shipment_id, platform, account, platform_order_id, consignment_id, waybill_no,"
         " occurred_at, description, city, action, status, fetched_at, decided_by, future_dated,"
-        " earlier_life, withdrawn_at"
+        " earlier_life, withdrawn_at, first_sight, erp_key"
     ),
     "rejected_events": (
         "account, platform_order_id, consignment_id, waybill_no, occurred_at_text, description,"
-        " reason, fetched_at"
+        " reason, fetched_at, erp_key"
     ),
     "status_changes": (
         "platform, account, platform_order_id, consignment_id, waybill_no, from_status,"
-        " to_status, occurred_at, detected_at, announced"
+        " to_status, occurred_at, detected_at, announced, shipment_id, first_sight, erp_key"
     ),
     "notifications": (
         "event_id, audience, channel, account, platform_order_id, consignment_id, waybill_no,"
-        " reason, state, attempts, created_at, sent_at, last_error"
+        " reason, state, attempts, created_at, sent_at, last_error, shipment_id, erp_key"
     ),
     "erp_writebacks": (
         "erp_key, account, platform_order_id, waybill_no, outcome, signed_at, written_at,"
@@ -53,7 +54,7 @@ VIEWS = {
     "unknown_texts": "description, status, decided_by, seen, last_seen_at",
     "stalls": (
         "platform, account, platform_order_id, consignment_id, waybill_no, stage, since,"
-        " threshold_hours, opened_at, cleared_at, alerted_at"
+        " threshold_hours, opened_at, cleared_at, alerted_at, shipment_id, erp_key"
     ),
     "alerts": (
         "alert_id, kind, account, subject, severity, opened_at, cleared_at, told_at, detail"
@@ -62,7 +63,29 @@ VIEWS = {
     "feeds": "account, feed, cursor_at, trusted_since, reported, missed, last_error",
     "runs": (
         "run_id, run_type, started_at, ended_at, due, polled, left_over, calls, events_new,"
-        " events_duplicate, changes, signed, notices_sent, failed_orders, untracked"
+        " events_duplicate, changes, signed, notices_sent, failed_orders, untracked, summary"
+    ),
+    "transit_times": (
+        "carrier_code, carrier_name, origin_city, month, n, signed, to_delivery_p50,"
+        " to_delivery_p80, to_delivery_p90, to_delivery_p95, p50, p80, p90, p95"
+    ),
+    "delivery_daily": (
+        "day, account, carrier_code, carrier_name, shipped, picked_up, signed, failed, returned,"
+        " exceptions"
+    ),
+    "carrier_scorecard": (
+        "carrier_code, carrier_name, parcels, signed, failed, returned, exceptions, stalled,"
+        " promised, on_time, signed_share, on_time_share, signed_p50, signed_p90"
+    ),
+    "freshness": (
+        "day, account, changes, detection_p50, detection_p95, signatures_written,"
+        " sign_to_erp_p50, sign_to_erp_p95, overdue_now"
+    ),
+    "cost_per_signed_order": (
+        "month, account, calls, seconds, signed_orders, calls_per_signed_order"
+    ),
+    "erp_reconciliation": (
+        "erp_key, account, platform_order_id, difference, status, signed_at, outcome, detail, since"
     ),
 }
 OUTDATED = "comment on schema tracking is '0001 another'"
@@ -154,7 +177,8 @@ def test_a_view_whose_text_changed_is_made_again(warehouse, tmp_path):
     shutil.copytree(create_tables.MIGRATIONS.parents[1], tmp_path / "plugins" / "shipment_tracking")
     shutil.copytree(include_folder() / "sql", tmp_path / "include" / "sql")
     changed = tmp_path / "include" / "sql" / "analytics" / "runs.sql"
-    changed.write_text(changed.read_text().replace("run.untracked", "run.untracked as bad"))
+    body = changed.read_text().replace("run.untracked,", "run.untracked as bad,")
+    changed.write_text(body.replace("runs.untracked is", "runs.bad is"))
     url = warehouse.url.render_as_string(hide_password=False)
     code = (
         "import sys; from sqlalchemy import create_engine;"
@@ -165,7 +189,7 @@ def test_a_view_whose_text_changed_is_made_again(warehouse, tmp_path):
     subprocess.run(
         [sys.executable, "-c", code, url], env={"PYTHONPATH": f"{tmp_path}/plugins"}, check=True
     )
-    assert columns(warehouse, "analytics")["runs"].endswith("failed_orders, bad")
+    assert columns(warehouse, "analytics")["runs"].endswith("failed_orders, bad, summary")
 
     create_tables.run(warehouse)
     assert columns(warehouse, "analytics") == VIEWS
@@ -231,6 +255,14 @@ def test_an_owners_view_wins_until_its_file_is_gone(create, warehouse, owners_vi
     monkeypatch.delenv(OWNER_FOLDER)
     create_tables.run(warehouse)
     assert columns(warehouse, "analytics") == VIEWS
+
+
+def test_a_percent_sign_in_an_owners_view_is_no_placeholder(warehouse, owners_view):
+    owners_view("create view analytics.runs as select '%' as run_id;")
+
+    create_tables.run(warehouse)
+
+    assert columns(warehouse, "analytics")["runs"] == "run_id"
 
 
 def test_a_mistake_in_an_owners_view_names_its_file(warehouse, owners_view):

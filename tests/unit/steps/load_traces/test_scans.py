@@ -150,3 +150,33 @@ def test_a_parcel_keeps_its_scans_when_its_waybill_number_changes(track, reply, 
         ("YT1",),
         ("YT2",),
     ]
+
+
+def test_a_parcel_knows_its_way(track, reply, load, select):
+    reply(
+        track(),
+        parcel(
+            "LP1",
+            (-9, "【义乌市】快件已由【测试网点】揽收"),
+            (-5, "快件到达【杭州转运中心】"),
+            (-1, OUT),
+        ),
+    )
+
+    load()
+
+    assert select(
+        "picked_up_at, out_for_delivery_at, origin_city, last_city from analytics.shipments"
+    ) == [(NOON - timedelta(hours=9), NOON - timedelta(hours=1), "义乌市", "杭州市")]
+
+
+def test_a_city_that_is_read_by_now_is_stored(track, reply, load, execute, select):
+    order = track()
+    reply(order, parcel("LP1", (-5, "快件到达【杭州转运中心】")))
+    load()
+    execute("update tracking.trace_event set city = null")
+    reply(order, parcel("LP1", (-5, "快件到达【杭州转运中心】"), (-1, OUT)))
+
+    load()
+
+    assert select("city from tracking.trace_event order by occurred_at") == [("杭州市",), (None,)]

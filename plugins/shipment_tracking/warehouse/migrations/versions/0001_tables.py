@@ -108,7 +108,8 @@ create table tracking.erp_row (
     trace_changed boolean not null default false,
     sign_error text,
     shown_at timestamptz,
-    trace_error text
+    trace_error text,
+    promised_at timestamptz
 );
 comment on table tracking.erp_row is 'One row of the ERP; several may share a tracked order.';
 comment on column tracking.erp_row.listed is 'Whether the newest complete list held this row.';
@@ -122,6 +123,8 @@ comment on column tracking.erp_row.sign_error is
     'Why it cannot be signed although its parcels are, or which parcel it lacks.';
 comment on column tracking.erp_row.shown_at is 'When the ERP last took its trace.';
 comment on column tracking.erp_row.trace_error is 'Why the ERP did not take its trace last time.';
+comment on column tracking.erp_row.promised_at is
+    'By when the ERP promised the delivery; null where it does not say.';
 create index erp_row_listed on tracking.erp_row (erp_key) where listed;
 create index erp_row_open on tracking.erp_row (order_id) where closed_at is null;
 create index erp_row_order on tracking.erp_row (order_id);
@@ -162,6 +165,10 @@ create table tracking.shipment (
     announced_status text not null default 'pending',
     last_event_status text,
     router_code text,
+    picked_up_at timestamptz,
+    out_for_delivery_at timestamptz,
+    origin_city text,
+    last_city text,
     unique (account, consignment_id)
 );
 comment on table tracking.shipment is 'One parcel and its present status.';
@@ -181,6 +188,10 @@ comment on column tracking.shipment.announced_status is
 comment on column tracking.shipment.router_code is
     'The carrier''s code as a router spells it, with which its traces are asked for; null where '
     'the platform gives its parcels ids of their own.';
+comment on column tracking.shipment.picked_up_at is
+    'Of its first scan that says so, likewise out_for_delivery_at; only scans that may lead count.';
+comment on column tracking.shipment.last_city is
+    'Where it was seen last; origin_city: where it set out. Null: no scan names a city.';
 create index shipment_confirmed on tracking.shipment (sign_confirmed_at)
     where sign_confirmed_at is not null;
 create index shipment_sign_withdrawn on tracking.shipment (shipment_id)
@@ -188,6 +199,7 @@ create index shipment_sign_withdrawn on tracking.shipment (shipment_id)
 create index shipment_unconfirmed on tracking.shipment (sign_seen_at)
     where sign_seen_at is not null and sign_confirmed_at is null;
 create index shipment_unsettled on tracking.shipment (shipment_id) where unsettled;
+create index shipment_waybill_no on tracking.shipment (waybill_no);
 
 create table tracking.order_shipment (
     order_id bigint not null references tracking.tracked_order,
