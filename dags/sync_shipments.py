@@ -132,6 +132,12 @@ def pipeline() -> None:
 
     @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
     @task(trigger_rule="all_done", multiple_outputs=False)
+    def check_quality() -> dict[str, int]:
+        """The warehouse holds what it promises."""
+        return steps.check_quality.run(hooks.warehouse(), now=hooks.now())
+
+    @task.skip_if(warehouse_was_refused, skip_message="create_tables failed")
+    @task(trigger_rule="all_done", multiple_outputs=False)
     def mark_signed() -> dict[str, int]:
         """Every signed order is signed at the ERP, unless a person decided otherwise."""
         counts = steps.mark_signed.run(
@@ -193,14 +199,17 @@ def pipeline() -> None:
     accounts = extract_orders()
     checked = check_inputs()
     loaded = load_traces()
+    quality = check_quality()
     signed, shown = mark_signed(), show_trace()
     notified, reported, healthy = notify_changes(), report_stalled(), report_health()
-    tables >> accounts >> lane.expand(account=accounts) >> loaded >> [signed, notified, reported]
+    after_load = [signed, quality, notified, reported]
+    tables >> accounts >> lane.expand(account=accounts) >> loaded >> after_load
     signed >> shown
     accounts >> checked
-    [checked, shown, notified, reported] >> healthy
+    [checked, quality, shown, notified, reported] >> healthy
     # Trigger rules look no further up than one task, so the alarm hangs below each of them.
-    [tables, accounts, checked, loaded, signed, shown, notified, reported, healthy] >> alarm
+    checks = [checked, quality, healthy]
+    [tables, accounts, loaded, signed, shown, notified, reported, *checks] >> alarm
 
 
 SHARED: dict[str, Any] = {

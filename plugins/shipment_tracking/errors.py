@@ -13,6 +13,7 @@ Errors, named by what to do about them.
     │   ├── ParamError              the params of a run contradict each other
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
+    │   ├── QualityError            the warehouse does not hold what it promises
     │   ├── RedTasksError           tasks of the run are red; the text lists them
     │   ├── LaneStoppedError        most of an account's orders fail alike
     │   ├── ChannelRefusedError     a receiver takes nothing until its connection is corrected
@@ -84,6 +85,10 @@ class WarehouseRefusedError(PersonNeededError):
 
 class ClosureRefusedError(PersonNeededError):
     """More orders left the ERP's list than is believable; nothing was closed."""
+
+
+class QualityError(PersonNeededError):
+    """A check of the warehouse is violated; the text says which, how often, and the first rows."""
 
 
 class RedTasksError(PersonNeededError):

@@ -15,8 +15,19 @@ from sqlalchemy import TextClause, text
 from shipment_tracking.errors import PersonNeededError, StatementError
 
 OWNER_FOLDER = "SHIPMENT_TRACKING_INCLUDE"
-REPLACEABLE = ("sql/erp", "sql/analytics", "messages", "carriers.csv", "polling.csv", "texts.csv")
+REPLACEABLE = (
+    "sql/erp",
+    "sql/analytics",
+    "sql/quality",
+    "messages",
+    "carriers.csv",
+    "polling.csv",
+    "texts.csv",
+)
 """What an owner's folder may hold: the files of these folders, and these files."""
+
+ADDABLE = "sql/quality"
+"""Where an owner may also add statements of their own."""
 
 query_folders: list[Path] = []
 """Folders that are searched before ours for the warehouse's statements; for a test of mistakes."""
@@ -76,6 +87,19 @@ def statement_path(name: str) -> Path:
     :raises StatementError: as ``include_path``.
     """
     return include_path(f"sql/{name}.sql")
+
+
+def statement_names(folder: str) -> list[str]:
+    """
+    The statements of a folder, ours and those that the owner adds.
+
+    :param folder: below ``sql``, such as ``quality``.
+    """
+    roots = [include_folder()]
+    if owner := os.environ.get(OWNER_FOLDER):
+        roots.append(Path(owner))
+    files = (file for root in roots for file in (root / "sql" / folder).glob("*.sql"))
+    return sorted({file.stem for file in files if not file.name.startswith(".")})
 
 
 def statement(name: str, *, binds: set[str] | None = None, needs: str | None = None) -> TextClause:
@@ -201,7 +225,8 @@ def _refuse_unknown_files(owner: Path) -> None:
                 f"{file} cannot be used: {place} is not a file that an owner may replace; "
                 f"{OWNER_FOLDER} may hold {', '.join(REPLACEABLE)}; move it out of {owner}"
             )
-        if not (known / place).is_file():
+        is_added = place.parent == Path(ADDABLE) and file.suffix == ".sql"
+        if not (is_added or (known / place).is_file()):
             raise StatementError(
                 f"{file} replaces nothing: no {place} is read from {known}; "
                 f"correct its name or move it out of {owner}"

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, Row, text
 from sandbox import witness
 from sandbox.erp import rows as erp_rows
 from sandbox.world import Order, order_truth
+from shipment_tracking.warehouse.quality import check_all
 
 if TYPE_CHECKING:
     from .driver import Simulation
@@ -189,6 +190,13 @@ def no_lease_is_left_behind(life: "Simulation") -> Iterator[str]:
         yield f"order {row.order_id} is held by {row.lease_owner}"
 
 
+def every_check_of_quality_holds(life: "Simulation") -> Iterator[str]:
+    """The checks that each run makes, the tables being at rest."""
+    for result in check_all(life.warehouse, now=life.at):
+        if result.violations or result.error:
+            yield str(result)
+
+
 def every_reply_is_loaded(life: "Simulation") -> Iterator[str]:
     waiting = "select reply_id, last_error from tracking.trace_reply where loaded_at is null"
     for row in rows(life, waiting):
@@ -263,4 +271,5 @@ AT_THE_END: tuple[Invariant, ...] = (
     no_change_is_stored_twice,
     no_lease_is_left_behind,
     every_reply_is_loaded,
+    every_check_of_quality_holds,
 )

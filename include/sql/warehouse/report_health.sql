@@ -539,3 +539,19 @@ from (
     limit 1
 ) as last_look
 where closures_refused <> '';
+
+
+-- name: quality
+-- Checks of the warehouse that are violated or cannot run.
+select
+    'quality' as kind,
+    cast(null as text) as account,
+    check_name as subject,
+    case when severity = 'error' and error is null then 'critical' else 'warning' end as severity,
+    coalesce(
+        error, format('%s rows violate it (%s), such as %s', violations, meaning, first_rows)
+    ) as detail
+from tracking.quality_check
+where
+    violations > 0
+    or error is not null;

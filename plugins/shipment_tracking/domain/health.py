@@ -19,6 +19,7 @@ KINDS = (
     "unknown_texts",
     "quarantined_replies",
     "closures_refused",
+    "quality",
 )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shipment_tracking.steps import (
+        check_quality as check_quality,
         create_tables as create_tables,
         extract_orders as extract_orders,
         fetch_waybills as fetch_waybills,

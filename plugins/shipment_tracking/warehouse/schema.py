@@ -445,6 +445,19 @@ alert = Table(
     ),
 )
 
+quality_check = Table(
+    "quality_check",
+    metadata,
+    Column("check_name", Text, primary_key=True),
+    Column("severity", Text, nullable=False),
+    Column("meaning", Text, nullable=False),
+    Column("violations", BigInteger),
+    Column("first_rows", Text),
+    Column("error", Text),
+    Column("checked_at", TIME, nullable=False),
+    Column("since", TIME),
+)
+
 feed = Table(
     "feed",
     metadata,

@@ -50,6 +50,14 @@ def seeded(warehouse, ship, change, execute, new_run):
     )
     factories.insert(
         warehouse,
+        "quality_check",
+        check_name="mine",
+        severity="error",
+        meaning="Mine holds.",
+        checked_at=now,
+    )
+    factories.insert(
+        warehouse,
         "stall",
         shipment_id=parcel,
         stage="in_transit",

@@ -59,6 +59,17 @@ VIEWS = {
     "alerts": (
         "alert_id, kind, account, subject, severity, opened_at, cleared_at, told_at, detail"
     ),
+    "replays": (
+        "run_id, dry_run, started_at, ended_at, orders, replies, events, not_rebuilt, unreadable,"
+        " waiting"
+    ),
+    "replay_differences": (
+        "run_id, dry_run, started_at, kind, account, platform_order_id, waybill_no, occurred_at,"
+        " description, before, after"
+    ),
+    "quality_checks": (
+        "check_name, severity, meaning, violations, first_rows, error, checked_at, since"
+    ),
     "api_usage": "run_id, account, api, outcome, calls, seconds",
     "feeds": "account, feed, cursor_at, trusted_since, reported, missed, last_error",
     "runs": (

@@ -232,6 +232,20 @@ def closures_refused(field: Field) -> Callable[[], None]:
     return lambda: factories.run(field.warehouse, "3", NOW, closures_refused="")
 
 
+def checked(field: Field, **result: Any) -> Callable[[], None]:
+    row = {"check_name": "mine", "severity": "error", "meaning": "Mine holds.", "checked_at": NOW}
+    factories.insert(field.warehouse, "quality_check", **row | result)
+    return lambda: field.execute("update tracking.quality_check set violations = 0, error = null")
+
+
+def violated_check(field: Field) -> Callable[[], None]:
+    return checked(field, violations=2, first_rows="a 1; a 2")
+
+
+def broken_check(field: Field) -> Callable[[], None]:
+    return checked(field, error="mine.sql, line 3: no such column")
+
+
 TROUBLES = {
     api_failures: "api_failures",
     quota_blocked: "quota",
@@ -250,6 +264,8 @@ TROUBLES = {
     unknown_texts: "unknown_texts",
     quarantined_replies: "quarantined_replies",
     closures_refused: "closures_refused",
+    broken_check: "quality",
+    violated_check: "quality",
 }
 
 

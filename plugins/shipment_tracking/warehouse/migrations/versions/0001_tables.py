@@ -426,6 +426,20 @@ create unique index alert_cleared_event on tracking.alert (cleared_event_id);
 create unique index alert_event on tracking.alert (event_id);
 create unique index alert_open on tracking.alert (kind, subject) where cleared_at is null;
 
+create table tracking.quality_check (
+    check_name text primary key,
+    severity text not null,
+    meaning text not null,
+    violations bigint,
+    first_rows text,
+    error text,
+    checked_at timestamptz not null,
+    since timestamptz
+);
+comment on table tracking.quality_check is 'What each check of the warehouse found last.';
+comment on column tracking.quality_check.since is
+    'Since when it is violated or cannot run; null: all is well.';
+
 create table tracking.feed (
     account text primary key,
     feed text not null,
