@@ -80,6 +80,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command = commands.add_parser("preview", help="show the texts of notices", description=about)
     command.add_argument("--html", type=Path, metavar="FILE", help="write them as a page instead")
+    about = (
+        "print the last runs, the open orders by account and status, stalls, failing accounts, the "
+        "backlog, open alerts and dead notices; the warehouse is as for texts"
+    )
+    commands.add_parser("status", help="show how the pipeline does", description=about)
+    about = (
+        "print where an order is: its parcels, scans, writes to the ERP and notices, and why it is "
+        "not signed yet; the warehouse is as for texts"
+    )
+    command = commands.add_parser("order", help="look an order up", description=about)
+    command.add_argument(
+        "number",
+        help="the ERP's key, the platform's order number, a waybill number, or its last 6 "
+        "characters or more",
+    )
     given = parser.parse_args(arguments)
     logging.disable()  # Airflow's own notes on standard output, which is ours
     try:
@@ -98,8 +113,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     requeue(warehouse, given.channel, given.since, dry_run=given.dry_run)
                 elif given.command == "carriers":
                     carrier_table.show(warehouse, given.most)
-                else:
+                elif given.command == "texts":
                     show_texts(warehouse, given.most)
+                else:
+                    look(warehouse, getattr(given, "number", None))
         finally:
             warehouse.dispose()
     except ShipmentTrackingError as error:
@@ -153,6 +170,21 @@ def preview(page: Path | None = None) -> bool:
     for mistake in found.mistakes:
         print(mistake, file=sys.stderr)
     return not found.mistakes
+
+
+def look(warehouse: "Engine", number: str | None = None) -> None:
+    """
+    Print how the pipeline does, or where an order is.
+
+    :param number: what names the order.
+    :raises ParamError: no order has it.
+    """
+    from shipment_tracking import terminal
+
+    with warehouse.connect() as connection:
+        found = terminal.status(connection) if number is None else terminal.order(connection, number)
+        for line in found:
+            print(line)
 
 
 def show_texts(warehouse: "Engine", most: int) -> None:
