@@ -42,6 +42,13 @@ with parcel as (
     where
         shipment.picked_up_at >= now() - interval '90 days'
         and shipment.status <> 'cancelled'
+        and exists (
+            select 1
+            from tracking.order_shipment
+            where
+                order_shipment.shipment_id = shipment.shipment_id
+                and order_shipment.superseded_at is null
+        )
 ),
 
 score as (

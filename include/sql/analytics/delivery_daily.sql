@@ -1,95 +1,73 @@
 -- One row per day in Shanghai, account and carrier: how many parcels did what on that day. A parcel
--- counts once, however many orders it serves; a carrier that is not known is a row of its own.
+-- counts once, however many orders it serves; cancelled and superseded ones do not. A carrier that
+-- is not known is a row of its own.
 create or replace view analytics.delivery_daily as
-with parcel as (
+with happened as (
     select
-        shipment.shipment_id,
-        shipment.account,
-        shipment.carrier_code,
-        case when shipment.carrier_code is null then shipment.carrier_name end as unlisted_carrier,
-        shipment.carrier_name,
-        shipment.picked_up_at,
-        case when shipment.sign_confirmed_at is not null then shipment.signed_at end as signed_at,
-        (
-            select min(erp_row.shipped_at)
-            from tracking.order_shipment
-            inner join tracking.erp_row on order_shipment.order_id = erp_row.order_id
-            where
-                order_shipment.shipment_id = shipment.shipment_id
-                and order_shipment.superseded_at is null
-        ) as shipped_at
-    from tracking.shipment
-    where shipment.status <> 'cancelled'
-),
-
-happened as (
-    select
-        parcel.shipment_id,
-        parcel.account,
-        parcel.carrier_code,
-        parcel.unlisted_carrier,
-        parcel.carrier_name,
+        order_shipment.shipment_id,
         'shipped' as what,
-        parcel.shipped_at as at
-    from parcel
+        cast(min(erp_row.shipped_at) at time zone 'Asia/Shanghai' as date) as day
+    from tracking.order_shipment
+    inner join tracking.erp_row on order_shipment.order_id = erp_row.order_id
+    where
+        order_shipment.superseded_at is null
+        and erp_row.shipped_at is not null
+    group by order_shipment.shipment_id
     union all
     select
-        parcel.shipment_id,
-        parcel.account,
-        parcel.carrier_code,
-        parcel.unlisted_carrier,
-        parcel.carrier_name,
+        shipment_id,
         'picked_up' as what,
-        parcel.picked_up_at as at
-    from parcel
+        cast(picked_up_at at time zone 'Asia/Shanghai' as date) as day
+    from tracking.shipment
+    where picked_up_at is not null
     union all
     select
-        parcel.shipment_id,
-        parcel.account,
-        parcel.carrier_code,
-        parcel.unlisted_carrier,
-        parcel.carrier_name,
+        shipment_id,
         'signed' as what,
-        parcel.signed_at as at
-    from parcel
+        cast(signed_at at time zone 'Asia/Shanghai' as date) as day
+    from tracking.shipment
+    where sign_confirmed_at is not null
     union all
-    select
-        parcel.shipment_id,
-        parcel.account,
-        parcel.carrier_code,
-        parcel.unlisted_carrier,
-        parcel.carrier_name,
-        status_change.to_status as what,
-        status_change.occurred_at as at
-    from parcel
-    inner join tracking.status_change on parcel.shipment_id = status_change.shipment_id
-    where status_change.to_status in ('delivery_failed', 'returned', 'exception')
+    select distinct
+        shipment_id,
+        to_status as what,
+        cast(occurred_at at time zone 'Asia/Shanghai' as date) as day
+    from tracking.status_change
+    where to_status in ('delivery_failed', 'returned', 'exception')
 )
 
 select
-    cast(happened.at at time zone 'Asia/Shanghai' as date) as day,
-    happened.account,
-    happened.carrier_code,
-    max(happened.carrier_name) as carrier_name,
-    count(distinct happened.shipment_id) filter (where happened.what = 'shipped') as shipped,
-    count(distinct happened.shipment_id) filter (where happened.what = 'picked_up') as picked_up,
-    count(distinct happened.shipment_id) filter (where happened.what = 'signed') as signed,
-    count(distinct happened.shipment_id)
-    filter (where happened.what = 'delivery_failed') as failed,
-    count(distinct happened.shipment_id) filter (where happened.what = 'returned') as returned,
-    count(distinct happened.shipment_id) filter (where happened.what = 'exception') as exceptions
+    happened.day,
+    shipment.account,
+    shipment.carrier_code,
+    max(shipment.carrier_name) as carrier_name,
+    count(*) filter (where happened.what = 'shipped') as shipped,
+    count(*) filter (where happened.what = 'picked_up') as picked_up,
+    count(*) filter (where happened.what = 'signed') as signed,
+    count(*) filter (where happened.what = 'delivery_failed') as failed,
+    count(*) filter (where happened.what = 'returned') as returned,
+    count(*) filter (where happened.what = 'exception') as exceptions
 from happened
-where happened.at is not null
+inner join tracking.shipment on happened.shipment_id = shipment.shipment_id
+where
+    shipment.status <> 'cancelled'
+    and exists (
+        select 1
+        from tracking.order_shipment
+        where
+            order_shipment.shipment_id = shipment.shipment_id
+            and order_shipment.superseded_at is null
+    )
 group by
-    cast(happened.at at time zone 'Asia/Shanghai' as date),
-    happened.account,
-    happened.carrier_code,
-    happened.unlisted_carrier;
+    happened.day,
+    shipment.account,
+    shipment.carrier_code,
+    case when shipment.carrier_code is null then shipment.carrier_name end;
 
 comment on view analytics.delivery_daily is
 'One row for each day in Shanghai, account and carrier, on which something happened. A '
-'parcel counts once, however many orders it serves; cancelled ones do not count. A scan '
-'that arrives late changes its own day.';
+'parcel counts once, however many orders it serves; cancelled and superseded ones do not '
+'count. A scan that arrives late changes its own day.';
 comment on column analytics.delivery_daily.day is 'day in Shanghai on which it happened';
 comment on column analytics.delivery_daily.account is 'the id of the account''s connection';
 comment on column analytics.delivery_daily.carrier_code is 'code of the carrier; null: not known';

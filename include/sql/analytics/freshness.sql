@@ -1,8 +1,17 @@
 -- One row per day in Shanghai and account: how long after it happened a change was found, and how
 -- long after it was found a signature stood in the ERP, in minutes. What happened before the parcel
--- was first seen is left out. Today's row says how many orders are overdue now.
+-- was first seen, and what a backfill found, is left out. Today's row says how many orders are
+-- overdue now.
 create or replace view analytics.freshness as
-with found as (
+with parcel as (
+    select
+        order_shipment.shipment_id,
+        min(order_shipment.first_seen_at) as first_seen_at
+    from tracking.order_shipment
+    group by order_shipment.shipment_id
+),
+
+found as (
     select
         shipment.account,
         cast(status_change.detected_at at time zone 'Asia/Shanghai' as date) as day,
@@ -11,12 +20,11 @@ with found as (
         ) as minutes
     from tracking.status_change
     inner join tracking.shipment on status_change.shipment_id = shipment.shipment_id
+    inner join parcel on status_change.shipment_id = parcel.shipment_id
+    left join tracking.run on status_change.run_id = run.run_id
     where
-        status_change.occurred_at >= (
-            select min(order_shipment.first_seen_at)
-            from tracking.order_shipment
-            where order_shipment.shipment_id = shipment.shipment_id
-        )
+        status_change.occurred_at >= parcel.first_seen_at
+        and coalesce(run.run_type <> 'backfill', true)
 ),
 
 detected as (

@@ -26,18 +26,18 @@ with parcel as (
     where
         shipment.picked_up_at is not null
         and shipment.status not in ('cancelled', 'returning', 'returned')
-        and (
-            shipment.sign_confirmed_at is not null
-            or exists (
-                select 1
-                from tracking.order_shipment
-                inner join tracking.tracked_order
-                    on order_shipment.order_id = tracked_order.order_id
-                where
-                    order_shipment.shipment_id = shipment.shipment_id
-                    and order_shipment.superseded_at is null
-                    and tracked_order.closed_at is null
-            )
+        and exists (
+            select 1
+            from tracking.order_shipment
+            inner join tracking.tracked_order
+                on order_shipment.order_id = tracked_order.order_id
+            where
+                order_shipment.shipment_id = shipment.shipment_id
+                and order_shipment.superseded_at is null
+                and (
+                    shipment.sign_confirmed_at is not null
+                    or tracked_order.closed_at is null
+                )
         )
         and (
             shipment.sign_confirmed_at is null

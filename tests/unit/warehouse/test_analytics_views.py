@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from shipment_tracking.domain.models import ApiUsage
 from shipment_tracking.warehouse import runs
@@ -263,6 +264,42 @@ def test_what_warehouse_and_erp_disagree_on(row, outcome, difference, warehouse,
 
     found = [each.difference for each in select("difference from analytics.erp_reconciliation")]
     assert found == [difference] * bool(difference)
+
+
+def test_a_superseded_parcel_counts_nowhere(picked_up, execute, select):
+    picked_up(1, 10, at=datetime.now(UTC) - DAY)
+    execute("update tracking.order_shipment set superseded_at = now()")
+
+    for view in ("delivery_daily", "transit_times", "carrier_scorecard"):
+        assert select(f"count(*) from analytics.{view}") == [(0,)], view
+
+
+def test_the_sessions_time_zone_changes_nothing(picked_up, warehouse):
+    picked_up(1, 1, at=LATE_EVENING)
+    days = text("select day, picked_up, signed from analytics.delivery_daily order by day")
+    found = []
+    for zone in ("Asia/Shanghai", "America/New_York"):
+        with warehouse.connect() as connection:
+            connection.execute(text(f"set local time zone '{zone}'"))
+            found.append(connection.execute(days).all())
+
+    assert found[0] == found[1]
+
+
+def test_a_late_scan_counts_on_its_own_day(picked_up, warehouse, select):
+    parcel = picked_up(1)
+    factories.status_change(
+        warehouse, parcel, "exception", NOW + 3 * DAY, occurred_at=NOW, run_id="late"
+    )
+
+    assert select("day from analytics.delivery_daily where exceptions > 0") == [(TODAY,)]
+
+
+def test_what_a_backfill_finds_is_no_delay(ship, warehouse, select):
+    factories.run(warehouse, "old", run_type="backfill")
+    factories.status_change(warehouse, ship(), "in_transit", NOW, occurred_at=NOW, run_id="old")
+
+    assert select("sum(changes) from analytics.freshness") == [(0,)]
 
 
 def test_empty_views_are_empty(warehouse, select):
