@@ -182,7 +182,9 @@ def look(warehouse: "Engine", number: str | None = None) -> None:
     from shipment_tracking import terminal
 
     with warehouse.connect() as connection:
-        found = terminal.status(connection) if number is None else terminal.order(connection, number)
+        found = (
+            terminal.status(connection) if number is None else terminal.order(connection, number)
+        )
         for line in found:
             print(line)
 

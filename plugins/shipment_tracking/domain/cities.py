@@ -86,6 +86,7 @@ _CITY = re.compile(
     rf"(?:市|州|地区)?{_NO_CITY}"
     rf"|^【(?P<named>[\u4e00-\u9fff]{{2,9}}?(?:市|州|盟|县))】"
 )
+_ANY = re.compile(_NAMES)
 _ONWARD = re.compile(
     r"(?:准备)?发往|送往|运往|前往|寄往|转往|下一站|上一站|(?<!到达)目的地|转寄|转投|取件地址|投诉|客服|退回至"
 )
@@ -105,6 +106,8 @@ def city_of(text: str, told: str | None = None) -> str | None:
         if found:
             return _spelling(found)
         return name if len(name) <= LONGEST and not name.endswith("区") else None
+    if not text.startswith("【") and not _ANY.search(text):
+        return None
     onward = _ONWARD.search(text)
     found = _CITY.search(text, 0, onward.start() if onward else len(text))
     return _spelling(found) if found else None
