@@ -9,6 +9,7 @@ Errors, named by what to do about them.
     │   ├── InputError              too many rows of the ERP, or a text, cannot be used
     │   ├── CarrierTableError       the table of carriers, or a list for it, cannot be read
     │   ├── PollingTableError       the table of polling has a mistake
+    │   ├── CalendarTableError      the table of holidays has a mistake
     │   ├── OwnerTextsError         the owner's texts.csv has a mistake
     │   ├── ParamError              the params of a run contradict each other
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
@@ -65,6 +66,10 @@ class CarrierTableError(PersonNeededError, ValueError):
 
 class PollingTableError(PersonNeededError, ValueError):
     """The table of polling has a mistake; the text names file, line and remedy."""
+
+
+class CalendarTableError(PersonNeededError, ValueError):
+    """The table of holidays has a mistake; the text names file, line and remedy."""
 
 
 class OwnerTextsError(PersonNeededError, ValueError):

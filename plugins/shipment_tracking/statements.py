@@ -20,6 +20,7 @@ REPLACEABLE = (
     "sql/analytics",
     "sql/quality",
     "messages",
+    "calendar.csv",
     "carriers.csv",
     "polling.csv",
     "texts.csv",

@@ -1,12 +1,13 @@
-"""Checks what the owner gives the pipeline: the ERP's rows and the texts of notices."""
+"""Checks what the owner gives the pipeline: the ERP's rows, the texts of notices, holidays."""
 
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from shipment_tracking.channels.port import LANGUAGES, MEDIA
+from shipment_tracking.domain import calendars
 from shipment_tracking.domain.models import Run
-from shipment_tracking.errors import InputError, MessageError
+from shipment_tracking.errors import CalendarTableError, InputError, MessageError
 from shipment_tracking.messages import Messages
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
@@ -20,13 +21,17 @@ def run(
 
     :param most_untracked: the share of the list, from 0 to 1, that may stay untracked.
     :returns: ``listed`` and ``untracked`` rows.
-    :raises InputError: more rows are not tracked, or a text has a mistake; nothing else is
-        affected: the rows that can be tracked are, and only the notices of such a text wait.
+    :raises InputError: more rows are not tracked, or a text or the calendar has a mistake; nothing
+        else is affected: the rows that can be tracked are, and only the notices of such a text wait.
     """
     with warehouse.begin() as connection:
         rows = connection.execute(query("check_inputs.count_rows")).one()
         runs.add(connection, this_run, now=now, untracked=rows.untracked)
     problems = [str(error) for error in _wrong_texts()]
+    try:
+        calendars.load()
+    except CalendarTableError as error:
+        problems.append(str(error))
     if rows.untracked > most_untracked * rows.listed:
         problems.append(
             f"{rows.untracked} of {rows.listed} rows of the ERP's list are not tracked, more than "

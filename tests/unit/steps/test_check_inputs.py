@@ -78,3 +78,11 @@ def test_an_empty_list_is_no_error(check):
 def test_n10_a_broken_text_is_found_before_a_notice_needs_it(check, broken_text):
     with pytest.raises(InputError, match=r"zh/returned\.txt, line 2: oder is unknown"):
         check()
+
+
+def test_a_calendar_with_a_mistake_makes_the_task_red(check, tmp_path, monkeypatch):
+    (tmp_path / "calendar.csv").write_text("first_day,last_day,factor,note\n2026-02-15,,2,春节\n")
+    monkeypatch.setenv(OWNER_FOLDER, str(tmp_path))
+
+    with pytest.raises(InputError, match=r"calendar\.csv, line 2: last_day is ''"):
+        check()
