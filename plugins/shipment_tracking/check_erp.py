@@ -176,7 +176,7 @@ class _Check:
         )
 
     def show_trace(self) -> str:
-        trace = Trace(self._key, LONGEST_STATUS, LONGEST_TEXT, self.now, SEVERAL_WAYBILLS)
+        trace = Trace(self._key, LONGEST_STATUS, LONGEST_TEXT, self.now, SEVERAL_WAYBILLS, self.now)
         return self._judge("show_trace", self.erp.show_trace([trace], keep=False)[self._key])
 
     def contact(self) -> str:

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shipment_tracking.channels.port import Limits
+from shipment_tracking.channels.port import DELAYED, Limits
 from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.messages import DIGEST, SIGN_WITHDRAWN, Messages
@@ -21,6 +21,7 @@ LISTED = (
 """Every parcel of these is listed, over as many messages as that takes, up to ``MOST_MESSAGES``."""
 
 COUNTED = (
+    DELAYED,
     Status.UNKNOWN,
     Status.CANCELLED,
     Status.READY_FOR_PICKUP,

@@ -15,12 +15,12 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, Templa
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Name
 
-from shipment_tracking.channels.port import MARKDOWN, SHORT, TEXT, Destination
+from shipment_tracking.channels.port import DELAYED, MARKDOWN, SHORT, TEXT, Destination
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError
 from shipment_tracking.statements import include_path, include_text
 
-STATUSES = tuple(map(str, Status))
+OF_PARCELS = (*map(str, Status), DELAYED)
 STALLED = "stalled"
 CLEARED = "cleared"
 ALARMS = (STALLED, CLEARED)
@@ -48,9 +48,10 @@ NOTICE: dict[str, Any] = _PARCEL | {
     "occurred_at": "2026-03-02T12:00:00+08:00",
     "detected_at": "2026-03-02T12:30:00+08:00",
     "sign_kind": "self",
+    "eta": "2026-03-05T18:20:00+08:00",
     "contacts": [{"erp_key": "SO1", "phone": "19900000000", "name": "测试", "language": "zh"}],
 }
-"""What a status' text may name, with an example of each; times are ISO 8601 in Shanghai."""
+"""What the text of a status, or of a delay, may name; times are ISO 8601 in Shanghai."""
 
 ALARM: dict[str, Any] = {
     "items": [
@@ -98,12 +99,12 @@ CHANGES: dict[str, Any] = {
 }
 """What a digest's text may name: changes by status, those that are listed, and how many are not."""
 
-_MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_kind")
+_MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_kind", "eta")
 # What a template's expressions can raise when they are given something that does not fit.
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 EXAMPLES = {
-    **dict.fromkeys(STATUSES, NOTICE),
+    **dict.fromkeys(OF_PARCELS, NOTICE),
     **dict.fromkeys(ALARMS, ALARM),
     **dict.fromkeys(ALERTS, TROUBLE),
     DIGEST: CHANGES,

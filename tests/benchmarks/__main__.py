@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from . import cycle, frugality, load, page, quota, scale, scheduler, volume
+from . import cycle, eta, frugality, load, page, quota, scale, scheduler, volume
 from .figures import Figure, as_json, machine, table
 from .stage import Theatre
 
@@ -17,6 +17,7 @@ PARTS = {
     "scale": scale.run,
     "volume": volume.run,
     "page": page.run,
+    "eta": eta.run,
     "airflow": scheduler.run,
 }
 

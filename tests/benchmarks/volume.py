@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
+from shipment_tracking.domain import calendars, stalls
 from shipment_tracking.domain.evidence import FURTHEST_EAST
 from shipment_tracking.statements import query
-from shipment_tracking.warehouse import polling
+from shipment_tracking.steps import report_stalled
+from shipment_tracking.warehouse import eta, polling
 
 from .figures import Figure
 from .stage import NOW, Theatre
@@ -169,13 +171,16 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
         **{"now": NOW, "early": early, "late": late},
         **polling.SPACING,
     }
+    clock = calendars.load()
     stalled = {
         "withdrawing": ["returning", "returned", "delivery_failed", "exception"],
-        "stages": ["pickup", "in_transit", "out_for_delivery", "ready_for_pickup"],
-        "hours": [48.0, 72.0, 24.0, 72.0],
         "unknown_hours": 24.0,
         "now": NOW,
+        "now_hours": clock.hours(NOW),
+        **report_stalled.THRESHOLDS(stalls.thresholds(None)),
+        **eta.SPANS(clock.spans),
     }
+    awaited = {"now": NOW, "after": 0, "most": eta.CHUNK, "fresh_for": eta.FRESH_FOR}
     prune = {"before": NOW - timedelta(days=365), "now": NOW, "after": None, "most": 200}
     old = list(range(1, 201))
 
@@ -219,6 +224,8 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     yield "mark_signed.next", _nothing, {"after": "", "most": 200, "latest": NOW} | only
     yield "show_trace.next", _nothing, {"after": "", "most": 200} | only
     yield "report_stalled.standing", _stage_standing, stalled | only
+    yield "eta.parcels", _nothing, awaited | eta.stage_binds()
+    yield "eta.close", _nothing, eta.stage_binds()
     yield "report_stalled.new", _standing(stalled | only), {"now": NOW}
     yield "extract_orders.leaving", _stage_rows, {}
     yield "extract_orders.close_rows", _stage_rows, {"now": NOW}

@@ -38,6 +38,10 @@ def every_change_is_announced_once(life: "Simulation") -> Iterator[str]:
                         select 1 from tracking.shipment
                         where shipment.shipment_id = told.shipment_id
                     )
+                    and not exists (
+                        select 1 from tracking.shipment_eta
+                        where shipment_eta.delay_event_id = told.event_id
+                    )
             ) as notice
             on change.event_id = notice.event_id
         where
@@ -185,7 +189,7 @@ def a_message_says_what_changed(life: "Simulation") -> Iterator[str]:
         changes[str(row.event_id)].add((row.to_status, row.consignment_id))
     for delivery in life.receiver.deliveries():
         body = delivery.body
-        if "items" in body:
+        if "items" in body or body["reason"] == "delayed":
             continue
         found = (body["to_status"], body["consignment_id"])
         if found not in changes[delivery.event_id]:

@@ -6,7 +6,7 @@ import pytest
 
 from shipment_tracking import digests
 from shipment_tracking.channels import dingtalk, feishu, wecom
-from shipment_tracking.channels.port import LANGUAGES, MARKDOWN, Limits
+from shipment_tracking.channels.port import DELAYED, LANGUAGES, MARKDOWN, Limits
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.messages import NOTICE, SIGN_WITHDRAWN, Messages
 
@@ -122,5 +122,5 @@ def test_a_receiver_of_tiny_texts_gets_one_message_with_the_numbers():
     assert len(split(told, Limits(longest_text=100))) == 1
 
 
-def test_every_status_has_its_urgency():
-    assert set(digests.URGENCY) == {*map(str, Status), SIGN_WITHDRAWN}
+def test_every_word_has_its_urgency():
+    assert set(digests.URGENCY) == {*map(str, Status), DELAYED, SIGN_WITHDRAWN}

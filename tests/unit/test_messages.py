@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shipment_tracking.channels.port import LANGUAGES, MARKDOWN, MEDIA, SHORT, TEXT
+from shipment_tracking.channels.port import DELAYED, LANGUAGES, MARKDOWN, MEDIA, SHORT, TEXT
 from shipment_tracking.domain.health import KINDS
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError, StatementError
@@ -35,7 +35,7 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("status", [*Status, DELAYED])
 def test_every_status_has_a_text_that_names_the_order_and_the_parcel(status, language):
     text = Messages(language).text(status, NOTICE)
 
@@ -95,7 +95,7 @@ def test_no_text_is_there_that_nobody_sends(language):
 
     assert {file.name for file in folder.iterdir()} == {
         f"{word}{ending}"
-        for word in (*map(str, Status), STALLED, CLEARED, *ALERTS)
+        for word in (*map(str, Status), DELAYED, STALLED, CLEARED, *ALERTS)
         for ending in ENDINGS.values()
     } | {"digest.txt", "digest.md"}
 

@@ -35,9 +35,20 @@ select
             erp_writeback.erp_key = erp_row.erp_key
             and erp_writeback.source_event = coalesce(erp_row.sign_event, erp_row.settled_event)
             and erp_writeback.outcome = 'signed'
-    ) as written_at
+    ) as written_at,
+    estimated.eta_p50,
+    estimated.eta_p90
 from tracking.erp_row
-left join tracking.tracked_order on erp_row.order_id = tracked_order.order_id;
+left join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
+left join lateral (
+    select
+        expected.eta_p50,
+        expected.eta_p90
+    from tracking.row_eta(erp_row.order_id, erp_row.waybill_no) as expected
+    where
+        erp_row.closed_at is null
+        and erp_row.signed_at is null
+) as estimated on true;
 
 comment on view analytics.orders is
 'One row for each row of the ERP, with the progress of the order it belongs to.';
@@ -71,3 +82,6 @@ comment on column analytics.orders.sign_detected_at is
 'when a run found the signature that made it signed; null once its parcels are pruned';
 comment on column analytics.orders.written_at is
 'when the ERP took our signature; null: it did not, or had one already';
+comment on column analytics.orders.eta_p50 is
+'when half of the orders like this one are signed; null: not known, or not on its way';
+comment on column analytics.orders.eta_p90 is 'the same for nine tenths of them';

@@ -33,10 +33,29 @@ select
             = tracking.fold_waybill(shipment.waybill_no) desc nulls last,
             erp_row.erp_key
         limit 1
-    ) as erp_key
+    ) as erp_key,
+    shipment_eta.eta_p50,
+    shipment_eta.eta_p90,
+    shipment_eta.eta_basis,
+    case
+        when shipment.status = 'signed' and shipment.event_count > 0
+            then not exists (
+                select 1
+                from tracking.trace_event
+                where
+                    trace_event.shipment_id = shipment.shipment_id
+                    and trace_event.status in (
+                        'out_for_delivery', 'ready_for_pickup', 'delivery_failed'
+                    )
+                    and not trace_event.future_dated
+                    and not trace_event.earlier_life
+                    and trace_event.withdrawn_at is null
+            )
+    end as signed_without_delivery
 from tracking.shipment
 inner join tracking.order_shipment on shipment.shipment_id = order_shipment.shipment_id
-inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id;
+inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
+left join tracking.shipment_eta on shipment.shipment_id = shipment_eta.shipment_id;
 
 comment on view analytics.shipments is
 'One row for each parcel and order: a parcel that serves two orders is in two rows.';
@@ -83,3 +102,11 @@ comment on column analytics.shipments.first_seen_at is
 comment on column analytics.shipments.erp_key is
 'the ERP''s key of the order; where several rows belong to it, the one with this waybill '
 'number, else the first';
+comment on column analytics.shipments.eta_p50 is
+'when half of the parcels like this one are signed; null: not known, or not on its way';
+comment on column analytics.shipments.eta_p90 is 'the same for nine tenths of them';
+comment on column analytics.shipments.eta_basis is
+'what both rest on: carrier, stage, number of parcels and when they were signed';
+comment on column analytics.shipments.signed_without_delivery is
+'signed, but no scan says that it was out for delivery or lay ready for pick-up; null: not signed, '
+'or no scan is known';

@@ -19,8 +19,9 @@ select pg_advisory_xact_lock(hashtext('shipment_tracking.outbox'));
 
 -- name: address
 -- Every due notice that was addressed to nobody yet has a row for each channel that wants it, in
--- the order of the notices. It stays as long as the channels of one of its audiences cannot be
--- known; one that nobody wants is suppressed. Parcels that are being loaded come next time.
+-- the order of the notices. Delays go to ops, and to others only if they ask. It stays as long as
+-- the channels of one of its audiences cannot be known; one that nobody wants is suppressed.
+-- Parcels that are being loaded come next time.
 with at_rest as (
     select
         shipment.shipment_id,
@@ -81,8 +82,11 @@ wanted as (
         on
             (destination.account is null or unaddressed.account = destination.account)
             and (
-                destination.statuses is null
-                or split_part(unaddressed.reason, ':', 1) = any(destination.statuses)
+                split_part(unaddressed.reason, ':', 1) = any(destination.statuses)
+                or (
+                    destination.statuses is null
+                    and (unaddressed.reason <> 'delayed' or destination.audience = 'ops')
+                )
             )
 ),
 
@@ -384,13 +388,20 @@ select
     shipment.sign_kind,
     shipment.last_event as latest_trace,
     coalesce(notification.from_status, status_change.from_status) as from_status,
-    status_change.to_status,
+    coalesce(status_change.to_status, shipment.announced_status) as to_status,
     case
         when status_change.to_status = 'signed'
             then coalesce(shipment.signed_at, status_change.occurred_at)
-        else status_change.occurred_at
+        else coalesce(status_change.occurred_at, shipment_eta.expected_by)
     end as occurred_at,
-    status_change.detected_at,
+    coalesce(status_change.detected_at, shipment_eta.delayed_at) as detected_at,
+    case
+        when
+            shipment_eta.status = shipment.status
+            and shipment_eta.status <> 'ready_for_pickup'
+            and shipment_eta.eta_p90 > :now
+            then shipment_eta.eta_p90
+    end as eta,
     stall.stage,
     stall.since,
     stall.threshold_hours,
@@ -401,6 +412,7 @@ select
 from tracking.notification
 inner join tracking.shipment on notification.shipment_id = shipment.shipment_id
 left join tracking.status_change on notification.event_id = status_change.event_id
+left join tracking.shipment_eta on shipment.shipment_id = shipment_eta.shipment_id
 left join tracking.stall
     on notification.event_id in (stall.event_id, stall.cleared_event_id)
 left join lateral (

@@ -555,3 +555,25 @@ from tracking.quality_check
 where
     violations > 0
     or error is not null;
+
+
+-- name: carrier_silent
+-- Carriers whose parcels stopped moving together.
+select
+    'carrier_silent' as kind,
+    cast(null as text) as account,
+    coalesce(carrier_name, carrier_code) as subject,
+    'warning' as severity,
+    format(
+        '%s of its %s parcels in transit have had no scan for long%s, such as %s; they give no '
+        'alarms of their own meanwhile',
+        quiet,
+        moving,
+        case
+            when usual_share is not null
+                then format(' (usually %s %%)', round(cast(100 * usual_share as numeric)))
+            else ''
+        end,
+        examples
+    ) as detail
+from tracking.silent_carrier;

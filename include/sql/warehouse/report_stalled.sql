@@ -4,8 +4,21 @@ create temporary table standing (
     shipment_id bigint primary key,
     stage text not null,
     since timestamptz not null,
-    threshold_hours double precision not null
+    threshold_hours double precision not null,
+    stood_hours double precision not null
 ) on commit drop;
+
+
+-- name: gaps
+-- How long parcels of each carrier stand in a stage, where enough is known.
+select
+    carrier_code,
+    stage,
+    p90_hours
+from tracking.stage_gap
+order by
+    carrier_code,
+    stage;
 
 
 -- name: standing
@@ -13,9 +26,33 @@ create temporary table standing (
 -- sign that was withdrawn, by a contradiction or as a replay no longer reads it, counts for orders
 -- too that were closed because they were signed. A text that no rule reads takes the place of the
 -- stage once it was the newest for long enough. An open stall for want of a pick-up keeps its
--- beginning, also when the time of shipping is corrected.
+-- beginning, also when the time of shipping is corrected. How long it stands is counted by the
+-- calendar, or plainly where a run was told the hours.
 -- The offsets let the planner start from what is open, else it reads all closed orders too.
-with withdrawn as (
+with threshold as (
+    select
+        given.*
+    from
+        jsonb_to_recordset(cast(:thresholds as jsonb))
+            as given (
+                carrier_code text, stage text, hours double precision, by_calendar boolean
+            )
+),
+
+clock as (
+    select
+        given.*
+    from
+        jsonb_to_recordset(cast(:spans as jsonb))
+            as given (
+                starts_at timestamptz,
+                ends_at timestamptz,
+                hours double precision,
+                factor double precision
+            )
+),
+
+withdrawn as (
     select shipment.shipment_id
     from tracking.shipment
     where
@@ -110,6 +147,7 @@ staged as (
         awaited.first_seen_at,
         awaited.is_open,
         shipment.status,
+        shipment.carrier_code,
         shipment.first_event_at,
         coalesce(shipment.last_event_at, shipment.platform_status_since) as last_news_at,
         case
@@ -135,53 +173,205 @@ staged as (
             or (awaited.may_reopen and withdrawn.shipment_id is not null)
         )
         and (cast(:only_account as text) is null or shipment.account = :only_account)
+),
+
+begun as (
+    select
+        staged.shipment_id,
+        staged.stage,
+        staged.carrier_code,
+        coalesce(
+            case
+                when staged.stage = 'pickup'
+                    then coalesce(running.since, staged.shipped_at, staged.first_event_at)
+                when staged.stage in ('in_transit', 'out_for_delivery', 'unknown')
+                    then staged.last_news_at
+                else coalesce(became.occurred_at, staged.last_news_at)
+            end,
+            staged.first_seen_at
+        ) as since
+    from staged
+    left join lateral (
+        select max(status_change.occurred_at) as occurred_at
+        from tracking.status_change
+        where
+            staged.stage not in ('pickup', 'in_transit', 'out_for_delivery', 'unknown')
+            and status_change.shipment_id = staged.shipment_id
+            and case
+                when staged.stage = 'sign_withdrawn' then status_change.from_status = 'signed'
+                else status_change.to_status = staged.status
+            end
+    ) as became on true
+    left join lateral (
+        select min(stall.since) as since
+        from tracking.stall
+        where
+            staged.stage = 'pickup'
+            and stall.shipment_id = staged.shipment_id
+            and stall.stage = 'pickup'
+            and stall.cleared_at is null
+    ) as running on true
 )
 
-insert into standing (shipment_id, stage, since, threshold_hours)
+insert into standing (shipment_id, stage, since, threshold_hours, stood_hours)
 select
-    staged.shipment_id,
-    staged.stage,
-    coalesce(
-        case
-            when staged.stage = 'pickup'
-                then coalesce(running.since, staged.shipped_at, staged.first_event_at)
-            when staged.stage in ('in_transit', 'out_for_delivery', 'unknown')
-                then staged.last_news_at
-            else coalesce(became.occurred_at, staged.last_news_at)
-        end,
-        staged.first_seen_at
-    ),
-    threshold.hours
-from staged
-inner join
-    unnest(cast(:stages as text[]), cast(:hours as double precision[])) as threshold (stage, hours)
-    on staged.stage = threshold.stage
-left join lateral (
-    select max(status_change.occurred_at) as occurred_at
-    from tracking.status_change
+    begun.shipment_id,
+    begun.stage,
+    begun.since,
+    coalesce(learnt.hours, usual.hours),
+    round(
+        cast(
+            case
+                when usual.by_calendar
+                    then
+                        :now_hours
+                        - clock.hours
+                        - extract(epoch from begun.since - clock.starts_at) / 3600.0 / clock.factor
+                else extract(epoch from :now - begun.since) / 3600.0
+            end as numeric
+        ),
+        6
+    )
+from begun
+inner join threshold as usual on begun.stage = usual.stage and usual.carrier_code = ''
+left join threshold as learnt
+    on
+        begun.stage = learnt.stage
+        and begun.carrier_code = learnt.carrier_code
+        and learnt.carrier_code <> ''
+inner join clock on begun.since >= clock.starts_at and begun.since < clock.ends_at;
+
+
+-- name: stage_carriers
+-- There is an empty stage for how the parcels of each carrier move, gone when the transaction ends.
+create temporary table moving_carrier (
+    carrier_code text primary key,
+    carrier_name text,
+    moving integer not null,
+    quiet integer not null,
+    polled integer not null,
+    examples text
+) on commit drop;
+
+
+-- name: carriers
+-- The stage holds for each carrier how many parcels it has in transit, without those that gave an
+-- alarm before; how many of them are quiet, without a scan for half the hours of a stall; and how
+-- many were polled within a day.
+insert into moving_carrier (carrier_code, carrier_name, moving, quiet, polled, examples)
+select
+    moving.carrier_code,
+    max(moving.carrier_name),
+    count(*),
+    count(*) filter (where moving.is_quiet),
+    count(*) filter (where moving.is_polled),
+    array_to_string(
+        trim_array(
+            array_agg(moving.waybill_no order by moving.shipment_id)
+            filter (where moving.is_quiet),
+            greatest(cast(count(*) filter (where moving.is_quiet) as integer) - 3, 0)
+        ),
+        ', '
+    )
+from (
+    select
+        shipment.shipment_id,
+        shipment.carrier_code,
+        shipment.carrier_name,
+        coalesce(shipment.waybill_no, shipment.consignment_id) as waybill_no,
+        standing.stood_hours,
+        standing.stood_hours >= standing.threshold_hours / 2 as is_quiet,
+        exists(
+            select 1
+            from tracking.order_shipment
+            inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
+            where
+                order_shipment.shipment_id = standing.shipment_id
+                and tracked_order.last_polled_at > :now - interval '1 day'
+        ) as is_polled
+    from standing
+    inner join tracking.shipment on standing.shipment_id = shipment.shipment_id
     where
-        staged.stage not in ('pickup', 'in_transit', 'out_for_delivery', 'unknown')
-        and status_change.shipment_id = staged.shipment_id
-        and case
-            when staged.stage = 'sign_withdrawn' then status_change.from_status = 'signed'
-            else status_change.to_status = staged.status
-        end
-) as became on true
-left join lateral (
-    select min(stall.since) as since
-    from tracking.stall
+        standing.stage = 'in_transit'
+        and shipment.carrier_code <> ''
+        and not exists (
+            select 1
+            from tracking.stall
+            where
+                stall.shipment_id = standing.shipment_id
+                and stall.stage = standing.stage
+                and stall.cleared_at is null
+        )
+) as moving
+group by moving.carrier_code;
+
+
+-- name: moving_again
+-- No carrier is silent of whose parcels fewer than half as many are quiet as made it so.
+with over as (
+    select silent_carrier.carrier_code
+    from tracking.silent_carrier
+    left join moving_carrier on silent_carrier.carrier_code = moving_carrier.carrier_code
     where
-        staged.stage = 'pickup'
-        and stall.shipment_id = staged.shipment_id
-        and stall.stage = 'pickup'
-        and stall.cleared_at is null
-) as running on true;
+        coalesce(moving_carrier.quiet, 0)
+        <= silent_carrier.silent_share / 2 * coalesce(moving_carrier.moving, 0)
+    order by silent_carrier.carrier_code
+    for update of silent_carrier
+)
+
+delete from tracking.silent_carrier
+using over
+where silent_carrier.carrier_code = over.carrier_code;
+
+
+-- name: silent
+-- A carrier is silent from when enough of its parcels are quiet: the share of them all, and so many
+-- times the usual one. One whose parcels were not polled may only seem so.
+insert into tracking.silent_carrier as known (
+    carrier_code, carrier_name, since, silent_share, moving, quiet, usual_share, examples
+)
+select
+    found.carrier_code,
+    found.carrier_name,
+    :now as since,
+    found.silent_share,
+    found.moving,
+    found.quiet,
+    found.usual_share,
+    found.examples
+from (
+    select
+        moving_carrier.*,
+        stage_gap.quiet_share as usual_share,
+        greatest(:silent_share, :times_usual * coalesce(stage_gap.quiet_share, 0)) as silent_share,
+        before.carrier_code is not null as is_known
+    from moving_carrier
+    left join tracking.stage_gap
+        on
+            moving_carrier.carrier_code = stage_gap.carrier_code
+            and stage_gap.stage = 'in_transit'
+    left join tracking.silent_carrier as before
+        on moving_carrier.carrier_code = before.carrier_code
+) as found
+where
+    found.is_known
+    or (
+        found.moving >= :fewest_moving
+        and found.quiet >= found.silent_share * found.moving
+        and found.polled * 2 >= found.moving
+    )
+order by found.carrier_code
+on conflict (carrier_code) do update
+    set
+        moving = excluded.moving,
+        quiet = excluded.quiet,
+        examples = excluded.examples;
 
 
 -- name: new
 -- Stalled parcels without an open stall for it. Of one that stands again
 -- where it stood before: whether its alarm holds, as everybody got it or will, and nobody heard of
--- its end.
+-- its end. While a carrier is silent, its parcels in transit give no alarm of their own.
 select
     standing.shipment_id,
     standing.stage,
@@ -220,8 +410,15 @@ left join tracking.stall
         and standing.stage = stall.stage
         and standing.since = stall.since
 where
-    standing.since <= :now - standing.threshold_hours * interval '1 hour'
+    standing.stood_hours >= standing.threshold_hours
     and (stall.stall_id is null or stall.cleared_at is not null)
+    and not exists (
+        select 1
+        from tracking.silent_carrier
+        where
+            silent_carrier.carrier_code = shipment.carrier_code
+            and standing.stage = 'in_transit'
+    )
 order by standing.shipment_id
 for key share of shipment skip locked;
 

@@ -8,6 +8,7 @@ select
     erp_row.latest_trace,
     erp_row.latest_trace_at,
     erp_row.waybill_nos,
+    estimated.eta_p90 as eta,
     (
         erp_row.closed_at is null
         or (erp_writeback.outcome is not null and tracked_order.pruned_at is null)
@@ -19,6 +20,8 @@ left join tracking.erp_writeback
         erp_row.erp_key = erp_writeback.erp_key
         and erp_row.settled_event = erp_writeback.source_event
         and erp_writeback.outcome = 'signed'
+left join lateral tracking.row_eta(erp_row.order_id, erp_row.waybill_no) as estimated
+    on erp_row.closed_at is null and erp_row.signed_at is null
 where
     erp_row.trace_changed
     and erp_row.erp_key > :after

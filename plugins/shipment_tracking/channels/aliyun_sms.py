@@ -33,6 +33,7 @@ FACTS = (
     "carrier_name",
     "occurred_at",
     "latest_trace",
+    "eta",
 )
 """What a template's variables may hold; the first two are those of the first order."""
 

@@ -22,9 +22,10 @@ MARKDOWN = "markdown"
 MEDIA = (TEXT, SHORT, MARKDOWN)
 """In which form a receiver wants a text: plain, a field of 20 characters, or Markdown."""
 
+DELAYED = "delayed"
 STALLED = "stalled"
 ALERT = "alert"
-STATUSES = (*map(str, Status), STALLED, ALERT)
+STATUSES = (*map(str, Status), DELAYED, STALLED, ALERT)
 """What a channel may want to hear of."""
 
 
@@ -120,8 +121,9 @@ class Destination:
 
     :param audience: ``ops``, ``customers``, or an account, which is notified of its own parcels.
     :param channel_name: unique within the audience.
-    :param statuses: the statuses it wants to hear of, ``stalled`` for alarms, and ``alert`` for the
-        pipeline's own troubles; None: all.
+    :param statuses: the statuses it wants to hear of, ``delayed`` for parcels later than expected,
+        ``stalled`` for alarms, and ``alert`` for the pipeline's own troubles; None: all, but
+        ``delayed`` for ops only.
     :param quiet_hours: from and to, times of day in Shanghai; nothing is sent between them.
     :param digest: many changes share a message; else each has one of its own.
     :param most_per_parcel: messages about one parcel, but for its signature; None: any number.

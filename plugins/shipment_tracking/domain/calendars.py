@@ -25,7 +25,7 @@ LARGEST_FACTOR = 100
 _HEAD = ["first_day", "last_day", "factor", "note"]
 _DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
-_BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+_BEGIN = datetime(1, 1, 2, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 
@@ -64,7 +64,7 @@ class Clock:
     """
     Counts the hours in which parcels move; between two holidays it runs like any other.
 
-    :param spans: without gaps, from 1970 to 9999.
+    :param spans: without gaps, from the year 1 to 9999.
     """
 
     spans: Sequence[Span]

@@ -20,6 +20,7 @@ KINDS = (
     "quarantined_replies",
     "closures_refused",
     "quality",
+    "carrier_silent",
 )
 
 

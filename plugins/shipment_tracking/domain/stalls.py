@@ -7,9 +7,15 @@ When a parcel is stalled: by stage, how many hours it may stay there before an a
 is not read, or else from when the platform first gave a status that no table knows. The stages of
 ``AT_ONCE`` give their alarm at once; ``sign_withdrawn`` is a signature that was confirmed and then
 contradicted, and takes the place of what contradicts it.
+
+For a carrier with enough parcels the hours of ``LEARNT`` are learnt: of the parcels that were
+signed, nine tenths never stood longer at one place of the stage; a day more is a stall, for parcels
+go in daily rounds, and one that is missed is nothing unusual. Hours are those of
+``domain.calendars.Clock``; hours that a run was told are plain ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.statuses import Status
@@ -25,12 +31,54 @@ HOURS = {
     str(Status.READY_FOR_PICKUP): 72.0,
     str(Status.UNKNOWN): 24.0,
 }
+LEARNT = tuple(stage for stage in HOURS if stage != Status.UNKNOWN)
+"""The stages whose hours are learnt."""
+
+MARGIN_HOURS = 24.0
+"""A parcel is stalled so much later than nine tenths of the others move on."""
+
+LEAST = 0.5
+MOST = 3.0
+"""Learnt hours are never below or above so many times the default."""
+
+ANY_CARRIER = ""
+
 AT_ONCE = (*sorted(map(str, CONTRADICTS_SIGN)), SIGN_WITHDRAWN)
 
 
-def thresholds(stalled_after_hours: Mapping[str, object] | None) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Gap:
     """
-    Hours by stage: the defaults, and over them what a run was told.
+    How long a carrier's parcels stand in a stage.
+
+    :param p90_hours: nine tenths of them never stood longer at one place.
+    """
+
+    carrier_code: str
+    stage: str
+    p90_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """
+    After how many hours a parcel is stalled.
+
+    :param carrier_code: ``ANY_CARRIER`` where no line is about its own.
+    :param by_calendar: hours of a slow day count less.
+    """
+
+    carrier_code: str
+    stage: str
+    hours: float
+    by_calendar: bool
+
+
+def thresholds(
+    stalled_after_hours: Mapping[str, object] | None, gaps: Iterable[Gap] = ()
+) -> list[Threshold]:
+    """
+    Hours by carrier and stage: what a run was told, else what was learnt, else the defaults.
 
     :raises ParamError: an unknown stage, or hours that are no positive number; the text names it.
     """
@@ -40,7 +88,25 @@ def thresholds(stalled_after_hours: Mapping[str, object] | None) -> dict[str, fl
             f"stalled_after_hours is {given!r}; it must be an object by stage, such as "
             '{"in_transit": 96}'
         )
-    return HOURS | {stage: _hours(stage, value) for stage, value in given.items()} | _at_once()
+    told = {stage: _hours(stage, value) for stage, value in given.items()}
+    usual = HOURS | told | dict.fromkeys(AT_ONCE, 0.0)
+    return [
+        *(
+            Threshold(ANY_CARRIER, stage, hours, by_calendar=stage not in told)
+            for stage, hours in usual.items()
+        ),
+        *(
+            Threshold(gap.carrier_code, gap.stage, learnt(gap.stage, gap.p90_hours), True)
+            for gap in gaps
+            if gap.stage in LEARNT and gap.stage not in told
+        ),
+    ]
+
+
+def learnt(stage: str, p90_hours: float) -> float:
+    """The threshold in hours that follows from what nine tenths of the parcels need."""
+    hours = min(max(p90_hours + MARGIN_HOURS, LEAST * HOURS[stage]), MOST * HOURS[stage])
+    return round(hours, 1)
 
 
 def _hours(stage: str, value: object) -> float:
@@ -53,7 +119,3 @@ def _hours(stage: str, value: object) -> float:
     if not number or not 0 < float(value) < float("inf"):  # type: ignore[arg-type]
         raise ParamError(f"stalled_after_hours {stage} is {value!r}, not a positive number")
     return float(value)  # type: ignore[arg-type]
-
-
-def _at_once() -> dict[str, float]:
-    return dict.fromkeys(AT_ONCE, 0.0)

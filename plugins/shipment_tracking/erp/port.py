@@ -85,13 +85,18 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a row shall show of its parcels; ``latest_trace_at`` is aware."""
+    """
+    What a row shall show of its parcels; times are aware.
+
+    :param eta: by when nine tenths of orders like this one are signed; ``None``: not known.
+    """
 
     erp_key: str
     status: str
     latest_trace: str | None
     latest_trace_at: datetime | None
     waybill_nos: str | None
+    eta: datetime | None = None
 
 
 class Outcome(StrEnum):

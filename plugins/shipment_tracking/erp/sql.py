@@ -51,7 +51,7 @@ CONTACT_COLUMNS = ("phone", "name", "language", "opted_out")
 WECHAT_OPENID = "wechat_openid"
 """A column that ``find_contact.sql`` may return, too."""
 SIGN_BINDS = {"erp_key", "signed_at", "sign_kind", "waybill_no", "erp_stamp", "now"}
-TRACE_BINDS = {"erp_key", "status", "latest_trace", "latest_trace_at", "waybill_nos"}
+TRACE_BINDS = {"erp_key", "status", "latest_trace", "latest_trace_at", "waybill_nos", "eta"}
 
 IDENTIFYING = {"erp_key", "waybill_no", "erp_stamp"}
 """Texts that came from the ERP; they find the row, so they are never changed."""
@@ -270,6 +270,7 @@ class SqlErp(ErpDatabase):
                 "latest_trace": trace.latest_trace,
                 "latest_trace_at": trace.latest_trace_at and self.bind_time(trace.latest_trace_at),
                 "waybill_nos": trace.waybill_nos,
+                "eta": trace.eta and self.bind_time(trace.eta),
             }
             for trace in traces
         ]

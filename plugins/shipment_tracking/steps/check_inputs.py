@@ -21,8 +21,8 @@ def run(
 
     :param most_untracked: the share of the list, from 0 to 1, that may stay untracked.
     :returns: ``listed`` and ``untracked`` rows.
-    :raises InputError: more rows are not tracked, or a text or the calendar has a mistake; nothing
-        else is affected: the rows that can be tracked are, and only the notices of such a text wait.
+    :raises InputError: more rows are not tracked, or a text or the calendar has a mistake. The rows
+        that can be tracked are, and only the notices of such a text wait.
     """
     with warehouse.begin() as connection:
         rows = connection.execute(query("check_inputs.count_rows")).one()

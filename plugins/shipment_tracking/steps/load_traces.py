@@ -9,13 +9,14 @@ import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
+from shipment_tracking.domain import calendars
 from shipment_tracking.domain.evidence import FURTHEST_EAST
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import ReplyError
 from shipment_tracking.platforms.dialects import READERS
 from shipment_tracking.platforms.ports import TraceReader
 from shipment_tracking.statements import query
-from shipment_tracking.warehouse import evaluation, loading, runs
+from shipment_tracking.warehouse import eta, evaluation, loading, runs
 from shipment_tracking.warehouse.replies import StoredReply, done, waiting
 
 log = logging.getLogger(__name__)
@@ -38,10 +39,12 @@ def run(
     Load every waiting reply and judge every parcel with new evidence, a chunk a transaction.
 
     Killed at any point and run again, it takes up just the rest. A reply that cannot be loaded is
-    quarantined after three tries and stops nobody; its order's ``last_error`` tells.
+    quarantined after three tries and stops nobody; its order's ``last_error`` tells. At the end
+    parcels on their way are estimated anew, so that the notices and the ERP have it.
 
     :param readers: by dialect, what reads a stored reply.
     :returns: ``events_new, events_duplicate, changes, signed, unreadable, rejected``.
+    :raises CalendarTableError: the calendar is wrong; everything was loaded, nothing estimated.
     """
     total: Counter[str] = Counter()
     after = 0
@@ -55,6 +58,7 @@ def run(
     }
     with warehouse.begin() as connection:
         runs.add(connection, this_run, now=now, **numbers)
+    eta.refresh(warehouse, this_run, calendars.load(), now=now)
     return {**numbers, "unreadable": total["unreadable"], "rejected": total["rejected"]}
 
 

@@ -13,7 +13,7 @@ from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.port import Contact, Erp, Unreadable
 from shipment_tracking.errors import MessageError, StatementError
-from shipment_tracking.messages import DIGEST, STATUSES, Messages
+from shipment_tracking.messages import DIGEST, OF_PARCELS, Messages
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
     LEASE,
@@ -44,7 +44,7 @@ def run(
     lease: timedelta = LEASE,
 ) -> dict[str, int]:
     """
-    Address and send every due notice of a change of status.
+    Address and send every due notice of a change of status, or of a delay.
 
     A dry run addresses and sends nothing; it logs what would be sent. Shadow mode does the same and
     suppresses what is due, so that people are not flooded once sending is allowed.
@@ -88,9 +88,9 @@ def _mistakes(destination: Destination) -> dict[str, MessageError]:
     """Why the text for a status cannot be used; a digest has one text for all."""
     messages = Messages.to(destination)
     if not destination.digest:
-        return messages.mistakes_in(STATUSES)
+        return messages.mistakes_in(OF_PARCELS)
     return {
-        status: error for error in messages.mistakes_in([DIGEST]).values() for status in STATUSES
+        status: error for error in messages.mistakes_in([DIGEST]).values() for status in OF_PARCELS
     }
 
 
@@ -173,6 +173,7 @@ def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:
         "detected_at": shanghai(row.detected_at),
         "latest_trace": row.latest_trace,
         "sign_kind": row.sign_kind,
+        "eta": shanghai(row.eta),
     }
 
 

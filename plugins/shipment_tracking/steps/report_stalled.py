@@ -11,12 +11,15 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection, Engine, Row
 
 from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
+from shipment_tracking.domain import calendars
+from shipment_tracking.domain.calendars import Clock
 from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.models import Run
-from shipment_tracking.domain.stalls import thresholds
+from shipment_tracking.domain.stalls import ANY_CARRIER, Gap, Threshold, thresholds
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.messages import ALARMS, CLEARED, Messages
 from shipment_tracking.statements import query
+from shipment_tracking.warehouse import eta
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
     LEASE,
@@ -27,11 +30,18 @@ from shipment_tracking.warehouse.outbox import (
     listing,
     shanghai,
 )
-from shipment_tracking.warehouse.rows import JsonRows
+from shipment_tracking.warehouse.rows import JsonRows, fetch
 
 EVENT_IDS = UUID("c1f1b1c4-3d0a-5f0e-8f44-5b6d3a9f2e70")
 MOST_ITEMS = 1000
 """Alarms in one message; further ones go into the next."""
+
+SILENT_SHARE = 0.5
+"""A carrier is silent while this share of its parcels in transit is quiet."""
+TIMES_USUAL = 3.0
+"""And so many times the usual share."""
+FEWEST_MOVING = 20
+"""Fewer parcels in transit say nothing of a carrier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,7 @@ class ClearedRow:
     cleared_event_id: UUID
 
 
+THRESHOLDS = JsonRows(Threshold, "thresholds", "report_stalled.standing")
 STALLS = JsonRows(StallRow, "stalls", "report_stalled.open")
 CLEARED_ROWS = JsonRows(ClearedRow, "cleared", "report_stalled.tell_cleared")
 
@@ -79,7 +90,8 @@ def run(
     ops and accounts of both, in one message a channel; what waited since another run is in its own.
 
     A dry run, and shadow mode, open, clear and send nothing; they log what would be sent. What is
-    still stalled when sending is allowed gives its alarm then.
+    still stalled when sending is allowed gives its alarm then. While a carrier is silent, its
+    parcels in transit give none: ``report_health`` tells of the carrier.
 
     :param channels: by accounts, every destination that their alarms may have.
     :param owner: who holds the leases; the same for every try of the task.
@@ -87,13 +99,14 @@ def run(
     :returns: stalls ``opened`` and ``cleared``, and how many alarms were ``sent``, ``failed``, are
         ``dead`` or ``suppressed``.
     :raises ParamError: ``stalled_after_hours`` makes no sense.
+    :raises CalendarTableError: the calendar is wrong; nothing was opened, cleared or sent.
     :raises ChannelDownError: a channel failed in this run; everything else was sent.
     :raises PersonNeededError: a connection or a text cannot be used; everything else was sent.
     """
-    hours = thresholds(this_run.stalled_after_hours)
+    clock = calendars.load()
     outbox = Outbox(warehouse, this_run, owner, now, digest=True, lease=lease)
     with warehouse.connect() as connection:
-        stalls = _keep_stalls(connection, this_run, hours, now)
+        stalls = _keep_stalls(connection, this_run, clock, now)
         accounts = outbox.accounts(connection)
         if this_run.rehearsal:
             outbox.address(connection, _for_staff(channels(accounts)), accounts)
@@ -120,24 +133,39 @@ def run(
 
 
 def _keep_stalls(
-    connection: Connection, this_run: Run, hours: dict[str, float], now: datetime
+    connection: Connection, this_run: Run, clock: Clock, now: datetime
 ) -> dict[str, int]:
     """Clear and open stalls with their notices, within the caller's transaction."""
 
     def execute(name: str, **binds: Any) -> Any:
         return connection.execute(query(name), binds)
 
+    gaps = fetch(connection, "report_stalled.gaps", Gap)
+    limits = thresholds(this_run.stalled_after_hours, gaps)
+    usual = {limit.stage: limit.hours for limit in limits if limit.carrier_code == ANY_CARRIER}
     execute("outbox.lock")
     execute("report_stalled.stage")
     execute(
         "report_stalled.standing",
         only_account=this_run.only_account,
-        stages=list(hours),
-        hours=list(hours.values()),
         withdrawing=[str(status) for status in CONTRADICTS_SIGN],
-        unknown_hours=hours[Status.UNKNOWN],
+        unknown_hours=usual[Status.UNKNOWN],
         now=now,
+        now_hours=clock.hours(now),
+        **THRESHOLDS(limits),
+        **eta.SPANS(clock.spans),
     )
+    if this_run.only_account is None:
+        execute("report_stalled.stage_carriers")
+        execute("report_stalled.carriers", now=now)
+        execute("report_stalled.moving_again")
+        execute(
+            "report_stalled.silent",
+            now=now,
+            silent_share=SILENT_SHARE,
+            times_usual=TIMES_USUAL,
+            fewest_moving=FEWEST_MOVING,
+        )
     cleared = [
         ClearedRow(
             row.stall_id,

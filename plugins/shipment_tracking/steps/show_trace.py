@@ -37,13 +37,19 @@ class TraceRow:
     latest_trace: str | None
     latest_trace_at: datetime | None
     waybill_nos: str | None
+    eta: datetime | None
     is_ours: bool
 
     @property
     def trace(self) -> Trace:
         """As it is written to the ERP."""
         return Trace(
-            self.erp_key, self.status, self.latest_trace, self.latest_trace_at, self.waybill_nos
+            self.erp_key,
+            self.status,
+            self.latest_trace,
+            self.latest_trace_at,
+            self.waybill_nos,
+            self.eta,
         )
 
 

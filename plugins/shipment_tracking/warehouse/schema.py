@@ -480,6 +480,64 @@ transit_time = Table(
     Column("learnt_at", TIME, nullable=False),
 )
 
+stage_time = Table(
+    "stage_time",
+    metadata,
+    Column("carrier_code", Text, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("age_hours", Double, primary_key=True),
+    Column("parcels", Integer, nullable=False),
+    Column("p50_hours", Double, nullable=False),
+    Column("p90_hours", Double, nullable=False),
+    Column("learnt_from", TIME, nullable=False),
+    Column("learnt_at", TIME, nullable=False),
+)
+
+stage_gap = Table(
+    "stage_gap",
+    metadata,
+    Column("carrier_code", Text, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("parcels", Integer, nullable=False),
+    Column("p90_hours", Double, nullable=False),
+    Column("quiet_share", Double, nullable=False),
+    Column("learnt_from", TIME, nullable=False),
+    Column("learnt_at", TIME, nullable=False),
+)
+
+silent_carrier = Table(
+    "silent_carrier",
+    metadata,
+    Column("carrier_code", Text, primary_key=True),
+    Column("carrier_name", Text),
+    Column("since", TIME, nullable=False),
+    Column("silent_share", Double, nullable=False),
+    Column("moving", Integer, nullable=False),
+    Column("quiet", Integer, nullable=False),
+    Column("usual_share", Double),
+    Column("examples", Text),
+)
+
+shipment_eta = Table(
+    "shipment_eta",
+    metadata,
+    Column(
+        "shipment_id",
+        BigInteger,
+        ForeignKey("tracking.shipment.shipment_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("status", Text, nullable=False),
+    Column("estimated_at", TIME, nullable=False),
+    Column("eta_p50", TIME),
+    Column("eta_p90", TIME),
+    Column("eta_basis", Text),
+    Column("expected_by", TIME),
+    Column("delayed_at", TIME),
+    Column("delay_event_id", Uuid),
+    Index("shipment_eta_known", "shipment_id", postgresql_where=text("eta_basis is not null")),
+)
+
 api_quota = Table(
     "api_quota",
     metadata,

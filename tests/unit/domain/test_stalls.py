@@ -2,12 +2,16 @@
 
 import pytest
 
-from shipment_tracking.domain.stalls import AT_ONCE, HOURS, thresholds
+from shipment_tracking.domain.stalls import AT_ONCE, HOURS, Gap, Threshold, thresholds
 from shipment_tracking.errors import ParamError
 
 
+def hours(found: list[Threshold]) -> dict[str, float]:
+    return {limit.stage: limit.hours for limit in found if limit.carrier_code == ""}
+
+
 def test_without_a_word_the_defaults_hold():
-    assert thresholds(None) == HOURS | dict.fromkeys(AT_ONCE, 0)
+    assert hours(thresholds(None)) == HOURS | dict.fromkeys(AT_ONCE, 0)
     assert (HOURS["pickup"], HOURS["in_transit"]) == (48, 72)
     assert (HOURS["out_for_delivery"], HOURS["ready_for_pickup"]) == (24, 72)
 
@@ -15,7 +19,26 @@ def test_without_a_word_the_defaults_hold():
 def test_what_is_told_replaces_that_stage_only():
     found = thresholds({"in_transit": 96, "pickup": 0.5})
 
-    assert found == thresholds(None) | {"in_transit": 96.0, "pickup": 0.5}
+    assert hours(found) == hours(thresholds(None)) | {"in_transit": 96.0, "pickup": 0.5}
+    assert {limit.stage for limit in found if not limit.by_calendar} == {"in_transit", "pickup"}
+
+
+@pytest.mark.parametrize(
+    ("p90_hours", "learnt"), [(40, 64), (1, 36), (12, 36), (192, 216), (500, 216)]
+)
+def test_a_carriers_own_hours_are_learnt_within_bounds(p90_hours, learnt):
+    found = thresholds(None, [Gap("YTO", "in_transit", p90_hours)])
+
+    assert Threshold("YTO", "in_transit", learnt, by_calendar=True) in found
+    assert hours(found) == hours(thresholds(None))
+
+
+def test_what_a_run_is_told_wins_over_what_was_learnt():
+    found = thresholds({"in_transit": 96}, [Gap("YTO", "in_transit", 30), Gap("YTO", "pickup", 9)])
+
+    assert [(limit.stage, limit.hours) for limit in found if limit.carrier_code == "YTO"] == [
+        ("pickup", 33)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,15 @@ VIEWS = {
     "orders": (
         "erp_key, platform, account, platform_order_id, status, parcels, parcels_signed,"
         " shipped_at, signed_at, first_seen_at, last_polled_at, next_poll_at, last_error,"
-        " closed_at, close_reason, promised_at, sign_detected_at, written_at"
+        " closed_at, close_reason, promised_at, sign_detected_at, written_at, eta_p50,"
+        " eta_p90"
     ),
     "shipments": (
         "shipment_id, platform, account, platform_order_id, consignment_id, waybill_no,"
         " carrier_code, carrier_name, status, sign_kind, signed_at, first_event_at,"
         " last_event_at, last_event, event_count, picked_up_at, out_for_delivery_at, origin_city,"
-        " last_city, sign_detected_at, sign_confirmed_at, superseded, first_seen_at, erp_key"
+        " last_city, sign_detected_at, sign_confirmed_at, superseded, first_seen_at, erp_key,"
+        " eta_p50, eta_p90, eta_basis, signed_without_delivery"
     ),
     "trace_events": (
         "shipment_id, platform, account, platform_order_id, consignment_id, waybill_no,"

@@ -2,8 +2,9 @@
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +14,8 @@ from shipment_tracking.errors import (
     MessageError,
 )
 from shipment_tracking.steps import notify_changes
+from tests import factories
+from tests.factories import ACCOUNT, NOW
 
 NONE = {"sent": 0, "failed": 0, "dead": 0, "suppressed": 0}
 
@@ -39,6 +42,7 @@ def test_a_message_says_all_about_the_change(ship, change, notify, receiver):
         "detected_at": "2026-03-02T12:00:00+08:00",
         "latest_trace": "快件已到达测试转运中心",
         "sign_kind": "family",
+        "eta": None,
     }
     assert text.startswith("订单 SO1 的包裹（圆通速递 YT1）已签收（家人）。")
 
@@ -303,3 +307,66 @@ def test_n1_shadow_mode_leaves_what_is_not_due_yet(ship, change, notify, select)
     notify("ops", shadow=True)
 
     assert select("state from tracking.notification") == before
+
+
+def estimated(warehouse, parcel, now, **changes):
+    row = {
+        "shipment_id": parcel,
+        "status": "in_transit",
+        "estimated_at": now,
+        "eta_p50": now + timedelta(hours=20),
+        "eta_p90": now + timedelta(hours=40),
+        "eta_basis": "YTO",
+        "expected_by": now,
+    }
+    factories.insert(warehouse, "shipment_eta", **row | changes)
+
+
+def test_a_notice_says_by_when_the_parcel_is_expected(
+    ship, change, notify, receiver, warehouse, now
+):
+    parcel = ship(status="in_transit")
+    estimated(warehouse, parcel, now)
+    change(parcel, "in_transit")
+
+    notify("ops")
+
+    (delivery,) = receiver.deliveries("ops")
+    assert delivery.body["eta"] == "2026-03-04T04:00:00+08:00"
+    assert delivery.body["text"].endswith("预计 3月4日 前送达")
+
+
+@pytest.mark.parametrize(
+    "estimate",
+    [{"eta_p90": NOW}, {"status": "picked_up"}, {"eta_p90": None}],
+    ids=["past", "of another status", "unknown"],
+)
+def test_a_notice_tells_no_expectation_that_is_out_of_date(
+    estimate, ship, change, notify, receiver, warehouse, now
+):
+    parcel = ship(status="in_transit")
+    estimated(warehouse, parcel, now, **estimate)
+    change(parcel, "in_transit")
+
+    notify("ops")
+
+    (delivery,) = receiver.deliveries("ops")
+    assert delivery.body["eta"] is None
+    assert "预计" not in delivery.body["text"]
+
+
+def test_ops_hears_of_a_delay_and_others_only_if_they_ask(
+    ship, notify, destination, receiver, warehouse, now
+):
+    parcel = ship(status="in_transit", announced_status="in_transit")
+    estimated(warehouse, parcel, now, delayed_at=now)
+    factories.notification(warehouse, parcel, uuid4(), "delayed", now)
+    asks = destination(ACCOUNT, "platform_1688_east", statuses=("delayed",))
+
+    assert notify("ops", ACCOUNT, asks)["sent"] == 2
+
+    assert len(receiver.deliveries("platform_1688_east")) == 1
+    (delivery,) = receiver.deliveries("ops")
+    assert (delivery.body["reason"], delivery.body["to_status"]) == ("delayed", "in_transit")
+    assert delivery.body["occurred_at"] == "2026-03-02T12:00:00+08:00"
+    assert "比预计的晚" in delivery.body["text"]

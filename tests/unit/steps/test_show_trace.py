@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 from shipment_tracking.errors import StatementError, WritebackError
 from shipment_tracking.steps import mark_signed, show_trace
+from tests import factories
 
 SHIPPED = datetime(2026, 3, 1, 10)  # noqa: DTZ001
 SEEN = datetime(2026, 3, 2, 3, 15, 20, tzinfo=UTC)
@@ -308,3 +309,28 @@ def test_a_key_that_stands_for_two_orders_stops_no_other_and_is_not_written(
     assert show() == {"shown": 2, "failed": 1}
     assert (order("SO1").logistics_status, order("SO4").logistics_status) == ("in_transit",) * 2
     assert (order("SO2").logistics_status, order("SO3").logistics_status) == (None, None)
+
+
+def test_an_owners_statement_may_show_by_when_the_order_is_expected(
+    tracked, moves, show, order, owners, warehouse, select
+):
+    owners(
+        "show_trace",
+        "update erp_order set latest_trace = :status, latest_trace_at = :eta"
+        " where order_no = :erp_key",
+    )
+    tracked("SO1")
+    ((order_id,),) = select("order_id from tracking.erp_row")
+    parcel = factories.shipment(warehouse, order_id, status="in_transit")
+    factories.insert(
+        warehouse,
+        "shipment_eta",
+        shipment_id=parcel,
+        status="in_transit",
+        estimated_at=SEEN,
+        eta_p90=SEEN,
+    )
+    moves(latest_trace_at=None)
+
+    assert show() == {"shown": 1}
+    assert order().latest_trace_at == SEEN_THERE

@@ -246,6 +246,22 @@ def broken_check(field: Field) -> Callable[[], None]:
     return checked(field, error="mine.sql, line 3: no such column")
 
 
+def carrier_silent(field: Field) -> Callable[[], None]:
+    factories.insert(
+        field.warehouse,
+        "silent_carrier",
+        carrier_code="YTO",
+        carrier_name="圆通速递",
+        since=NOW,
+        silent_share=0.5,
+        moving=40,
+        quiet=37,
+        usual_share=0.06,
+        examples="YT1, YT2",
+    )
+    return partial(field.execute, "delete from tracking.silent_carrier")
+
+
 TROUBLES = {
     api_failures: "api_failures",
     quota_blocked: "quota",
@@ -266,6 +282,7 @@ TROUBLES = {
     closures_refused: "closures_refused",
     broken_check: "quality",
     violated_check: "quality",
+    carrier_silent: "carrier_silent",
 }
 
 

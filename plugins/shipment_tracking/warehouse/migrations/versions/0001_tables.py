@@ -468,6 +468,71 @@ create table tracking.transit_time (
 comment on table tracking.transit_time is
     'How long parcels usually take from pick-up to out for delivery; the empty code: all carriers.';
 
+create table tracking.stage_time (
+    carrier_code text not null,
+    stage text not null,
+    age_hours double precision not null,
+    parcels integer not null,
+    p50_hours double precision not null,
+    p90_hours double precision not null,
+    learnt_from timestamptz not null,
+    learnt_at timestamptz not null,
+    primary key (carrier_code, stage, age_hours)
+);
+comment on table tracking.stage_time is
+    'After how many hours from the begin of a stage parcels are signed that stayed in it for more '
+    'than age_hours; the empty code: all carriers. Hours by the calendar.';
+
+create table tracking.stage_gap (
+    carrier_code text not null,
+    stage text not null,
+    parcels integer not null,
+    p90_hours double precision not null,
+    quiet_share double precision not null,
+    learnt_from timestamptz not null,
+    learnt_at timestamptz not null,
+    primary key (carrier_code, stage)
+);
+comment on table tracking.stage_gap is
+    'How long parcels stand at one place of a stage: nine tenths of them never longer than '
+    'p90_hours, by the calendar.';
+comment on column tracking.stage_gap.quiet_share is
+    'The share of their time in which they stand for more than half the hours of a stall.';
+
+create table tracking.silent_carrier (
+    carrier_code text primary key,
+    carrier_name text,
+    since timestamptz not null,
+    silent_share double precision not null,
+    moving integer not null,
+    quiet integer not null,
+    usual_share double precision,
+    examples text
+);
+comment on table tracking.silent_carrier is
+    'Carriers whose parcels stopped moving together; since then those give no alarms of their own.';
+comment on column tracking.silent_carrier.silent_share is
+    'The share of its moving parcels that had to be quiet; half of it ends the silence.';
+
+create table tracking.shipment_eta (
+    shipment_id bigint primary key references tracking.shipment on delete cascade,
+    status text not null,
+    estimated_at timestamptz not null,
+    eta_p50 timestamptz,
+    eta_p90 timestamptz,
+    eta_basis text,
+    expected_by timestamptz,
+    delayed_at timestamptz,
+    delay_event_id uuid
+);
+comment on table tracking.shipment_eta is 'When each parcel on its way will be signed.';
+comment on column tracking.shipment_eta.status is 'The parcel''s status when it was estimated.';
+comment on column tracking.shipment_eta.expected_by is
+    'The first eta_p90 that it had; delayed_at: when a run found it unsigned after that.';
+comment on column tracking.shipment_eta.delay_event_id is 'Of the notice that it is late.';
+create index shipment_eta_known on tracking.shipment_eta (shipment_id)
+    where eta_basis is not null;
+
 create table tracking.api_quota (
     gateway text not null,
     app_key text not null,
@@ -621,6 +686,46 @@ return nullif(
     ''
 );
 comment on function tracking.fold_waybill is 'The form in which waybill numbers are compared.';
+
+create function tracking.row_eta(order_id bigint, waybill_no text)
+returns table (eta_p50 timestamptz, eta_p90 timestamptz)
+language sql stable security definer
+begin atomic
+select
+    case when bool_and(parcel.eta_p50 is not null) then max(parcel.eta_p50) end,
+    case when bool_and(parcel.eta_p90 is not null) then max(parcel.eta_p90) end
+from (
+    select
+        shipment_eta.eta_p50,
+        shipment_eta.eta_p90
+    from tracking.order_shipment
+    inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
+    left join tracking.shipment_eta on shipment.shipment_id = shipment_eta.shipment_id
+    where
+        order_shipment.order_id = row_eta.order_id
+        and order_shipment.superseded_at is null
+        and shipment.status not in ('signed', 'cancelled')
+        and (
+            row_eta.waybill_no is null
+            or exists (
+                select 1
+                from tracking.shipment_waybill
+                where
+                    shipment_waybill.shipment_id = shipment.shipment_id
+                    and tracking.fold_waybill(shipment_waybill.waybill_no) in (
+                        select tracking.fold_waybill(row_eta.waybill_no)
+                        union all
+                        select tracking.fold_waybill(typed.part)
+                        from
+                            regexp_split_to_table(row_eta.waybill_no, '[,;/|、，；\r\n]+')
+                                as typed (part)
+                    )
+            )
+        )
+) as parcel;
+end;
+comment on function tracking.row_eta is
+    'When the last parcel of an ERP row will be signed; null where one of them has no estimate.';
 """
 
 GRANTS = """
