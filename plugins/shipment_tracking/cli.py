@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from shipment_tracking import carrier_table
-from shipment_tracking.command_line import airflow_within_reach
+from shipment_tracking.commands import carrier_table
+from shipment_tracking.commands.command_line import airflow_within_reach
 from shipment_tracking.errors import ShipmentTrackingError, WarehouseRefusedError
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def preview(page: Path | None = None) -> bool:
     :raises MessageError: the page cannot be written.
     """
     from shipment_tracking.errors import MessageError
-    from shipment_tracking.preview import as_page, as_text, render
+    from shipment_tracking.notices.preview import as_page, as_text, render
 
     found = render()
     if page is None:
@@ -179,7 +179,7 @@ def look(warehouse: "Engine", number: str | None = None) -> None:
     :param number: what names the order.
     :raises ParamError: no order has it.
     """
-    from shipment_tracking import terminal
+    from shipment_tracking.commands import terminal
 
     with warehouse.connect() as connection:
         found = (

@@ -26,7 +26,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 import shipment_tracking
-from shipment_tracking.messages import Messages
+from shipment_tracking.notices.messages import Messages
 from shipment_tracking.statements import query
 from shipment_tracking.web.pages import environment, static, words
 

@@ -25,7 +25,8 @@ MAY_USE = {
     "domain": ("domain", "errors", "statements"),
     "channels": ("channels", "domain", "errors"),
     "erp": ("erp", "domain", "errors", "statements"),
-    "platforms": ("platforms", "domain", "errors", "hooks.platform_hook", "command_line"),
+    "notices": ("notices", "channels", "domain", "errors", "statements"),
+    "platforms": ("platforms", "domain", "errors", "hooks.platform_hook", "commands.command_line"),
     "warehouse": ("warehouse", "domain", "errors", "statements", "platforms.ports", "channels"),
     "web": ("web", "warehouse", "domain", "errors", "statements", "hooks"),
 }

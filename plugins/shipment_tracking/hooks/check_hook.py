@@ -70,7 +70,7 @@ def _check_warehouse() -> Iterator[Finding]:
 
 
 def _check_erp() -> Iterator[Finding]:
-    from shipment_tracking import check_erp
+    from shipment_tracking.commands import check_erp
 
     return check_erp.check(
         erp_hook.erp(),

@@ -4,7 +4,7 @@ import argparse
 import logging
 import sys
 
-from shipment_tracking.command_line import airflow_within_reach
+from shipment_tracking.commands.command_line import airflow_within_reach
 from shipment_tracking.errors import ConnectionFieldError
 
 

@@ -8,7 +8,7 @@ from shipment_tracking.channels.port import LANGUAGES, MEDIA
 from shipment_tracking.domain import calendars
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import CalendarTableError, InputError, MessageError
-from shipment_tracking.messages import Messages
+from shipment_tracking.notices.messages import Messages
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
 

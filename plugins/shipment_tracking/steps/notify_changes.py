@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import Engine, Row
 
-from shipment_tracking import digests
 from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.port import Contact, Erp, Unreadable
 from shipment_tracking.errors import MessageError, StatementError
-from shipment_tracking.messages import DIGEST, OF_PARCELS, Messages
+from shipment_tracking.notices import digests
+from shipment_tracking.notices.messages import DIGEST, OF_PARCELS, Messages
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
     LEASE,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Row
 from shipment_tracking.channels.port import OPS, Channels, Destination, account_of, connection_id
 from shipment_tracking.domain.health import KINDS, Thresholds
 from shipment_tracking.domain.models import Run
-from shipment_tracking.messages import ALERT, ALERTS, Messages
+from shipment_tracking.notices.messages import ALERT, ALERTS, Messages
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
 from shipment_tracking.warehouse.alerts import EVENT_IDS, AlertOutbox, Trouble

@@ -17,7 +17,7 @@ from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.models import Run
 from shipment_tracking.domain.stalls import ANY_CARRIER, Gap, Threshold, thresholds
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.messages import ALARMS, CLEARED, Messages
+from shipment_tracking.notices.messages import ALARMS, CLEARED, Messages
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import eta
 from shipment_tracking.warehouse.delivery import BUDGET, deliver

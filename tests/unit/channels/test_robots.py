@@ -19,7 +19,7 @@ from shipment_tracking.channels.refusals import Meaning, Refusal, fit
 from shipment_tracking.channels.registry import destinations
 from shipment_tracking.channels.transport import LONGEST_ANSWER
 from shipment_tracking.errors import DeliveryError, RateLimitedError, ReceiverClosedError
-from shipment_tracking.messages import ALARM, Messages
+from shipment_tracking.notices.messages import ALARM, Messages
 
 pytestmark = pytest.mark.server
 

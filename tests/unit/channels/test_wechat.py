@@ -34,7 +34,7 @@ from shipment_tracking.errors import (
     ReceiverClosedError,
     UnreachableError,
 )
-from shipment_tracking.messages import NOTICE, Messages
+from shipment_tracking.notices.messages import NOTICE, Messages
 
 pytestmark = pytest.mark.server
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from shipment_tracking.check_erp import check
+from shipment_tracking.commands.check_erp import check
 from shipment_tracking.domain.findings import verdict
 from shipment_tracking.statements import OWNER_FOLDER, include_folder
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shipment_tracking.command_line import airflow_within_reach
+from shipment_tracking.commands.command_line import airflow_within_reach
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from shipment_tracking.channels.port import LANGUAGES, MARKDOWN, SHORT, TEXT
 from shipment_tracking.domain.stalls import AT_ONCE, HOURS
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError
-from shipment_tracking.messages import (
+from shipment_tracking.notices.messages import (
     ALARM,
     ALERT,
     ALERT_CLEARED,

@@ -9,7 +9,7 @@ from typing import Any
 from shipment_tracking.channels.port import DELAYED, Limits
 from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.messages import DIGEST, SIGN_WITHDRAWN, Messages
+from shipment_tracking.notices.messages import DIGEST, SIGN_WITHDRAWN, Messages
 
 LISTED = (
     SIGN_WITHDRAWN,

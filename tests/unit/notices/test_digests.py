@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from shipment_tracking import digests
 from shipment_tracking.channels import dingtalk, feishu, wecom
 from shipment_tracking.channels.port import DELAYED, LANGUAGES, MARKDOWN, Limits
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.messages import NOTICE, SIGN_WITHDRAWN, Messages
+from shipment_tracking.notices import digests
+from shipment_tracking.notices.messages import NOTICE, SIGN_WITHDRAWN, Messages
 
 SMALL = Limits(most_items=4, medium=MARKDOWN)
 ROBOTS = {"dingtalk": dingtalk.LIMITS, "wecom": wecom.LIMITS, "feishu": feishu.LIMITS}

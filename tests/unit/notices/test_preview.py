@@ -7,11 +7,11 @@ import pytest
 
 from shipment_tracking.channels.port import LANGUAGES, MEDIA
 from shipment_tracking.cli import main
-from shipment_tracking.messages import EXAMPLES, words_of
-from shipment_tracking.preview import as_page, as_text, render
+from shipment_tracking.notices.messages import EXAMPLES, words_of
+from shipment_tracking.notices.preview import as_page, as_text, render
 from shipment_tracking.statements import OWNER_FOLDER
 
-PAGE = Path(__file__).parents[2] / "docs" / "messages.html"
+PAGE = Path(__file__).parents[3] / "docs" / "messages.html"
 
 
 @pytest.fixture

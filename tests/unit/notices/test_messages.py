@@ -9,7 +9,7 @@ from shipment_tracking.channels.port import DELAYED, LANGUAGES, MARKDOWN, MEDIA,
 from shipment_tracking.domain.health import KINDS
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import MessageError, StatementError
-from shipment_tracking.messages import (
+from shipment_tracking.notices.messages import (
     ALARM,
     ALERTS,
     CHANGES,

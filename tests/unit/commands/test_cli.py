@@ -12,7 +12,7 @@ import pytest
 from shipment_tracking import cli
 from tests import factories
 
-PLUGINS = Path(__file__).parents[2] / "plugins"
+PLUGINS = Path(__file__).parents[3] / "plugins"
 NIGHT = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
 
 

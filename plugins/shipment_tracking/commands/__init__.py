@@ -1,0 +1,1 @@
+"""What the command `shipment-tracking` prints, and what it needs of Airflow."""

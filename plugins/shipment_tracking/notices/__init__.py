@@ -1,0 +1,1 @@
+"""The texts of notices, digests of many, and a preview of all."""
