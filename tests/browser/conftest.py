@@ -142,7 +142,7 @@ def chromium() -> tuple[str, str]:
     return found  # type: ignore[return-value]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(chromium: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("up")
     port = free_port()
@@ -196,7 +196,7 @@ def logged_in(chromium: tuple[str, str], url: str, name: str) -> Iterator[Browse
         driver.quit()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: tuple[str, str], stack: Stack) -> Iterator[Browser]:
     with logged_in(chromium, stack.url, "admin") as found:
         yield found
