@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.airflow_home import PROJECT
 
-DAGS = ["prune_warehouse", "sync_priority", "sync_shipments"]
+DAGS = ["prune_warehouse", "replay_traces", "sync_priority", "sync_shipments"]
 # What pip and uv say when the packages' index is out of reach.
 OFFLINE = ("Could not find a version", "No matching distribution", "Failed to fetch", "dns error")
 LOOK = """

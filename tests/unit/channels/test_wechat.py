@@ -193,6 +193,7 @@ def test_two_buyers_of_a_parcel_each_read_of_their_own_order(gateway, channel):
 
 
 def test_a_buyer_who_refuses_keeps_the_other_from_nothing(gateway, channel, caplog):
+    caplog.set_level("INFO")
     gateway.consents[BUYER] = 0
     contacts = [*BODY["contacts"], {"erp_key": "SO2", "wechat_openid": OTHER}]
 

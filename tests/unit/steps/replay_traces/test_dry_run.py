@@ -109,6 +109,7 @@ def test_the_log_lists_the_differences_and_says_where_all_are(
 def test_a_written_signature_that_falls_is_reported_and_the_erp_keeps_it(
     written, rule, replay, differences, select, caplog
 ):
+    caplog.set_level(logging.WARNING)
     rule(SIGNED, "out_for_delivery")
 
     counts = replay(31)
