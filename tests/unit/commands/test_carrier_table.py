@@ -11,7 +11,7 @@ from shipment_tracking.domain.carriers import resolve
 from shipment_tracking.statements import OWNER_FOLDER
 from tests import factories
 
-COMPANIES = Path(__file__).parent / "domain" / "carriers" / "company_list.json"
+COMPANIES = Path(__file__).parents[1] / "domain" / "carriers" / "company_list.json"
 
 
 @pytest.fixture
