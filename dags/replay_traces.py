@@ -46,7 +46,7 @@ from shipment_tracking import hooks, steps
 def replay_traces() -> None:
     @task(multiple_outputs=False)
     def replay_traces() -> dict[str, int | bool]:
-        """Stored replies are read by the rules of today, or what would change is told."""
+        """Stored replies are read by the rules of today, or what would change is listed."""
         counts = steps.replay_traces.run(hooks.warehouse(), **hooks.replay(), now=hooks.now())
         return hooks.measured(counts)
 

@@ -160,7 +160,7 @@ order by account;
 
 
 -- name: backlog
--- What waits, by kind: only kinds of which something does.
+-- The backlog by kind; kinds without any are left out.
 select
     waits,
     number

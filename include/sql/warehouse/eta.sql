@@ -1,5 +1,5 @@
 -- name: try_lock
--- Whether nobody else learns or estimates until this transaction ends.
+-- Whether this transaction alone learns and estimates until it ends.
 select pg_try_advisory_xact_lock(hashtext('shipment_tracking.eta'));
 
 
