@@ -189,7 +189,7 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
     yield "load_traces.waiting", _nothing, {"after": 0, "most": CHUNK}
     yield "load_traces.lock_orders", _nothing, {"orders": last["shipments"]}
     yield "load_traces.insert", _stage_events, {}
-    yield "load_traces.shipments", _nothing, last
+    yield "load_traces.shipments", _nothing, last | {"enough_failures": 3}
     yield "load_traces.trails", _nothing, last
     yield "load_traces.parcels", _nothing, orders
     yield "load_traces.rows", _nothing, orders

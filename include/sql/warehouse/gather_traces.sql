@@ -160,6 +160,8 @@ with polled as (
         end,
         closed_at = case when answer.too_old then answer.asked_at else tracked_order.closed_at end,
         failures = case when answer.error is null then 0 else tracked_order.failures + 1 end,
+        trace_failures
+        = case when answer.error is null then 0 else tracked_order.trace_failures + 1 end,
         last_error = answer.error
     from
         jsonb_to_recordset(cast(:answers as jsonb))

@@ -281,6 +281,7 @@ select
     shipment.trace_waybill_no,
     served.shipped_at,
     served.traces_seen_at,
+    coalesce(served.traces_were_asked, false) as traces_were_asked,
     served.is_awaited,
     served.was_pruned,
     (
@@ -293,11 +294,17 @@ left join lateral (
     select
         min(known.shipped_at) as shipped_at,
         max(known.traces_seen_at) filter (where not known.has_waiting_reply) as traces_seen_at,
+        bool_or(
+            known.last_polled_at >= shipment.platform_status_since
+            or known.trace_failures >= :enough_failures
+        ) as traces_were_asked,
         bool_or(known.closed_at is null or known.is_signed) as is_awaited,
         bool_or(known.pruned_at is not null) as was_pruned
     from (
         select
             tracked_order.traces_seen_at,
+            tracked_order.last_polled_at,
+            tracked_order.trace_failures,
             tracked_order.closed_at,
             tracked_order.pruned_at,
             (

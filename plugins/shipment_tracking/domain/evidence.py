@@ -402,17 +402,20 @@ def settle_signature(
     before: Signature,
     *,
     traces_seen_at: datetime | None,
+    traces_were_asked: bool,
     now: datetime,
 ) -> Signature:
     """
     Decide whether a parcel's signature is confirmed; a confirmed one never moves.
 
     The platform's status needs the event that tells when, or traces that were asked for later and
-    know of none, or a day after which it still holds. An event does not tell when if the parcel
-    moved after it and before the platform said signed. A text is enough once the traces, asked
-    for a day after it was first seen, still hold it.
+    know of none, or a day after which it still holds though traces were asked for. An event does
+    not tell when if the parcel moved after it and before the platform said signed. A text is
+    enough once the traces, asked for a day after it was first seen, still hold it.
 
     :param traces_seen_at: when the platform last answered with traces, all of which are loaded.
+    :param traces_were_asked: whether they were asked for since the platform says signed and there
+        are none, or asking fails time and again.
     """
     if verdict.status != Status.SIGNED:
         return Signature()
@@ -423,7 +426,11 @@ def settle_signature(
     proved = verdict.confirmed and (
         undated_since is None
         or (traces_seen_at is not None and traces_seen_at >= undated_since)
-        or (word is not None and word.fetched_at >= undated_since + CONFIRM_WITHIN)
+        or (
+            word is not None
+            and traces_were_asked
+            and word.fetched_at >= undated_since + CONFIRM_WITHIN
+        )
     )
     stood = traces_seen_at is not None and traces_seen_at >= seen_at + CONFIRM_WITHIN
     return Signature(verdict.signed_at, seen_at, now if proved or stood else None)

@@ -20,6 +20,9 @@ from shipment_tracking.warehouse import polling
 from shipment_tracking.warehouse.rows import JsonRows, fetch
 
 EVENT_IDS = UUID("6f0c3f0e-6a55-5b0e-9a53-0f7f6f1f4d11")
+ENOUGH_FAILURES = 3
+"""Polls in a row that fail until an order's traces are held for unreadable."""
+
 FIRST_SIGHT = timedelta(hours=24)
 """A parcel's first load announces nothing that is older than this."""
 
@@ -34,6 +37,8 @@ class StoredParcel:
     :param trace_fetched_at, trace_since, trace_waybill_no: of its newest loaded reply.
     :param shipped_at: when the first of its orders was shipped.
     :param traces_seen_at: when one of its orders last had traces.
+    :param traces_were_asked: whether they were asked for since the platform's status is known, or
+        failed ``ENOUGH_FAILURES`` times.
     :param is_awaited: whether one of its orders is open, or was closed because it is signed.
     :param changes: how many status changes it had.
     """
@@ -57,6 +62,7 @@ class StoredParcel:
     trace_waybill_no: str | None
     shipped_at: datetime | None
     traces_seen_at: datetime | None
+    traces_were_asked: bool
     is_awaited: bool | None
     was_pruned: bool | None
     changes: int
@@ -244,7 +250,13 @@ def read_trails(
     :param again: the replies were loaded before; what they hold is read as they say now.
     """
     binds = {"shipments": sorted(shipments)}
-    parcels = fetch(connection, "load_traces.shipments", StoredParcel, **binds)
+    parcels = fetch(
+        connection,
+        "load_traces.shipments",
+        StoredParcel,
+        **binds,
+        enough_failures=ENOUGH_FAILURES,
+    )
     known: dict[int, dict[tuple[datetime, int], tuple[Scan, bool]]] = defaultdict(dict)
     scans_by_parcel: dict[int, list[Scan]] = defaultdict(list)
     for row in connection.execute(query("load_traces.trails"), binds):
@@ -427,7 +439,12 @@ def _find(trail: Trail, announce: bool | None, now: datetime, withheld: str) -> 
         shipment.signed_at, shipment.sign_seen_at, shipment.sign_confirmed_at
     )
     signature = evidence.settle_signature(
-        verdict, word, before, traces_seen_at=shipment.traces_seen_at, now=now
+        verdict,
+        word,
+        before,
+        traces_seen_at=shipment.traces_seen_at,
+        traces_were_asked=shipment.traces_were_asked,
+        now=now,
     )
     is_open = verdict.status == Status.SIGNED and signature.confirmed_at is None
     # What leads again since the announced step was withdrawn is no news; a lost signature is.

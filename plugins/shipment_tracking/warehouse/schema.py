@@ -62,6 +62,7 @@ tracked_order = Table(
     Column("backfill_at", TIME),
     Column("fingerprint", Text),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("trace_failures", Integer, nullable=False, server_default=text("0")),
     Column("last_error", Text),
     Column("load_error", Text),
     Column("lease_owner", Text),

@@ -182,3 +182,19 @@ def test_stray_scans_leave_a_signature_once_the_traces_know_no_other(
     load()
 
     assert erp_row().signed_at == NOON - timedelta(hours=24)
+
+
+@pytest.mark.parametrize(("failures", "is_signed"), [(2, False), (3, True)])
+def test_a_platform_signature_waits_for_traces_that_failed_by_chance(
+    track, lists, load, execute, erp_row, failures, is_signed
+):
+    order = track()
+    execute("update tracking.tracked_order set last_polled_at = null, traces_seen_at = null")
+    lists(order, LP1="SIGN", hours=-30)
+    load(-30)
+    lists(order, LP1="SIGN")
+    execute("update tracking.tracked_order set trace_failures = :failures", failures=failures)
+
+    load()
+
+    assert (erp_row().signed_at is not None) is is_signed

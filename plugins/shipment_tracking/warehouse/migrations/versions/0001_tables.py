@@ -25,6 +25,7 @@ create table tracking.tracked_order (
     backfill_at timestamptz,
     fingerprint text,
     failures integer not null default 0,
+    trace_failures integer not null default 0,
     last_error text,
     load_error text,
     lease_owner text,
