@@ -90,7 +90,7 @@ def test_a_worker_that_comes_later_uses_the_stored_token(workers, app):
     assert app.fetches == 1
 
 
-def test_a_token_that_was_refused_before_another_renewed_it_is_not_renewed_again(workers, app):
+def test_a_token_refused_before_another_renewal_is_not_renewed_again(workers, app):
     workers[0].get(app)
     workers[1].get(app)
     workers[0].get(app, refused="token-1")
