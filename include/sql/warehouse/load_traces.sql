@@ -37,7 +37,7 @@ for update;
 
 
 -- name: reject
--- Every rejected step is kept once, with when it was fetched first.
+-- Every rejected step is kept once, with when it was fetched first; a reply may hold it twice.
 insert into tracking.rejected_event as known (
     order_id,
     consignment_id,
@@ -48,7 +48,7 @@ insert into tracking.rejected_event as known (
     fetched_at,
     event_hash
 )
-select
+select distinct on (step.order_id, shipment.consignment_id, step.event_hash)
     step.order_id,
     shipment.consignment_id,
     step.waybill_no,

@@ -83,9 +83,10 @@ def _load_next(
             _set_aside(warehouse, ids[0], error, now)
             total["unreadable"] += 1
         else:
-            # One of them is bad: each on its own, so that it is found and the others are loaded.
-            for reply_id in ids:
-                _load_next(warehouse, this_run, readers, reply_id - 1, 1, now, total)
+            # One of them is bad: each half on its own, until it is found and the others are loaded.
+            half = len(ids) // 2
+            for part in (ids[:half], ids[half:]):
+                _load_next(warehouse, this_run, readers, part[0] - 1, len(part), now, total)
         return ids
     total.update(numbers)
     return ids

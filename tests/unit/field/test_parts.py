@@ -80,6 +80,19 @@ def test_b1_a_repeated_reply_rejects_nothing_anew(field):
     assert texts(field, "1") == [FIRST[1], MOVED[1]]
 
 
+@pytest.mark.parametrize("account", ["platform_1688", "platform_taobao", ROUTER])
+def test_b1_a_step_rejected_twice_in_a_reply_costs_itself(account, field):
+    field.order("1", SHIPPED, account)
+    field.parcel("1", "LP1")
+    field.trace("1", FIRST, (" ", "快件已离开"), (" ", "快件已离开"), MOVED)
+
+    field.run("2026-09-19 10:00")
+
+    assert texts(field, "1") == [FIRST[1], MOVED[1]]
+    assert field.select("count(*) from analytics.rejected_events") == [(1,)]
+    assert field.row("1").last_error is None
+
+
 @pytest.mark.parametrize("printed", [1789873200, "1789873200", 1789873200000, "1789873200000"])
 def test_b1_a_sign_time_in_seconds_is_not_1970(printed, field):
     field.order("1", SHIPPED, ROUTER)

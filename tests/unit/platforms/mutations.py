@@ -134,7 +134,16 @@ def spoilt(draw: st.DrawFn, bodies: list[Any]) -> Any:
             inside[key].reverse()
         else:
             inside[key] = deepcopy(draw(ODD))
-    return body
+    return doubled(body) if draw(st.integers(0, 3)) == 0 else body
+
+
+def doubled(value: Any) -> Any:
+    """A reply in which whatever stands in a list stands there twice, spoilt or not."""
+    if isinstance(value, dict):
+        return {key: doubled(inner) for key, inner in value.items()}
+    if isinstance(value, list) and not isinstance(value, Twice):
+        return [deepcopy(each) for each in map(doubled, value) for _ in range(2)]
+    return value
 
 
 def written(value: Any, *, escaped: bool) -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from shipment_tracking.platforms.ali1688 import read_traces
 from shipment_tracking.steps import load_traces
@@ -27,6 +28,18 @@ def test_a_reply_that_cannot_be_read_stops_no_other(track, reply, load, erp_row,
     assert select("attempts, quarantined_at from tracking.trace_reply where loaded_at is null") == [
         (1, None)
     ]
+
+
+def test_a_bad_reply_is_found_by_halves(track, reply, load, warehouse):
+    for number in range(64):
+        reply(track(number), parcel(f"LP{number}", (-1, OUT)))
+    reply(track(64), broken("LP64"))
+    begun: list[Any] = []
+    event.listen(warehouse, "begin", begun.append)
+
+    assert load()["events_new"] == 64
+    # Two at each of the seven halvings, and what a load needs anyway.
+    assert len(begun) < 30
 
 
 def test_a_reply_is_set_aside_after_three_tries(track, reply, load, erp_row, select):
