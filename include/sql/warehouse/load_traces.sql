@@ -260,11 +260,13 @@ where shipment_id = any(:shipments);
 -- What was known of the parcels before, when their orders were shipped and last asked for, and
 -- whether one of them is open or was closed because it is signed; the parcels are locked until the
 -- transaction ends.
--- Traces that are still to be loaded were not seen yet.
+-- A parcel's traces were not seen yet while its order's newest reply is still to be loaded, or
+-- lacks a parcel that had some: where each is asked for on its own, one may be empty by mistake.
 select
     shipment.shipment_id,
     shipment.account,
     shipment.consignment_id,
+    shipment.waybill_no,
     shipment.platform_code,
     shipment.platform_status,
     shipment.platform_status_since,
@@ -293,7 +295,7 @@ from tracking.shipment
 left join lateral (
     select
         min(known.shipped_at) as shipped_at,
-        max(known.traces_seen_at) filter (where not known.has_waiting_reply) as traces_seen_at,
+        max(known.traces_seen_at) filter (where known.has_newest_reply) as traces_seen_at,
         bool_or(
             known.last_polled_at >= shipment.platform_status_since
             or known.trace_failures >= :enough_failures
@@ -312,14 +314,17 @@ left join lateral (
                 from tracking.erp_row
                 where erp_row.order_id = tracked_order.order_id
             ) as shipped_at,
-            exists(
+            not exists(
                 select 1
                 from tracking.trace_reply
                 where
                     trace_reply.order_id = tracked_order.order_id
-                    and trace_reply.loaded_at is null
                     and trace_reply.quarantined_at is null
-            ) as has_waiting_reply,
+                    and (
+                        trace_reply.loaded_at is null
+                        or trace_reply.fetched_at > shipment.trace_fetched_at
+                    )
+            ) as has_newest_reply,
             exists(
                 select 1
                 from tracking.erp_row

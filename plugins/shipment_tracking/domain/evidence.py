@@ -238,10 +238,19 @@ def _take_newest(
         )
 
 
+def is_renumbered(waybill_no: str | None, held: Held | None) -> bool:
+    """
+    Whether a parcel has another waybill number than its newest reply gave it.
+
+    :param waybill_no: the number it has now.
+    """
+    was, now = fold(held.waybill_no) if held else None, fold(waybill_no)
+    return was is not None and now is not None and was != now
+
+
 def _is_another_parcel(reply: Reply, before: Held | None, repeated: Collection[object]) -> bool:
     """Whether the parcel's number was corrected to that of another one."""
-    was, now = (fold(held.waybill_no) if held else None for held in (before, reply))
-    return was is not None and now is not None and was != now and not repeated
+    return is_renumbered(reply.waybill_no, before) and not repeated
 
 
 def _by_time(scan: Scan) -> tuple[datetime, int, int]:
@@ -308,7 +317,7 @@ class Verdict:
     :param confirmed: the platform proves the signature: by its parcel status or its code for an
         event, never by a text.
     :param undated_since: since when the platform says signed while no event tells when: there is
-        none, or the parcel moved between it and then.
+        none, the parcel moved between it and then, or its number was corrected since.
     """
 
     status: str
@@ -325,6 +334,8 @@ def judge(
     before: str,
     changes: int = 0,
     lost_at: datetime | None = None,
+    *,
+    renumbered: bool = False,
 ) -> Verdict:
     """
     Weigh all evidence on one parcel.
@@ -334,6 +345,8 @@ def judge(
     :param before: the status it was last judged to have.
     :param changes: how many transitions led there.
     :param lost_at: dates the transition of a parcel that has no evidence left.
+    :param renumbered: the parcel has another waybill number than its events were fetched by, so
+        that they may be another parcel's.
     """
     readings = _read(trail, word)
     led_by_platform = word is not None and _leads(word, readings)
@@ -378,7 +391,7 @@ def judge(
     )
     signed_at = sign.occurred_at if sign else word.since if word else None
     kind = ((sign.sign_kind if sign else None) or "platform") if confirmed else "text"
-    undated_since = word.since if word and (moved_on or sign is None) else None
+    undated_since = word.since if word and (moved_on or sign is None or renumbered) else None
     return Verdict(status, signed_at, kind, confirmed, transitions, undated_since)
 
 
@@ -410,10 +423,10 @@ def settle_signature(
 
     The platform's status needs the event that tells when, or traces that were asked for later and
     know of none, or a day after which it still holds though traces were asked for. An event does
-    not tell when if the parcel moved after it and before the platform said signed. A text is
-    enough once the traces, asked for a day after it was first seen, still hold it.
+    not tell when if the parcel moved after it and before the platform said signed, or if the
+    parcel's number was corrected after it was fetched. A text is enough once the traces, asked for a day after it was first seen, still hold it.
 
-    :param traces_seen_at: when the platform last answered with traces, all of which are loaded.
+    :param traces_seen_at: when the platform last answered with the parcel's traces; they are loaded.
     :param traces_were_asked: whether they were asked for since the platform says signed and there
         are none, or asking fails time and again.
     """

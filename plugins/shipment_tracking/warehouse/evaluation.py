@@ -36,7 +36,8 @@ class StoredParcel:
     :param announced_status: its status, leaving out a signature that was never confirmed.
     :param trace_fetched_at, trace_since, trace_waybill_no: of its newest loaded reply.
     :param shipped_at: when the first of its orders was shipped.
-    :param traces_seen_at: when one of its orders last had traces.
+    :param waybill_no: its number by the newest list or trace.
+    :param traces_seen_at: when one of its orders last had traces, this parcel's among them.
     :param traces_were_asked: whether they were asked for since the platform's status is known, or
         failed ``ENOUGH_FAILURES`` times.
     :param is_awaited: whether one of its orders is open, or was closed because it is signed.
@@ -46,6 +47,7 @@ class StoredParcel:
     shipment_id: int
     account: str
     consignment_id: str
+    waybill_no: str | None
     platform_code: str | None
     platform_status: str | None
     platform_status_since: datetime | None
@@ -434,7 +436,14 @@ def _find(trail: Trail, announce: bool | None, now: datetime, withheld: str) -> 
     shipment = trail.shipment
     word = shipment.word
     leading = evidence.leading(trail.scans, shipment.shipped_at)
-    verdict = evidence.judge(leading, word, shipment.status, shipment.changes, lost_at=now)
+    verdict = evidence.judge(
+        leading,
+        word,
+        shipment.status,
+        shipment.changes,
+        lost_at=now,
+        renumbered=evidence.is_renumbered(shipment.waybill_no, trail.held),
+    )
     before = evidence.Signature(
         shipment.signed_at, shipment.sign_seen_at, shipment.sign_confirmed_at
     )

@@ -198,3 +198,23 @@ def test_a_platform_signature_waits_for_traces_that_failed_by_chance(
     load()
 
     assert (erp_row().signed_at is not None) is is_signed
+
+
+@pytest.mark.parametrize("is_other_answered", [False, True])
+def test_a_corrected_number_is_signed_by_its_own_traces(
+    is_other_answered, track, lists, reply, load, poll, erp_row
+):
+    order = track()
+    reply(order, parcel("LP1", (-20, SIGNED), waybill_no="YT9"), parcel("LP2", (-9, OUT)))
+    load()
+    lists(order, LP1="SIGN", LP2="SIGN", hours=1)
+    if is_other_answered:
+        reply(order, parcel("LP2", (-9, OUT), (-1, SIGNED)), hours=1)
+        poll(1)
+
+    assert load(1)["signed"] == 0
+
+    reply(order, parcel("LP1", (-2, OUT), (0, SIGNED)), parcel("LP2", (-1, SIGNED)), hours=2)
+    load(2)
+
+    assert erp_row().signed_at == NOON
