@@ -314,7 +314,7 @@ left join lateral (
                 from tracking.erp_row
                 where erp_row.order_id = tracked_order.order_id
             ) as shipped_at,
-            not exists(
+            not exists (
                 select 1
                 from tracking.trace_reply
                 where

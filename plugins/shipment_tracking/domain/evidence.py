@@ -424,9 +424,10 @@ def settle_signature(
     The platform's status needs the event that tells when, or traces that were asked for later and
     know of none, or a day after which it still holds though traces were asked for. An event does
     not tell when if the parcel moved after it and before the platform said signed, or if the
-    parcel's number was corrected after it was fetched. A text is enough once the traces, asked for a day after it was first seen, still hold it.
+    parcel's number was corrected after it was fetched. A text is enough once the traces, asked for
+    a day after it was first seen, still hold it.
 
-    :param traces_seen_at: when the platform last answered with the parcel's traces; they are loaded.
+    :param traces_seen_at: when the platform last gave the parcel's traces, all of which are loaded.
     :param traces_were_asked: whether they were asked for since the platform says signed and there
         are none, or asking fails time and again.
     """
