@@ -1,6 +1,7 @@
 """What comes of a check: a red run, an alert, or only itself."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,22 @@ def kept(select):
         "violations, first_rows, error, since from analytics.quality_checks"
         " where check_name = 'mine'"
     )[0]
+
+
+def test_the_documented_check_tells_of_signatures_without_a_delivery(
+    ship, mine, check, kept, execute
+):
+    page = (Path(__file__).parents[4] / "docs" / "eta.md").read_text(encoding="utf-8")
+    mine(page.split("```sql\n")[2].partition("```")[0])
+    ship(1)
+    check()
+    assert kept().violations == 0
+
+    execute("update tracking.shipment set status = 'signed', signed_at = now(), event_count = 1")
+    check()
+
+    assert kept().violations == 1
+    assert "YT1" in kept().first_rows
 
 
 def test_a_severe_violation_is_red_and_says_where(ship, mine, check):
