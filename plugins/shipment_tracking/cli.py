@@ -197,10 +197,10 @@ def show_texts(warehouse: "Engine", most: int) -> None:
     """
     from shipment_tracking.domain.statuses import Status
     from shipment_tracking.domain.texts import NARROW, classify
-    from shipment_tracking.statements import query
+    from shipment_tracking.warehouse import overview
 
     with warehouse.connect() as connection:
-        rows = connection.execute(query("cli.unknown_texts"), {"most": most}).all()
+        rows = overview.unsure_texts(connection, most=most)
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(("text", "status", "sign_kind", "decided_by", "seen", "last_seen_at"))
     for row in rows:
@@ -257,11 +257,10 @@ def requeue(
     :param since: aware; only those that were made since.
     :param dry_run: keep them dead.
     """
-    from shipment_tracking.statements import query
+    from shipment_tracking.warehouse import outbox
 
-    binds = {"channel": channel, "since": since, "notice": None, "now": datetime.now(UTC)}
     with warehouse.connect() as connection, connection.begin() as transaction:
-        count = len(connection.execute(query("cli.requeue"), binds).all())
+        count = outbox.requeue(connection, datetime.now(UTC), channel=channel, since=since)
         if dry_run:
             transaction.rollback()
     if dry_run:

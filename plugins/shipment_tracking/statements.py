@@ -122,7 +122,7 @@ def query(name: str, **identifiers: str) -> TextClause:
     """
     A statement of the warehouse, ready to execute with bound values.
 
-    :param name: its module and its name there, such as ``load_traces.copy``.
+    :param name: its module and its name there, such as ``loading.copy``.
     :param identifiers: tables and columns of ours to write in place of ``:name``; never data.
     :raises KeyError: there is no such statement.
     """

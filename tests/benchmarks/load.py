@@ -26,7 +26,7 @@ CHUNK = 5_000
 RUNS = 3
 SLOW_ROWS = 2_000
 """The rivals are timed on fewer rows: each row takes them as long, however many there are."""
-COLUMNS = tuple(re.findall(r"^    (\w+)", str(query("load_traces.copy")), re.MULTILINE))
+COLUMNS = tuple(re.findall(r"^    (\w+)", str(query("loading.copy")), re.MULTILINE))
 """Of a stored scan, in the order of the rows here."""
 
 BARE = "create table if not exists bare as select * from tracking.trace_event limit 0"

@@ -32,7 +32,7 @@ def test_every_hot_statement_runs_and_is_taken_back(
 ) -> None:
     names = {figure.name for figure in volume.measured(filled, PARCELS)}
 
-    assert names >= {"gather_traces.due", "load_traces.insert", "outbox.due", "polling.plan"}
+    assert names >= {"replies.due", "loading.insert", "outbox.due", "polling.plan"}
     assert scans() == PARCELS * volume.SCANS
 
 
@@ -52,7 +52,7 @@ def test_a_statement_that_reads_a_big_table_whole_is_named(
 
     def tables_read(rows: int) -> tuple[str, ...]:
         binds = page | {"most": rows}
-        plan = volume.explained(filled, "prune_warehouse.replies", lambda begun: None, binds)
+        plan = volume.explained(filled, "pruning.replies", lambda begun: None, binds)
         return plan.scanned
 
     assert tables_read(10) == ()

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, text
 from shipment_tracking.domain import calendars, stalls
 from shipment_tracking.domain.evidence import FURTHEST_EAST
 from shipment_tracking.statements import query
-from shipment_tracking.steps import report_stalled
 from shipment_tracking.warehouse import eta, polling
+from shipment_tracking.warehouse.stalls import THRESHOLDS
 
 from .figures import Figure
 from .stage import NOW, Theatre
@@ -177,31 +177,31 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
         "unknown_hours": 24.0,
         "now": NOW,
         "now_hours": clock.hours(NOW),
-        **report_stalled.THRESHOLDS(stalls.thresholds(None)),
+        **THRESHOLDS(stalls.thresholds(None)),
         **eta.SPANS(clock.spans),
     }
     awaited = {"now": NOW, "after": 0, "most": eta.CHUNK, "fresh_for": eta.FRESH_FOR}
     prune = {"before": NOW - timedelta(days=365), "now": NOW, "after": None, "most": 200}
     old = list(range(1, 201))
 
-    yield "gather_traces.due", _nothing, lane
-    yield "fetch_waybills.due", _nothing, lane
-    yield "load_traces.waiting", _nothing, {"after": 0, "most": CHUNK}
-    yield "load_traces.lock_orders", _nothing, {"orders": last["shipments"]}
-    yield "load_traces.insert", _stage_events, {}
-    yield "load_traces.shipments", _nothing, last | {"enough_failures": 3}
-    yield "load_traces.trails", _nothing, last
-    yield "load_traces.parcels", _nothing, orders
-    yield "load_traces.rows", _nothing, orders
-    yield "load_traces.settle_rows", _nothing, {"verdicts": _verdicts(last["shipments"])}
+    yield "replies.due", _nothing, lane
+    yield "listings.due", _nothing, lane
+    yield "replies.waiting", _nothing, {"after": 0, "most": CHUNK}
+    yield "loading.lock_orders", _nothing, {"orders": last["shipments"]}
+    yield "loading.insert", _stage_events, {}
+    yield "evaluation.shipments", _nothing, last | {"enough_failures": 3}
+    yield "evaluation.trails", _nothing, last
+    yield "evaluation.parcels", _nothing, orders
+    yield "evaluation.rows", _nothing, orders
+    yield "evaluation.settle_rows", _nothing, {"verdicts": _verdicts(last["shipments"])}
     yield (
-        "load_traces.settle_orders",
+        "evaluation.settle_orders",
         _nothing,
         {"verdicts": _verdicts(last["shipments"]), "now": NOW},
     )
     yield "polling.plan", _nothing, plan
     yield (
-        "load_traces.unsettled",
+        "loading.unsettled",
         _nothing,
         {"after": 0, "most": CHUNK, "now": NOW, "furthest_east": FURTHEST_EAST},
     )
@@ -221,25 +221,25 @@ def _hot(shipments: int) -> Iterator[tuple[str, Callable[[Connection], None], di
         _nothing,
         outbox | {"audience": "ops", "channel": "ops", "most": 50, "held_back": []},
     )
-    yield "mark_signed.next", _nothing, {"after": "", "most": 200, "latest": NOW} | only
-    yield "show_trace.next", _nothing, {"after": "", "most": 200} | only
-    yield "report_stalled.standing", _stage_standing, stalled | only
+    yield "writebacks.next", _nothing, {"after": "", "most": 200, "latest": NOW} | only
+    yield "shown_traces.next", _nothing, {"after": "", "most": 200} | only
+    yield "stalls.standing", _stage_standing, stalled | only
     yield "eta.parcels", _nothing, awaited | eta.stage_binds()
     yield "eta.close", _nothing, eta.stage_binds()
-    yield "report_stalled.new", _standing(stalled | only), {"now": NOW}
-    yield "extract_orders.leaving", _stage_rows, {}
-    yield "extract_orders.close_rows", _stage_rows, {"now": NOW}
-    yield "extract_orders.give_up", _nothing, {"now": NOW}
+    yield "stalls.new", _standing(stalled | only), {"now": NOW}
+    yield "orders.leaving", _stage_rows, {}
+    yield "orders.close_rows", _stage_rows, {"now": NOW}
+    yield "orders.give_up", _nothing, {"now": NOW}
     yield "polling.learn_transit", _nothing, {"now": NOW}
-    yield "extract_orders.close_orders", _nothing, {"now": NOW}
-    yield "extract_orders.open_orders", _nothing, {"now": NOW}
-    yield "extract_orders.quiet_closed", _nothing, {"now": NOW}
-    yield "extract_orders.due", _nothing, due | only | {"only_high_priority": False}
-    yield "prune_warehouse.page", _nothing, prune
-    yield "prune_warehouse.orders", _nothing, prune | {"orders": old}
-    yield "prune_warehouse.delete_parcels", _unlink(old), {"shipments": old}
-    yield "prune_warehouse.replies", _nothing, prune | {"most": 2000}
-    yield "prune_warehouse.notices", _nothing, prune | {"most": 2000}
+    yield "orders.close_orders", _nothing, {"now": NOW}
+    yield "orders.open_orders", _nothing, {"now": NOW}
+    yield "orders.quiet_closed", _nothing, {"now": NOW}
+    yield "orders.due", _nothing, due | only | {"only_high_priority": False}
+    yield "pruning.page", _nothing, prune
+    yield "pruning.orders", _nothing, prune | {"orders": old}
+    yield "pruning.delete_parcels", _unlink(old), {"shipments": old}
+    yield "pruning.replies", _nothing, prune | {"most": 2000}
+    yield "pruning.notices", _nothing, prune | {"most": 2000}
 
 
 def _nothing(connection: Connection) -> None:
@@ -256,7 +256,7 @@ def _verdicts(numbers: list[int]) -> str:
 
 def _stage_events(connection: Connection) -> None:
     """5,000 scans, a chunk's, of which 5 % are new."""
-    connection.execute(query("load_traces.stage"))
+    connection.execute(query("loading.stage"))
     connection.execute(
         text(
             "insert into incoming_event"
@@ -271,7 +271,7 @@ def _stage_events(connection: Connection) -> None:
 
 def _stage_rows(connection: Connection) -> None:
     """The ERP's list, in which a few open rows are missing."""
-    connection.execute(query("extract_orders.stage"))
+    connection.execute(query("orders.stage"))
     connection.execute(
         text(
             "insert into incoming_row select erp_key, platform, account, platform_order_id,"
@@ -282,20 +282,20 @@ def _stage_rows(connection: Connection) -> None:
 
 
 def _stage_standing(connection: Connection) -> None:
-    connection.execute(query("report_stalled.stage"))
+    connection.execute(query("stalls.stage"))
 
 
 def _standing(binds: dict[str, Any]) -> Callable[[Connection], None]:
     def fill_stage(connection: Connection) -> None:
         _stage_standing(connection)
-        connection.execute(query("report_stalled.standing"), binds)
+        connection.execute(query("stalls.standing"), binds)
 
     return fill_stage
 
 
 def _unlink(orders: list[int]) -> Callable[[Connection], None]:
     def forget(connection: Connection) -> None:
-        connection.execute(query("prune_warehouse.reset_orders"), {"orders": orders, "now": NOW})
+        connection.execute(query("pruning.reset_orders"), {"orders": orders, "now": NOW})
 
     return forget
 

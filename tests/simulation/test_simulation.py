@@ -127,7 +127,7 @@ def test_mistakes_in_writing_and_sending_make_the_simulation_fail(
     plant(
         "outbox.address", ("        'pending',\n        wanted", "        'sent',\n        wanted")
     )
-    folder = plant("mark_signed.begin", ("else known.before", "else excluded.before"))
+    folder = plant("writebacks.begin", ("else known.before", "else excluded.before"))
     life = simulate(3, orders=8, queries=folder)
 
     life.live(DEATHS)

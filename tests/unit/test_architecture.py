@@ -28,11 +28,19 @@ MAY_USE = {
     "notices": ("notices", "channels", "domain", "errors", "statements"),
     "platforms": ("platforms", "domain", "errors", "hooks.platform_hook", "commands.command_line"),
     "warehouse": ("warehouse", "domain", "errors", "statements", "platforms.ports", "channels"),
-    "web": ("web", "warehouse", "domain", "errors", "statements", "hooks"),
+    "web": ("web", "warehouse", "domain", "errors", "hooks"),
 }
 """Which of our packages and modules a package may import; the command of platforms takes a hook."""
+RUN_SQL = ("warehouse/", "erp/")
+"""The rooms of the code that runs SQL; the page's own statements run by ``warehouse/rows.py``."""
+RUN_BY_NAME = ("JsonRows", "copy", "fetch", "fetch_sorted")
+"""What ``warehouse/rows.py`` offers to those that name a statement."""
+CALLS_OF_SQL = {"exec_driver_sql", "execute", "executemany", "scalar", "scalars"}
 HEAVY = {"alembic", "jinja2", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}
 TOO_GENERAL = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
+DATABASE_LIBRARIES = {"alembic", "psycopg", "sqlalchemy"}
+STATEMENTS = "shipment_tracking.statements"
+ROWS = "shipment_tracking.warehouse.rows"
 OWNERS = ("erp", "analytics", "quality")
 
 
@@ -116,6 +124,55 @@ def test_steps_do_not_import_steps():
         assert not {name for name in names if name.startswith(("shipment_tracking.steps", "."))}, (
             file.name
         )
+
+
+def calls(file: Path) -> set[str]:
+    """Names of the methods that a file calls."""
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    functions = {node.func for node in nodes if isinstance(node, ast.Call)}
+    return {function.attr for function in functions if isinstance(function, ast.Attribute)}
+
+
+def test_sql_runs_in_the_warehouse_and_at_the_erp_only():
+    running = {
+        place(file)
+        for file in python_files("plugins", "dags")
+        if calls(file) & CALLS_OF_SQL or f"{STATEMENTS}.query" in imported(file)
+    }
+
+    assert any(name.startswith(RUN_SQL) for name in running), "the rule guards nothing any more"
+    assert not {name for name in running if not name.startswith(RUN_SQL)}
+
+
+def test_only_the_page_runs_statements_of_its_own_by_the_warehouse():
+    readers = {
+        place(file)
+        for file in python_files("plugins", "dags")
+        if imported(file) & {f"{ROWS}.{name}" for name in RUN_BY_NAME}
+    }
+    named = {
+        place(file)
+        for file in (PACKAGE / "web").rglob("*.py")
+        for word in strings(ast.parse(file.read_text(encoding="utf-8")))
+        if word in dict(internal_statements()) and not word.startswith("web")
+    }
+
+    assert not {name for name in readers if not name.startswith(("warehouse/", "web/"))}
+    assert not named, "they run statements that are not of web*.sql"
+
+
+def test_steps_know_of_sqlalchemy_only_what_they_are_given():
+    for file in (PACKAGE / "steps").glob("*.py"):
+        names = {name for name in imported(file) if name.partition(".")[0] in DATABASE_LIBRARIES}
+
+        assert names <= {"sqlalchemy", "sqlalchemy.Connection", "sqlalchemy.Engine"}, file.name
+
+
+def test_statements_stand_in_the_file_of_the_module_that_runs_them():
+    files = {file.stem for file in (SQL / "warehouse").glob("*.sql")}
+    modules = {file.stem for file in (PACKAGE / "warehouse").glob("*.py")}
+
+    assert {name for name in files - modules if not name.startswith("web")} == set()
 
 
 def test_only_the_registration_of_the_page_knows_hooks():

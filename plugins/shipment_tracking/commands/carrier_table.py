@@ -22,10 +22,10 @@ def show(warehouse: "Engine", most: int) -> None:
 
     :raises CarrierTableError: the table has a mistake.
     """
-    from shipment_tracking.statements import query
+    from shipment_tracking.warehouse import overview
 
     with warehouse.connect() as connection:
-        rows = connection.execute(query("cli.carriers")).all()
+        rows = overview.carriers(connection)
     found = [(carriers.find(row.carrier_code, row.carrier_name), row) for row in rows]
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(("code", "name", "parcels", "last_seen_at", "table_code", "table_name"))

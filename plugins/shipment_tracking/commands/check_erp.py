@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -18,6 +17,7 @@ from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.errors import StatementError
 from shipment_tracking.statements import statement, statement_path
 from shipment_tracking.steps.extract_orders import RowReader
+from shipment_tracking.warehouse.orders import StagedRow
 
 MOST_ROWS = 200
 MOST_EXAMPLES = 3
@@ -88,15 +88,15 @@ class _Check:
         with closing(listed.rows) as rows:
             found = list(islice(rows, MOST_ROWS))
         rows_by_key = Counter(row.erp_key for row in found if isinstance(row.erp_key, str))
-        usable = [row for row in reader.rows(iter(found)) if not row[-1]]
+        usable = [row for row in reader.rows(iter(found)) if not row.refusal]
         reader.raise_if_useless()
-        keys = {row[0] for row in usable if rows_by_key[row[0]] == 1}
+        keys = {row.erp_key for row in usable if rows_by_key[row.erp_key] == 1}
         self.order = next((row for row in found if row.erp_key in keys), NO_ORDER)
         if not found:
             return f"no order is listed, so the others are tried with erp_key {self._key}"
         said = [reader.refusals(), *self._twice(rows_by_key), *self._other_platforms(usable)]
         told = "; ".join(filter(None, said))
-        untracked = len(found) - sum(row[0] in keys for row in usable)
+        untracked = len(found) - sum(row.erp_key in keys for row in usable)
         if untracked > self.most_untracked * len(found):
             raise StatementError(
                 f"{untracked} of {len(found)} rows cannot be tracked, more than "
@@ -111,8 +111,8 @@ class _Check:
             if count > 1
         ]
 
-    def _other_platforms(self, usable: list[tuple[Any, ...]]) -> list[str]:
-        pairs = dict.fromkeys((platform, account) for _, platform, account, *_ in usable)
+    def _other_platforms(self, usable: list[StagedRow]) -> list[str]:
+        pairs = dict.fromkeys((row.platform, row.account) for row in usable if row.account)
         found = [(*pair, self.platform_of(pair[1])) for pair in pairs]
         return [
             f"rows of platform {platform} name account {account}, whose connection is of platform "

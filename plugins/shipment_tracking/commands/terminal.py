@@ -2,41 +2,25 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from shipment_tracking.domain.masking import mask
 from shipment_tracking.errors import ParamError
-from shipment_tracking.statements import query
+from shipment_tracking.warehouse import overview
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SHORTEST = 6
 """Characters of the end of a waybill number that are enough to look for it."""
 
-STATUS = {
-    "Last runs": "last_runs",
-    "Open orders": "open_orders",
-    "Stalled parcels": "open_stalls",
-    "Failing accounts": "failing_accounts",
-    "Backlog": "backlog",
-    "Open alerts": "open_alerts",
-    "Dead notices": "dead_notices",
-}
-ORDER = {
-    "ERP rows": "order_rows",
-    "Parcels": "order_parcels",
-    "Timeline": "order_timeline",
-    "Written to the ERP": "order_writes",
-    "Notices": "order_notices",
-}
-
 
 def status(connection: Connection) -> Iterator[str]:
     """The lines about the pipeline as a whole; times are Shanghai's."""
-    yield from _sections(connection, STATUS)
+    yield from _sections(connection, overview.STATUS)
 
 
 def order(connection: Connection, number: str) -> Iterator[str]:
@@ -46,8 +30,7 @@ def order(connection: Connection, number: str) -> Iterator[str]:
     :param number: the ERP's key, the platform's number, a waybill number, or the end of one.
     :raises ParamError: no order has it.
     """
-    wanted = {"number": number.strip(), "shortest": SHORTEST}
-    found = connection.execute(query("cli.find_orders"), wanted).all()
+    found = overview.find_orders(connection, number.strip(), shortest=SHORTEST)
     if not found:
         raise ParamError(
             f"no order has the ERP key, platform number or waybill number {number!r}; the end of a "
@@ -55,14 +38,15 @@ def order(connection: Connection, number: str) -> Iterator[str]:
         )
     if len(found) > 1:
         yield f"{len(found)} orders match {number}; give one of these platform numbers:"
-        yield from table([row[1:] for row in found], tuple(found[0]._fields[1:]))
+        names = [field.name for field in fields(overview.FoundOrder)][1:]
+        yield from table([[getattr(row, name) for name in names] for row in found], names)
         return
     row = found[0]
     yield f"Order {row.platform_order_id} of {row.account}, {row.status}"
-    yield from _sections(connection, ORDER, **row._mapping)
+    yield from _sections(connection, overview.ORDER, **asdict(row))
 
 
-def table(rows: Sequence[Row[Any] | Sequence[Any]], names: Sequence[str]) -> Iterator[str]:
+def table(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> Iterator[str]:
     """The rows in columns below their names; columns without a value are left out."""
     cells = [[_cell(value) for value in row] for row in rows]
     used = [place for place in range(len(names)) if any(row[place] for row in cells)]
@@ -78,14 +62,11 @@ def table(rows: Sequence[Row[Any] | Sequence[Any]], names: Sequence[str]) -> Ite
 
 def _sections(connection: Connection, sections: dict[str, str], **binds: Any) -> Iterator[str]:
     for title, name in sections.items():
-        statement = query(f"cli.{name}")
-        wanted = {bind: binds[bind] for bind in statement.compile().params}
-        result = connection.execute(statement, wanted)
-        names, rows = tuple(result.keys()), result.all()
+        found = overview.table(connection, name, **binds)
         yield ""
-        yield title + ("" if rows else ": none")
-        if rows:
-            yield from table(rows, names)
+        yield title + ("" if found.rows else ": none")
+        if found.rows:
+            yield from table(found.rows, found.names)
 
 
 def _cell(value: Any) -> str:

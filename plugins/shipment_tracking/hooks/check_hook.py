@@ -61,10 +61,10 @@ def _check_channels(audience: str) -> Iterator[Finding]:
 def _check_warehouse() -> Iterator[Finding]:
     from sqlalchemy.exc import DBAPIError
 
-    from shipment_tracking.steps import create_tables
+    from shipment_tracking.warehouse import upgrade
 
     try:
-        yield from create_tables.check(warehouse_hook.warehouse())
+        yield from upgrade.check(warehouse_hook.warehouse())
     except DBAPIError as error:
         yield Finding("server", False, about_database(error) or str(error.orig))
 

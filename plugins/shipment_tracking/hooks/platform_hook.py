@@ -168,13 +168,12 @@ class PlatformHook(BaseHook):
         from psycopg.errors import UndefinedTable
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-        from shipment_tracking.statements import query
+        from shipment_tracking.warehouse import tokens
 
         hook = WarehouseHook(self.warehouse_conn_id, connect_timeout=WAREHOUSE_SECONDS)
         try:
             warehouse = hook.get_conn()
-            with warehouse.connect() as connection:
-                connection.execute(query("tokens.find"), {"key": ""})
+            tokens.reach(warehouse)
         except (AirflowNotFoundException, ConnectionFieldError, SQLAlchemyError) as error:
             if isinstance(error, DBAPIError) and isinstance(error.orig, UndefinedTable):
                 return None, ""  # before the first run, so nothing was renewed yet

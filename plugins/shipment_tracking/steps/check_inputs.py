@@ -9,8 +9,7 @@ from shipment_tracking.domain import calendars
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import CalendarTableError, InputError, MessageError
 from shipment_tracking.notices.messages import Messages
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse import runs
+from shipment_tracking.warehouse import erp_rows, runs
 
 
 def run(
@@ -25,7 +24,7 @@ def run(
         that can be tracked are, and only the notices of such a text wait.
     """
     with warehouse.begin() as connection:
-        rows = connection.execute(query("check_inputs.count_rows")).one()
+        rows = erp_rows.count(connection)
         runs.add(connection, this_run, now=now, untracked=rows.untracked)
     problems = [str(error) for error in _wrong_texts()]
     try:

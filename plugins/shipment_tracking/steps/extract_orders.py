@@ -7,20 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from shipment_tracking.domain.models import PLATFORMS, Run
 from shipment_tracking.erp.port import Erp, ListedOrder
 from shipment_tracking.errors import ClosureRefusedError, ParamError, StatementError
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse import polling, runs
+from shipment_tracking.warehouse import orders, polling, runs
+from shipment_tracking.warehouse.orders import StagedRow
 
 log = logging.getLogger(__name__)
 
-MOST_CLOSED_UNASKED = 50
-LARGEST_SHARE_CLOSED_UNASKED = 0.2
 EXAMPLES = 10
 
 
@@ -56,29 +54,17 @@ def run(
     reader = RowReader(listed.source, knows_account)
     polling.load()
     with warehouse.begin() as connection:
-        connection.execute(query("extract_orders.lock"))
-        connection.execute(query("extract_orders.stage"))
         with closing(listed.rows) as found:
-            _copy(connection, _wanted(reader.rows(found), this_run))
+            orders.stage(connection, _wanted(reader.rows(found), this_run))
         reader.raise_if_useless()
-        refusal = _take_over(connection, this_run, now)
+        refusal = orders.take_over(connection, this_run, now)
     reader.report()
     if refusal:
         raise ClosureRefusedError(refusal)
     with warehouse.begin() as connection:
-        due = connection.execute(
-            query("extract_orders.due"),
-            {
-                "now": now,
-                "backfill": this_run.is_backfill,
-                "shipped_from": this_run.shipped_from,
-                "shipped_to": this_run.shipped_to,
-                "only_account": this_run.only_account,
-                "only_high_priority": this_run.only_high_priority,
-            },
-        ).all()
-        runs.add(connection, this_run, now=now, due=sum(row.orders for row in due))
-    return [row.account for row in due]
+        work = orders.due(connection, this_run, now)
+        runs.add(connection, this_run, now=now, due=sum(lane.orders for lane in work))
+    return [lane.account for lane in work]
 
 
 class RowReader:
@@ -97,7 +83,7 @@ class RowReader:
         self.examples: list[str] = []
         self.count = 0
 
-    def rows(self, found: Iterator[ListedOrder]) -> Iterator[tuple[Any, ...]]:
+    def rows(self, found: Iterator[ListedOrder]) -> Iterator[StagedRow]:
         """The rows for the stage; one without a usable key is reported only."""
         for row in found:
             self.count += 1
@@ -105,10 +91,10 @@ class RowReader:
                 reason = f"erp_key is {row.erp_key!r}, not text; cast it in {self.source}"
                 self._note(f"row {self.count}", reason)
                 continue
-            values, problem = self._read(row)
-            if problem:
-                self._note(f"row {row.erp_key}", problem)
-            yield (row.erp_key, *values, problem)
+            staged = self._read(row.erp_key, row)
+            if staged.refusal:
+                self._note(f"row {row.erp_key}", staged.refusal)
+            yield staged
 
     def raise_if_useless(self) -> None:
         """:raises StatementError: not a single row can be used."""
@@ -131,21 +117,22 @@ class RowReader:
             self.examples
         )
 
-    def _read(self, row: ListedOrder) -> tuple[tuple[Any, ...], str | None]:
+    def _read(self, erp_key: str, row: ListedOrder) -> StagedRow:
         # A CHAR column fills its values up with blanks; no id has any.
         platform, account = _stripped(row.platform), _stripped(row.account)
         order_id = _order_id(row.platform_order_id)
-        problem = self._refusal(platform, account, order_id) or row.problem
-        return (
-            platform if _is_text(platform) else None,
-            account if _is_text(account) else None,
-            order_id if _is_text(order_id) else None,
-            row.waybill_no,
-            row.shipped_at,
-            row.priority,
-            row.erp_stamp,
-            row.promised_at,
-        ), problem
+        return StagedRow(
+            erp_key=erp_key,
+            platform=platform if _is_text(platform) else None,
+            account=account if _is_text(account) else None,
+            platform_order_id=order_id if _is_text(order_id) else None,
+            waybill_no=row.waybill_no,
+            shipped_at=row.shipped_at,
+            priority=row.priority,
+            erp_stamp=row.erp_stamp,
+            promised_at=row.promised_at,
+            refusal=self._refusal(platform, account, order_id) or row.problem,
+        )
 
     def _refusal(self, platform: object, account: object, order_id: object) -> str | None:
         if platform not in PLATFORMS:
@@ -174,7 +161,7 @@ class RowReader:
             self.examples.append(f"{row}: {reason}")
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     """Whether a value can be an id; PostgreSQL keeps no NUL."""
     return isinstance(value, str) and value != "" and "\0" not in value
 
@@ -190,73 +177,10 @@ def _order_id(value: Any) -> Any:
     return re.sub(r"[\s\u200b-\u200f\u2060\ufeff]", "", unicodedata.normalize("NFKC", value))
 
 
-def _wanted(rows: Iterator[tuple[Any, ...]], this_run: Run) -> Iterator[tuple[Any, ...]]:
+def _wanted(rows: Iterator[StagedRow], this_run: Run) -> Iterator[StagedRow]:
     """The rows of the run's account and interval; where clocks change it was read too wide."""
     start, end, only = this_run.shipped_from, this_run.shipped_to, this_run.only_account
     for row in rows:
-        shipped_at = row[5]
-        is_outside = start and end and shipped_at and not start <= shipped_at < end
-        if not is_outside and (only is None or row[2] == only):
+        is_outside = start and end and row.shipped_at and not start <= row.shipped_at < end
+        if not is_outside and only in (None, row.account):
             yield row
-
-
-def _copy(connection: Connection, rows: Iterator[tuple[Any, ...]]) -> None:
-    copy_statement = str(query("extract_orders.copy"))
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(copy_statement) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def _take_over(connection: Connection, this_run: Run, now: datetime) -> str | None:
-    """Apply the stage to the warehouse; returns why nothing was closed, if it was too much."""
-    binds = {
-        "now": now,
-        "listed": not this_run.is_backfill,
-        "min_spacing": polling.MIN_SPACING,
-    }
-
-    def execute(name: str) -> Any:
-        return connection.execute(query(f"extract_orders.{name}"), binds)
-
-    connection.execute(query("erp_rows.lock"))
-    execute("refuse_duplicates")
-    execute("add_orders")
-    execute("move_rows")
-    execute("take_rows")
-    refusal = None
-    if this_run.is_backfill:
-        wanted = execute("want_backfill").one()
-        log.info(
-            "%d of %d orders of the interval are to be polled; the others were polled just now",
-            wanted.to_poll,
-            wanted.orders,
-        )
-    elif this_run.only_account is None and not this_run.only_high_priority:
-        leaving = execute("leaving").one()
-        if this_run.accept_closures or not _too_many(leaving):
-            execute("close_rows")
-        else:
-            refusal = (
-                f"{leaving.leaving} of {leaving.open} open orders are no longer in the ERP's list "
-                f"({leaving.listed} rows that can be tracked): nothing was closed. If that is "
-                "right, trigger the DAG once with accept_closures = true; if not, correct "
-                "extract_orders.sql"
-            )
-        runs.note_closures(connection, this_run, refusal)
-        execute("give_up")
-        polling.learn_transit(connection, now=now)
-    execute("open_orders")
-    execute("close_orders")
-    execute("quiet_closed")
-    return refusal
-
-
-def _too_many(leaving: Any) -> bool:
-    if leaving.leaving and not leaving.listed:
-        return True
-    return bool(
-        leaving.leaving > MOST_CLOSED_UNASKED
-        and leaving.leaving > LARGEST_SHARE_CLOSED_UNASKED * leaving.open
-    )

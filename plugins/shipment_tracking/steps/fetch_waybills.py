@@ -1,7 +1,5 @@
 """Asks a platform which parcels an account's orders have, and how far it says they are."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +8,6 @@ from sqlalchemy import Engine
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import PersonNeededError, PlatformError
 from shipment_tracking.platforms.ports import PlatformClient
-from shipment_tracking.statements import query
 from shipment_tracking.warehouse import feeds, listings, polling, runs
 from shipment_tracking.warehouse.lanes import (
     Answer,
@@ -21,31 +18,10 @@ from shipment_tracking.warehouse.lanes import (
     finish,
     work_through,
 )
-from shipment_tracking.warehouse.listings import Listing
-from shipment_tracking.warehouse.rows import JsonRows
+from shipment_tracking.warehouse.listings import AnswerRow, Listing
 
 SHARE_WHILE_POLLS_WAIT = 0.4
 """The most of a lane's time, and so of its calls, that goes to parcel lists while polls are due."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerRow:
-    """
-    What the warehouse keeps of an answer.
-
-    :param too_old: its platform keeps nothing of the order any more.
-    """
-
-    order_id: int
-    asked_at: datetime
-    consignments: Sequence[str]
-    has_parcels: bool
-    has_unshipped_lines: bool | None
-    error: str | None
-    too_old: bool
-
-
-ANSWERS = JsonRows(AnswerRow, "answers", "fetch_waybills.record")
 
 
 def run(context: LaneContext) -> dict[str, Any]:
@@ -62,15 +38,8 @@ def run(context: LaneContext) -> dict[str, Any]:
     account = client.account.conn_id
     counts, warnings = feeds.read(warehouse, client, this_run, now=now, budget=context.budget)
     with warehouse.connect() as connection:
-        polls_wait = connection.execute(
-            query("fetch_waybills.polls_due"),
-            {
-                "account": account,
-                "now": now,
-                "only_high_priority": this_run.only_high_priority,
-            },
-        ).scalar_one()
-    lane = Lane.of_step("fetch_waybills", context, now=now)
+        polls_wait = listings.polls_due(connection, account, this_run, now)
+    lane = Lane.due_for("listings", context, now=now)
 
     def ask(claim: Claim) -> Answer:
         try:
@@ -114,10 +83,7 @@ def _record(
     """How many of the answers were still ours."""
     with warehouse.begin() as connection:
         ours = fence(connection, lane, answers)
-        connection.execute(
-            query("fetch_waybills.record"),
-            ANSWERS(map(_row, ours)) | {"account": lane.account, **polling.SPACING},
-        )
+        listings.record(connection, lane.account, map(_row, ours))
         listed = listings.keep(
             connection,
             lane.account,

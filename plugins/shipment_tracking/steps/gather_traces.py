@@ -26,19 +26,19 @@ from shipment_tracking.errors import (
 )
 from shipment_tracking.platforms.dialects import READERS
 from shipment_tracking.platforms.ports import Json, PlatformClient, TraceReader
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse import listings, polling, runs
+from shipment_tracking.warehouse import listings, polling, replies, runs
 from shipment_tracking.warehouse.lanes import (
     Answer,
     Claim,
     Lane,
     LaneContext,
+    failing_alike,
     fence,
     finish,
     work_through,
 )
-from shipment_tracking.warehouse.listings import Listing
-from shipment_tracking.warehouse.rows import JsonRows
+from shipment_tracking.warehouse.listings import ConfirmedRow, Listing
+from shipment_tracking.warehouse.replies import AnswerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +53,6 @@ class Polled:
     fingerprint: str | None
     listing: Listing | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class AnswerRow:
-    """
-    What the warehouse keeps of an answer.
-
-    :param body: the reply, if it says something new.
-    :param too_old: its platform keeps nothing of the order any more.
-    """
-
-    order_id: int
-    asked_at: datetime
-    fingerprint: str | None
-    body: Json | None
-    has_traces: bool
-    error: str | None
-    too_old: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ListingRow:
-    """That an order was asked for its parcels."""
-
-    order_id: int
-    asked_at: datetime
-    has_unshipped_lines: bool | None
-
-
-ANSWERS = JsonRows(AnswerRow, "answers", "gather_traces.record")
-LISTINGS = JsonRows(ListingRow, "listings", "gather_traces.confirm")
 
 FEWEST_ALIKE = 5
 """An account with fewer failing orders than this is never called broken."""
@@ -103,8 +73,8 @@ def run(
     warehouse, client, this_run = context.warehouse, context.client, context.this_run
     clock, now = context.clock, context.clock()
     account = client.account.conn_id
-    lane = Lane.of_step("gather_traces", context, now=now)
-    replies = 0
+    lane = Lane.due_for("replies", context, now=now)
+    kept = 0
 
     def ask(claim: Claim) -> Answer:
         try:
@@ -120,9 +90,9 @@ def run(
             return Answer(claim, clock(), error=error)
 
     def record(answers: list[Answer]) -> int:
-        nonlocal replies
-        recorded, kept = _record(warehouse, client, this_run, lane, answers, clock())
-        replies += kept
+        nonlocal kept
+        recorded, new = _record(warehouse, client, this_run, lane, answers, clock())
+        kept += new
         return recorded
 
     try:
@@ -135,7 +105,7 @@ def run(
     left_over = lane.count_left_over(this_run, now)
     _raise_if_alike(warehouse, account)
     return tally.told(
-        client, polled=tally.asked, failed=tally.failed, replies=replies, left_over=left_over
+        client, polled=tally.asked, failed=tally.failed, replies=kept, left_over=left_over
     )
 
 
@@ -180,9 +150,7 @@ def _confirm(
 def _raise_if_alike(warehouse: Engine, account: str) -> None:
     """:raises LaneStoppedError: most of the account's orders fail for one reason."""
     with warehouse.connect() as connection:
-        worst = connection.execute(
-            query("gather_traces.failing_alike"), {"account": account}
-        ).one_or_none()
+        worst = failing_alike(connection, account)
     if worst and worst.failing >= FEWEST_ALIKE and worst.failing * 2 > worst.open:
         raise LaneStoppedError(
             f"{worst.failing} of {worst.open} open orders of connection {account} fail alike: "
@@ -228,18 +196,7 @@ def _record(
     with warehouse.begin() as connection:
         ours = fence(connection, lane, answers)
         rows = [_row(answer) for answer in ours]
-        connection.execute(
-            query("gather_traces.record"),
-            {
-                **ANSWERS(rows),
-                "account": lane.account,
-                **polling.SPACING,
-                "backfill": this_run.is_backfill,
-                "announce": not this_run.is_backfill,
-                "dialect": client.account.dialect,
-                "run_id": this_run.run_id,
-            },
-        )
+        replies.record(connection, this_run, lane.account, client.account.dialect, rows)
         _keep_listings(connection, lane, this_run, ours)
         polling.plan(connection, finish(connection, lane, ours, now), now=now)
         runs.add(
@@ -266,7 +223,7 @@ def _keep_listings(
         return
     listings.keep(connection, lane.account, found, announce=not this_run.is_backfill)
     rows = [
-        ListingRow(order_id, listing.asked_at, listing.has_unshipped_lines)
+        ConfirmedRow(order_id, listing.asked_at, listing.has_unshipped_lines)
         for order_id, listing in found
     ]
-    connection.execute(query("gather_traces.confirm"), LISTINGS(rows))
+    listings.confirm(connection, rows)

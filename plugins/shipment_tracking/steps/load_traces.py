@@ -5,26 +5,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import psycopg
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from shipment_tracking.domain import calendars
-from shipment_tracking.domain.evidence import FURTHEST_EAST
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import ReplyError
 from shipment_tracking.platforms.dialects import READERS
 from shipment_tracking.platforms.ports import TraceReader
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse import eta, evaluation, loading, runs
-from shipment_tracking.warehouse.replies import StoredReply, done, waiting
+from shipment_tracking.warehouse import eta, loading, replies, runs
+from shipment_tracking.warehouse.replies import StoredReply
+from shipment_tracking.warehouse.rows import UNSTORABLE, said_by
 
 log = logging.getLogger(__name__)
 
 CHUNK = 500
-TRIES = 3
-
-UNLOADABLE = (ReplyError, DataError, IntegrityError, ProgrammingError, psycopg.DataError)
+UNLOADABLE = (ReplyError, *UNSTORABLE)
 
 
 def run(
@@ -48,8 +43,8 @@ def run(
     """
     total: Counter[str] = Counter()
     after = 0
-    while replies := _load_next(warehouse, this_run, readers, after, chunk, now, total):
-        after = replies[-1]
+    while loaded := _load_next(warehouse, this_run, readers, after, chunk, now, total):
+        after = loaded[-1]
     after = 0
     while after := _settle_next(warehouse, this_run, after, chunk, now, total):
         continue
@@ -75,9 +70,9 @@ def _load_next(
     ids: list[int] = []
     try:
         with warehouse.begin() as connection:
-            replies = waiting(connection, after=after, most=most)
-            ids = [reply.reply_id for reply in replies]
-            numbers = _load(connection, this_run, readers, replies, now) if replies else {}
+            found = replies.waiting(connection, after=after, most=most)
+            ids = [reply.reply_id for reply in found]
+            numbers = _load(connection, this_run, readers, found, now) if found else {}
     except UNLOADABLE as error:
         if len(ids) == 1:
             _set_aside(warehouse, ids[0], error, now)
@@ -96,13 +91,13 @@ def _load(
     connection: Connection,
     this_run: Run,
     readers: Mapping[str, TraceReader],
-    replies: Sequence[StoredReply],
+    found: Sequence[StoredReply],
     now: datetime,
 ) -> Counter[str]:
-    traces = [(reply, trace) for reply in replies for trace in loading.read(readers, reply)]
-    loading.lock(connection, {reply.order_id for reply in replies})
+    traces = [(reply, trace) for reply in found for trace in loading.read(readers, reply)]
+    loading.lock(connection, {reply.order_id for reply in found})
     numbers = loading.load(connection, this_run, traces, now)
-    done(connection, replies, now)
+    replies.done(connection, found, now)
     return numbers
 
 
@@ -111,30 +106,13 @@ def _settle_next(
 ) -> int:
     """Judge the next parcels that wait without a reply; returns the last one's id, 0 for none."""
     with warehouse.begin() as connection:
-        connection.execute(query("erp_rows.lock"))
-        waiting = connection.execute(
-            query("load_traces.unsettled"),
-            {"after": after, "most": most, "now": now, "furthest_east": FURTHEST_EAST},
-        ).scalars()
-        shipments = list(waiting)
-        if not shipments:
-            return 0
-        orders = connection.execute(
-            query("load_traces.orders_of"), {"shipments": shipments}
-        ).scalars()
-        connection.execute(query("load_traces.lock_orders"), {"orders": list(orders)})
-        trails = evaluation.read_trails(connection, shipments, {}, now)
-        evaluation.update_events(connection, trails.values())
-        numbers = loading.settle(connection, this_run, trails, dict.fromkeys(trails), now)
+        last, numbers = loading.settle_next(connection, this_run, after=after, most=most, now=now)
     total.update(numbers)
-    return shipments[-1]
+    return last
 
 
 def _set_aside(warehouse: Engine, reply_id: int, error: Exception, now: datetime) -> None:
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    reason = said_by(error)
     log.warning("reply %d cannot be loaded: %s", reply_id, reason)
     with warehouse.begin() as connection:
-        connection.execute(
-            query("load_traces.quarantine"),
-            {"reply_id": reply_id, "error": reason, "tries": TRIES, "now": now},
-        )
+        replies.set_aside(connection, reply_id, reason, now)

@@ -3,9 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import Engine
 
@@ -20,8 +18,8 @@ from shipment_tracking.erp.port import (
     grouped,
 )
 from shipment_tracking.errors import WritebackError
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse.rows import JsonRows, fetch
+from shipment_tracking.warehouse import writebacks
+from shipment_tracking.warehouse.writebacks import AuditRow, OutcomeRow, SignedRow, WriteRow
 
 log = logging.getLogger(__name__)
 
@@ -38,68 +36,6 @@ LATELY = timedelta(days=1)
 """Failures are judged beside what was signed in this time, not beside a quiet run's few rows."""
 
 _Settled = dict[str, tuple[str, str | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class SignedRow:
-    """
-    An ERP row to sign.
-
-    :param sign_event: the status change that made it signed.
-    :param erp_stamp: as the row was read.
-    """
-
-    erp_key: str
-    account: str
-    platform_order_id: str
-    waybill_no: str | None
-    sign_event: UUID
-    signed_at: datetime
-    sign_kind: str | None
-    erp_stamp: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class WriteRow:
-    """
-    A write that is announced.
-
-    :param before: the row as the ERP has it; empty where it has none.
-    """
-
-    erp_key: str
-    account: str
-    platform_order_id: str
-    waybill_no: str
-    source_event: UUID
-    signed_at: datetime
-    sign_kind: str | None
-    before: Mapping[str, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """An announced write as it stands in the audit; an earlier one may have an outcome."""
-
-    erp_key: str
-    outcome: str | None
-    before: Mapping[str, str | None]
-    detail: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeRow:
-    """What came of a write."""
-
-    erp_key: str
-    waybill_no: str
-    source_event: UUID
-    outcome: str
-    detail: str | None
-
-
-WRITES = JsonRows(WriteRow, "writes", "mark_signed.begin")
-OUTCOME_ROWS = JsonRows(OutcomeRow, "outcomes", "mark_signed.outcomes", "mark_signed.settle")
 
 
 def run(
@@ -160,31 +96,14 @@ def _next(
     warehouse: Engine, this_run: Run, after: str, most: int, now: datetime
 ) -> Sequence[SignedRow]:
     with warehouse.begin() as connection:
-        return fetch(
-            connection,
-            "mark_signed.next",
-            SignedRow,
-            after=after,
-            most=most,
-            only_account=this_run.only_account,
-            latest=now + AFTER_NOW,
-        )
+        latest = now + AFTER_NOW
+        return writebacks.waiting(connection, this_run, after=after, most=most, latest=latest)
 
 
 def _signed_lately(warehouse: Engine, this_run: Run, now: datetime) -> int:
     """How many rows other runs of the day signed."""
     with warehouse.connect() as connection:
-        return (
-            connection.scalar(
-                query("mark_signed.lately"),
-                {
-                    "since": now - LATELY,
-                    "run_id": this_run.run_id,
-                    "only_account": this_run.only_account,
-                },
-            )
-            or 0
-        )
+        return writebacks.signed_lately(connection, this_run, now - LATELY)
 
 
 def _rehearse(
@@ -274,16 +193,7 @@ def _begin(
         for row in rows
     ]
     with warehouse.begin() as connection:
-        connection.execute(query("erp_rows.lock"))
-        begun = fetch(
-            connection,
-            "mark_signed.begin",
-            AuditRow,
-            run_id=this_run.run_id,
-            now=now,
-            **WRITES(writes),
-        )
-    return {row.erp_key: row for row in begun}
+        return writebacks.begin(connection, this_run, writes, now)
 
 
 def _as_read(state: OrderState | None) -> dict[str, str | None]:
@@ -351,8 +261,5 @@ def _keep(
         )
         for row in rows
     ]
-    binds = {"now": now, **OUTCOME_ROWS(outcomes)}
     with warehouse.begin() as connection:
-        connection.execute(query("erp_rows.lock"))
-        connection.execute(query("mark_signed.outcomes"), binds | {"run_id": this_run.run_id})
-        connection.execute(query("mark_signed.settle"), binds)
+        writebacks.keep(connection, this_run, outcomes, now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine
 
 from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain.models import Run
@@ -19,6 +19,7 @@ from shipment_tracking.warehouse.outbox import (
     LEASE,
     Claim,
     Message,
+    NoticeContent,
     Outbox,
     counts,
     shanghai,
@@ -157,7 +158,7 @@ class _Writer:
         return contacts
 
 
-def _facts(claim: Claim, row: Row[Any]) -> dict[str, Any]:
+def _facts(claim: Claim, row: NoticeContent) -> dict[str, Any]:
     return {
         "event_id": str(claim.event_id),
         "reason": claim.reason,

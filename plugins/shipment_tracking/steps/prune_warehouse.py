@@ -5,18 +5,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from shipment_tracking.statements import query
+from shipment_tracking.warehouse import pruning
+from shipment_tracking.warehouse.pruning import KINDS, Batch
 
 log = logging.getLogger(__name__)
 
 ORDERS = 200
 """Orders of a transaction; they hold about 2,000 events."""
 PAGE = 2_000
-KINDS = ("replies", "notices", "orders", "runs", "tokens")
 COUNTS = ("replies", "notices", "orders", "parcels", "events", "changes", "runs", "tokens")
 
 
@@ -51,12 +52,14 @@ def run(
     total = Counter(dict.fromkeys(COUNTS, 0))
     left_over: list[str] = []
     for kind in KINDS:
-        binds = {
-            "before": now - timedelta(days=keep_days[kind]),
-            "now": now,
-            "most": orders if kind == "orders" else page,
-        }
-        if not _prune(warehouse, kind, binds, total, stop_at, clock, undo=bool(kept_because)):
+        batch = partial(
+            pruning.prune,
+            kind=kind,
+            before=now - timedelta(days=keep_days[kind]),
+            most=orders if kind == "orders" else page,
+            now=now,
+        )
+        if not _prune(warehouse, batch, total, stop_at, clock, undo=bool(kept_because)):
             left_over.append(kind)
     counts = {name: total[name] for name in COUNTS}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -71,44 +74,22 @@ def run(
 
 def _prune(
     warehouse: Engine,
-    kind: str,
-    binds: Mapping[str, Any],
+    batch: Callable[..., Batch],
     total: Counter[str],
     stop_at: float,
     clock: Callable[[], float],
     *,
     undo: bool,
 ) -> bool:
-    """Delete batch after batch of a kind; whether the clock left time for all."""
+    """Delete batch after batch; whether the clock left time for all."""
     after: Any = None
     while clock() < stop_at:
         with warehouse.connect() as connection, connection.begin() as transaction:
-            found = _batch(connection, kind, {**binds, "after": after})
+            deleted = batch(connection, after=after)
             if undo:
                 transaction.rollback()
-        after = found.pop("last")
-        total.update(found)
+        after = deleted.last
+        total.update(deleted.rows)
         if after is None:
             return True
     return False
-
-
-def _batch(connection: Connection, kind: str, binds: Mapping[str, Any]) -> dict[str, Any]:
-    """The counts of a batch, and ``last``: where the next one begins, none at the end."""
-    if kind == "orders":
-        return _forget_orders(connection, binds)
-    return dict(connection.execute(query(f"prune_warehouse.{kind}"), binds).one()._mapping)
-
-
-def _forget_orders(connection: Connection, binds: Mapping[str, Any]) -> dict[str, Any]:
-    def execute(name: str, **binds: Any) -> Any:
-        return connection.execute(query(f"prune_warehouse.{name}"), binds)
-
-    closed = list(execute("page", **binds).scalars())
-    if not closed:
-        return {"last": None}
-    orders = list(execute("orders", orders=closed, before=binds["before"]).scalars())
-    shipments = list(execute("lock_parcels", orders=orders).scalars())
-    forgotten = execute("reset_orders", orders=orders, now=binds["now"]).one()
-    gone = execute("delete_parcels", shipments=shipments).one()
-    return {**forgotten._mapping, **gone._mapping, "last": closed[-1]}

@@ -3,30 +3,26 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg
-from sqlalchemy import Connection, Engine, Row
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+from sqlalchemy import Connection, Engine
 
 from shipment_tracking.domain.masking import event_hash
 from shipment_tracking.domain.models import ParcelTrace, Run
 from shipment_tracking.errors import ParamError, ReplyError
 from shipment_tracking.platforms.dialects import READERS
 from shipment_tracking.platforms.ports import TraceReader
-from shipment_tracking.statements import query
 from shipment_tracking.warehouse import loading, replays, replies
 from shipment_tracking.warehouse.replays import (
-    READABLE,
     Difference,
+    Example,
     Findings,
     PastReply,
     Progress,
-    ReadableStep,
+    RejectedStep,
     Selection,
 )
-from shipment_tracking.warehouse.rows import fetch
+from shipment_tracking.warehouse.rows import UNSTORABLE, said_by
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +46,6 @@ KINDS = {
     "not touched, see whether they must be corrected there",
     "announcements_withheld": "changes a poll would announce; a replay does not",
 }
-
-UNLOADABLE = (DataError, IntegrityError, ProgrammingError, psycopg.DataError)
 
 
 def run(
@@ -83,14 +77,12 @@ def run(
         _replay(warehouse, this_run, readers, orders, now)
         after = orders[-1]
     with warehouse.begin() as connection:
-        connection.execute(query("replay_traces.finish"), {"run_id": this_run.run_id, "now": now})
+        replays.finish(connection, this_run, now)
         return _report(connection, this_run)
 
 
 def _refuse_unknown_account(connection: Connection, account: str | None) -> None:
-    if account and not connection.scalar(
-        query("replay_traces.account_is_known"), {"account": account}
-    ):
+    if account and not replays.is_known(connection, account):
         raise ParamError(
             f"account is {account!r}, and no order of it is tracked; give the id of an account's "
             "connection, such as platform_1688"
@@ -98,17 +90,8 @@ def _refuse_unknown_account(connection: Connection, account: str | None) -> None
 
 
 def _next_orders(warehouse: Engine, selection: Selection, after: int, most: int) -> list[int]:
-    binds = {
-        "after": after,
-        "most": most,
-        "account": selection.account,
-        "shipped_from": selection.shipped_from,
-        "shipped_to": selection.shipped_to,
-        "fetched_from": selection.fetched_from,
-        "fetched_to": selection.fetched_to,
-    }
     with warehouse.connect() as connection:
-        return list(connection.execute(query("replay_traces.page"), binds).scalars())
+        return replays.select(connection, selection, after=after, most=most)
 
 
 def _replay(
@@ -130,13 +113,14 @@ def _replay(
             if this_run.dry_run:
                 with connection.begin():
                     replays.keep(connection, this_run, done, differences)
-    except UNLOADABLE as error:
+    except UNSTORABLE as error:
         if len(orders) > 1:
             for order_id in orders:
                 _replay(warehouse, this_run, readers, [order_id], now)
             return
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        log.warning("order %d cannot be loaded again and stays as it is: %s", orders[0], reason)
+        log.warning(
+            "order %d cannot be loaded again and stays as it is: %s", orders[0], said_by(error)
+        )
         with warehouse.begin() as connection:
             replays.keep(connection, this_run, Progress(orders[0], orders=1, unreadable=1), ())
 
@@ -149,15 +133,12 @@ def _read_again(
     now: datetime,
 ) -> tuple[Progress, list[Difference]]:
     loading.lock(connection, orders)
-    settled = set(
-        connection.execute(query("replay_traces.settled"), {"orders": list(orders)}).scalars()
-    )
-    own = {"orders": sorted(settled)}
-    stored = fetch(connection, "replay_traces.replies", PastReply, **own)
+    settled = replays.settled(connection, orders)
+    stored = replays.replies(connection, settled)
     traces, unreadable = _read(readers, stored)
-    shipments = list(connection.execute(query("replay_traces.shipments"), own).scalars())
-    rejected = connection.execute(query("replay_traces.rejected"), own).all()
-    written = _written(connection, shipments)
+    shipments = replays.shipments(connection, settled)
+    rejected = replays.rejected(connection, settled)
+    written = {row.erp_key: row for row in replays.written(connection, shipments) if row.is_signed}
     again = loading.load_again(
         connection, this_run, traces, settled, shipments, now, withheld="replay"
     )
@@ -166,8 +147,7 @@ def _read_again(
         replies.done(connection, loaded.values(), now)
     readable = _readable(again, rejected)
     if readable:
-        steps = [ReadableStep(row.order_id, row.consignment_id, row.event_hash) for row in readable]
-        connection.execute(query("replay_traces.readable"), {**READABLE(steps), "now": now})
+        replays.note_readable(connection, readable, now)
     found = Findings.of(connection, this_run, again)
     differences = list(found.all(readable, list(loaded.values()), written))
     known = [trail for trail in again.trails.values() if trail.known]
@@ -198,13 +178,7 @@ def _read(
     return traces, unreadable
 
 
-def _written(connection: Connection, shipments: Sequence[int]) -> dict[str, Row[Any]]:
-    """The ERP rows that are signed in the ERP and by our rules, by their keys."""
-    rows = connection.execute(query("replay_traces.written"), {"shipments": list(shipments)})
-    return {row.erp_key: row for row in rows if row.is_signed}
-
-
-def _readable(again: loading.ReadAgain, rejected: Sequence[Row[Any]]) -> list[Row[Any]]:
+def _readable(again: loading.ReadAgain, rejected: Sequence[RejectedStep]) -> list[RejectedStep]:
     """Rejected steps that are events now."""
     names = {number: trail.shipment.consignment_id for number, trail in again.trails.items()}
     events = {(names[shipment_id], hashed) for shipment_id, _, hashed in again.texts}
@@ -219,20 +193,15 @@ def _readable(again: loading.ReadAgain, rejected: Sequence[Row[Any]]) -> list[Ro
 
 def _report(connection: Connection, this_run: Run) -> dict[str, int | bool]:
     """Log the differences of the whole run, a screen of each kind, and count them."""
-    binds = {"run_id": this_run.run_id}
     done = replays.progress(connection, this_run)
-    rows = connection.execute(query("replay_traces.counts"), binds)
-    found = {row.kind: row.found for row in rows}
+    found = replays.counts(connection, this_run)
     for kind, meaning in KINDS.items():
         if not (count := found.get(kind, 0)):
             continue
         level = logging.WARNING if kind == "written_signatures_fall" else logging.INFO
         log.log(level, "%s: %d %s", kind, count, meaning)
-        shown = connection.execute(
-            query("replay_traces.examples"), {**binds, "kind": kind, "most": MOST_SHOWN}
-        )
-        for row in shown:
-            log.log(level, "  %s", _line(row))
+        for example in replays.examples(connection, this_run, kind, most=MOST_SHOWN):
+            log.log(level, "  %s", _line(example))
         if count > MOST_SHOWN:
             log.log(level, "  and %d more", count - MOST_SHOWN)
     if done.not_rebuilt:
@@ -262,7 +231,7 @@ def _report(connection: Connection, this_run: Run) -> dict[str, int | bool]:
     }
 
 
-def _line(row: Row[Any]) -> str:
+def _line(row: Example) -> str:
     """A difference for the log, times in Shanghai."""
     time = f"{row.occurred_at.astimezone(SHANGHAI):%F %T}" if row.occurred_at else ""
     parts = (row.account, row.platform_order_id, row.waybill_no, time, row.description)

@@ -6,18 +6,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
 from shipment_tracking.channels.port import OPS, Channels, Destination, account_of, connection_id
-from shipment_tracking.domain.health import KINDS, Thresholds
+from shipment_tracking.domain.health import Thresholds
 from shipment_tracking.domain.models import Run
 from shipment_tracking.notices.messages import ALERT, ALERTS, Messages
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse import runs
-from shipment_tracking.warehouse.alerts import EVENT_IDS, AlertOutbox, Trouble
+from shipment_tracking.warehouse import runs, troubles
+from shipment_tracking.warehouse.alerts import EVENT_IDS, AlertContent, AlertOutbox, Trouble
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
-    FIRST_PAUSE,
     LEASE,
     MOST_SHOWN,
     Claim,
@@ -26,7 +24,6 @@ from shipment_tracking.warehouse.outbox import (
     listing,
     shanghai,
 )
-from shipment_tracking.warehouse.rows import fetch
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +63,12 @@ def run(
     with warehouse.begin() as connection:
         # It may have none: whatever failed before, the next run counts it as one that did not poll.
         runs.begin(connection, this_run)
-        accounts = list(connection.execute(query("report_health.accounts")).scalars())
+        accounts = troubles.accounts(connection)
     every = channels(accounts)
     found = _for_ops(every)
     with warehouse.begin() as connection:
-        troubles = [*_troubles(connection, this_run, limits, now), *_broken(every, this_run)]
-        kept = outbox.keep(connection, troubles)
+        wrong = [*troubles.find(connection, this_run, limits, now), *_broken(every, this_run)]
+        kept = outbox.keep(connection, wrong)
         if this_run.rehearsal:
             return kept | counts({}) | {"would_send": _preview(outbox, connection)}
         outbox.address_to(connection, found)
@@ -85,24 +82,6 @@ def run(
         budget=budget,
     )
     return kept | counts(sent)
-
-
-def _troubles(
-    connection: Connection, this_run: Run, limits: Thresholds, now: datetime
-) -> Iterator[Trouble]:
-    """What is wrong, of the run's account only if it has one."""
-    for kind in KINDS:
-        found = fetch(
-            connection,
-            f"report_health.{kind}",
-            Trouble,
-            now=now,
-            first_pause=FIRST_PAUSE,
-            **limits.binds,
-        )
-        for trouble in found:
-            if this_run.only_account in (None, trouble.account):
-                yield trouble
 
 
 def _broken(found: Channels, this_run: Run) -> Iterator[Trouble]:
@@ -146,7 +125,7 @@ def _write(outbox: AlertOutbox, destination: Destination, claims: Sequence[Claim
     return composed
 
 
-def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:
+def _item(claim: Claim, row: AlertContent) -> dict[str, Any]:
     lasted = row.lasted_until - row.opened_at
     return {
         "event_id": str(claim.event_id),

@@ -1,78 +1,32 @@
 """Raises one alarm for each stalled parcel, and says when it moves again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Engine
 
 from shipment_tracking.channels.port import CUSTOMERS, Channels, Destination
 from shipment_tracking.domain import calendars
-from shipment_tracking.domain.calendars import Clock
-from shipment_tracking.domain.evidence import CONTRADICTS_SIGN
 from shipment_tracking.domain.models import Run
-from shipment_tracking.domain.stalls import ANY_CARRIER, Gap, Threshold, thresholds
-from shipment_tracking.domain.statuses import Status
-from shipment_tracking.notices.messages import ALARMS, CLEARED, Messages
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse import eta
+from shipment_tracking.notices.messages import ALARMS, Messages
+from shipment_tracking.warehouse import stalls
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
     LEASE,
     Claim,
     Message,
+    NoticeContent,
     Outbox,
     counts,
     listing,
     shanghai,
 )
-from shipment_tracking.warehouse.rows import JsonRows, fetch
+from shipment_tracking.warehouse.stalls import EVENT_IDS
 
-EVENT_IDS = UUID("c1f1b1c4-3d0a-5f0e-8f44-5b6d3a9f2e70")
 MOST_ITEMS = 1000
 """Alarms in one message; further ones go into the next."""
-
-SILENT_SHARE = 0.5
-"""A carrier is silent while this share of its parcels in transit is quiet."""
-TIMES_USUAL = 3.0
-"""And so many times the usual share."""
-FEWEST_MOVING = 20
-"""Fewer parcels in transit say nothing of a carrier."""
-
-
-@dataclass(frozen=True, slots=True)
-class StallRow:
-    """
-    A stall to open.
-
-    :param event_id: of its alarm.
-    :param holds: that alarm was raised before, and still holds.
-    """
-
-    shipment_id: int
-    stage: str
-    since: datetime
-    threshold_hours: Decimal
-    event_id: UUID
-    holds: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ClearedRow:
-    """A stall that is over, with the ids of its alarm and of the notice that it is over."""
-
-    stall_id: int
-    event_id: UUID
-    cleared_event_id: UUID
-
-
-THRESHOLDS = JsonRows(Threshold, "thresholds", "report_stalled.standing")
-STALLS = JsonRows(StallRow, "stalls", "report_stalled.open")
-CLEARED_ROWS = JsonRows(ClearedRow, "cleared", "report_stalled.tell_cleared")
 
 
 def run(
@@ -106,16 +60,16 @@ def run(
     clock = calendars.load()
     outbox = Outbox(warehouse, this_run, owner, now, digest=True, lease=lease)
     with warehouse.connect() as connection:
-        stalls = _keep_stalls(connection, this_run, clock, now)
+        kept = stalls.keep(connection, this_run, clock, now)
         accounts = outbox.accounts(connection)
         if this_run.rehearsal:
             outbox.address(connection, _for_staff(channels(accounts)), accounts)
             would_send = outbox.preview(connection, accounts)
             connection.rollback()
-            return stalls | counts({}) | {"would_send": would_send}
+            return kept | counts({}) | {"would_send": would_send}
         connection.commit()
     if not accounts:
-        return stalls | counts({})
+        return kept | counts({})
     found = _for_staff(channels(accounts))
     with warehouse.begin() as connection:
         addressed = outbox.address(connection, found, accounts)
@@ -129,76 +83,7 @@ def run(
         batch=MOST_ITEMS,
         budget=budget,
     )
-    return stalls | counts(addressed + sent)
-
-
-def _keep_stalls(
-    connection: Connection, this_run: Run, clock: Clock, now: datetime
-) -> dict[str, int]:
-    """Clear and open stalls with their notices, within the caller's transaction."""
-
-    def execute(name: str, **binds: Any) -> Any:
-        return connection.execute(query(name), binds)
-
-    gaps = fetch(connection, "report_stalled.gaps", Gap)
-    limits = thresholds(this_run.stalled_after_hours, gaps)
-    usual = {limit.stage: limit.hours for limit in limits if limit.carrier_code == ANY_CARRIER}
-    execute("outbox.lock")
-    execute("report_stalled.stage")
-    execute(
-        "report_stalled.standing",
-        only_account=this_run.only_account,
-        withdrawing=[str(status) for status in CONTRADICTS_SIGN],
-        unknown_hours=usual[Status.UNKNOWN],
-        now=now,
-        now_hours=clock.hours(now),
-        **THRESHOLDS(limits),
-        **eta.SPANS(clock.spans),
-    )
-    if this_run.only_account is None:
-        execute("report_stalled.stage_carriers")
-        execute("report_stalled.carriers", now=now)
-        execute("report_stalled.moving_again")
-        execute(
-            "report_stalled.silent",
-            now=now,
-            silent_share=SILENT_SHARE,
-            times_usual=TIMES_USUAL,
-            fewest_moving=FEWEST_MOVING,
-        )
-    cleared = [
-        ClearedRow(
-            row.stall_id,
-            row.event_id,
-            uuid5(EVENT_IDS, f"{row.event_id}/{CLEARED}/{now.isoformat()}"),
-        )
-        for row in execute("report_stalled.clear", now=now, only_account=this_run.only_account)
-    ]
-    if cleared:
-        execute("report_stalled.tell_cleared", now=now, **CLEARED_ROWS(cleared))
-    found = [_stall(row) for row in execute("report_stalled.new", now=now)]
-    if found:
-        execute("report_stalled.open", now=now, **STALLS(found))
-    return {"opened": len(found), "cleared": len(cleared)}
-
-
-def _stall(row: Row[Any]) -> StallRow:
-    return StallRow(
-        shipment_id=row.shipment_id,
-        stage=row.stage,
-        since=row.since,
-        threshold_hours=row.threshold_hours,
-        event_id=_alarm_id(row),
-        holds=row.holds,
-    )
-
-
-def _alarm_id(row: Row[Any]) -> UUID:
-    """The alarm that holds, else a new one: the first of this standstill, or the next."""
-    if row.event_id is None:
-        since = row.since.astimezone(UTC).isoformat()
-        return uuid5(EVENT_IDS, f"{row.account}/{row.consignment_id}/{row.stage}/{since}")
-    return row.event_id if row.holds else uuid5(EVENT_IDS, f"{row.event_id}/again")
+    return kept | counts(addressed + sent)
 
 
 def _for_staff(found: Channels) -> Channels:
@@ -232,7 +117,9 @@ def _write(outbox: Outbox, destination: Destination, claims: Sequence[Claim]) ->
     return composed
 
 
-def _item(claim: Claim, row: Row[Any]) -> dict[str, Any]:
+def _item(claim: Claim, row: NoticeContent) -> dict[str, Any]:
+    assert row.since is not None
+    assert row.threshold_hours is not None
     stood = row.stalled_until - row.since
     return {
         "event_id": str(claim.event_id),

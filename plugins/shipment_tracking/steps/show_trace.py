@@ -3,16 +3,15 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.port import Erp, Outcome, Trace, Written, grouped
 from shipment_tracking.errors import WritebackError
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse.rows import JsonRows, fetch
+from shipment_tracking.warehouse import shown_traces
+from shipment_tracking.warehouse.shown_traces import ShownRow, TraceRow
 
 log = logging.getLogger(__name__)
 
@@ -22,56 +21,6 @@ FEWEST_FAILED = 3
 """Fewer failures are the rows' own, however quiet the night; a dry run shows each mistake."""
 LATELY = timedelta(days=1)
 """Failures are judged beside what the ERP took in this time, not beside a quiet run's few rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class TraceRow:
-    """
-    What an ERP row should show.
-
-    :param is_ours: false for a row that is no longer tracked and that we did not sign.
-    """
-
-    erp_key: str
-    status: str
-    latest_trace: str | None
-    latest_trace_at: datetime | None
-    waybill_nos: str | None
-    eta: datetime | None
-    is_ours: bool
-
-    @property
-    def trace(self) -> Trace:
-        """As it is written to the ERP."""
-        return Trace(
-            self.erp_key,
-            self.status,
-            self.latest_trace,
-            self.latest_trace_at,
-            self.waybill_nos,
-            self.eta,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRow:
-    """
-    What an ERP row was to show.
-
-    :param is_written: whether it shows it now.
-    :param error: why the ERP did not take it.
-    """
-
-    erp_key: str
-    status: str
-    latest_trace: str | None
-    latest_trace_at: datetime | None
-    waybill_nos: str | None
-    is_written: bool
-    error: str | None
-
-
-SHOWN = JsonRows(ShownRow, "shown", "show_trace.done")
 
 
 def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> dict[str, int]:
@@ -93,7 +42,7 @@ def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> di
     after = ""
     while rows := _next(warehouse, this_run, after, chunk):
         after = rows[-1].erp_key
-        traces = [row.trace for row in rows if row.is_ours]
+        traces = [_trace(row) for row in rows if row.is_ours]
         if this_run.shadow and not this_run.dry_run:
             written = {trace.erp_key: Written(Outcome.WRITTEN) for trace in traces}
         else:
@@ -110,7 +59,7 @@ def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> di
                     "%s: order %s would show %s", this_run.rehearsal, trace.erp_key, trace.status
                 )
         else:
-            _done(warehouse, this_run, [row.trace for row in rows], written)
+            _done(warehouse, this_run, [_trace(row) for row in rows], written)
         shown = sum(_is_written(written, trace) for trace in traces)
         total.update(shown=shown, failed=len(failed), skipped=len(rows) - shown - len(failed))
         failures |= failed
@@ -136,14 +85,19 @@ def run(warehouse: Engine, erp: Erp, this_run: Run, *, chunk: int = CHUNK) -> di
 
 def _next(warehouse: Engine, this_run: Run, after: str, most: int) -> Sequence[TraceRow]:
     with warehouse.begin() as connection:
-        return fetch(
-            connection,
-            "show_trace.next",
-            TraceRow,
-            after=after,
-            most=most,
-            only_account=this_run.only_account,
-        )
+        return shown_traces.waiting(connection, this_run, after=after, most=most)
+
+
+def _trace(row: TraceRow) -> Trace:
+    """The row as it is written to the ERP."""
+    return Trace(
+        row.erp_key,
+        row.status,
+        row.latest_trace,
+        row.latest_trace_at,
+        row.waybill_nos,
+        row.eta,
+    )
 
 
 def _is_written(written: Mapping[str, Written], trace: Trace) -> bool:
@@ -169,17 +123,10 @@ def _done(
         for trace in traces
     ]
     with warehouse.begin() as connection:
-        connection.execute(query("erp_rows.lock"))
-        connection.execute(query("show_trace.done"), SHOWN(shown) | {"now": this_run.started_at})
+        shown_traces.keep(connection, this_run, shown)
 
 
 def _shown_lately(warehouse: Engine, this_run: Run) -> int:
     """How many rows the ERP took in this run and in those of the day before it."""
     with warehouse.connect() as connection:
-        return (
-            connection.scalar(
-                query("show_trace.lately"),
-                {"since": this_run.started_at - LATELY, "only_account": this_run.only_account},
-            )
-            or 0
-        )
+        return shown_traces.shown_lately(connection, this_run, this_run.started_at - LATELY)

@@ -11,20 +11,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from shipment_tracking.channels.port import OPS, Channels
 from shipment_tracking.domain.masking import mask
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse.outbox import Claim, Outbox
-from shipment_tracking.warehouse.rows import JsonRows
+from shipment_tracking.warehouse.rows import JsonRows, fetch
 
 EVENT_IDS = UUID("0a5c7f8e-3a4b-5d0e-9c57-2f1d6b8e4a31")
 NEWS = timedelta(days=6)
 """An end that is older is not told any more; notices are kept for longer."""
 
 MOST_DETAIL = 500  # characters
-_OWN = {"due", "contents", "waiting"}
+_OWN = {"due", "waiting"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,36 @@ class AlertRow:
     detail: str
     event_id: UUID
     cleared_event_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AlertContent:
+    """
+    What may be said of an alert's notice. Times are aware.
+
+    :param account: empty where it is about no single one.
+    :param lasted_until: when it ended, or now.
+    """
+
+    notification_id: int
+    created_at: datetime
+    kind: str
+    account: str
+    subject: str
+    severity: str
+    opened_at: datetime
+    lasted_until: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class UntoldAlert:
+    """An open alert that nobody was told of."""
+
+    kind: str
+    subject: str
+    severity: str
+    detail: str
 
 
 FOUND = JsonRows(AlertRow, "found", "alerts.clear", "alerts.open")
@@ -93,16 +123,21 @@ class AlertOutbox(Outbox):
         }
         connection.execute(query("alerts.address"), binds)
 
-    def untold(self, connection: Connection) -> Sequence[Row[Any]]:
+    def untold(self, connection: Connection) -> list[UntoldAlert]:
         """The open alerts that nobody was told of."""
-        return connection.execute(query("alerts.untold")).all()
+        return fetch(connection, "alerts.untold", UntoldAlert)
 
     def runs_told(
         self, claims: Sequence[Claim]
-    ) -> list[tuple[datetime, list[tuple[Claim, Row[Any]]]]]:
+    ) -> list[tuple[datetime, list[tuple[Claim, AlertContent]]]]:
         """The notices with what may be said of them, by the run that made them."""
-        rows = self.contents(claims)
-        runs: dict[datetime, list[tuple[Claim, Row[Any]]]] = {}
+        notices = [claim.notification_id for claim in claims]
+        with self.engine.begin() as connection:
+            found = fetch(
+                connection, "alerts.contents", AlertContent, notices=notices, now=self.now
+            )
+        rows = {row.notification_id: row for row in found}
+        runs: dict[datetime, list[tuple[Claim, AlertContent]]] = {}
         for claim in claims:
             row = rows[claim.notification_id]
             runs.setdefault(row.created_at, []).append((claim, row))

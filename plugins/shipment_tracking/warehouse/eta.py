@@ -91,7 +91,7 @@ class DelayRow:
     event_id: UUID
 
 
-SPANS = JsonRows(Span, "spans", "eta.visits", "eta.learn_gaps", "report_stalled.standing")
+SPANS = JsonRows(Span, "spans", "eta.visits", "eta.learn_gaps", "stalls.standing")
 STAGE_ROWS = JsonRows(
     StageRow, "stages", "eta.visits", "eta.learn_gaps", "eta.parcels", "eta.close"
 )

@@ -177,12 +177,12 @@ class OrderVerdict:
     last_event_at: datetime | None
 
 
-EVENTS = JsonRows(EventRow, "events", "load_traces.update_events")
-PARCEL_VERDICTS = JsonRows(ParcelVerdict, "verdicts", "load_traces.judge")
-CHANGES = JsonRows(ChangeRow, "changes", "load_traces.changes")
-NOTICES = JsonRows(NoticeRow, "notices", "load_traces.notices")
-ROW_VERDICTS = JsonRows(evidence.RowVerdict, "verdicts", "load_traces.settle_rows")
-ORDER_VERDICTS = JsonRows(OrderVerdict, "verdicts", "load_traces.settle_orders")
+EVENTS = JsonRows(EventRow, "events", "evaluation.update_events")
+PARCEL_VERDICTS = JsonRows(ParcelVerdict, "verdicts", "evaluation.judge")
+CHANGES = JsonRows(ChangeRow, "changes", "evaluation.changes")
+NOTICES = JsonRows(NoticeRow, "notices", "evaluation.notices")
+ROW_VERDICTS = JsonRows(evidence.RowVerdict, "verdicts", "evaluation.settle_rows")
+ORDER_VERDICTS = JsonRows(OrderVerdict, "verdicts", "evaluation.settle_orders")
 
 
 @dataclass(slots=True)
@@ -254,14 +254,14 @@ def read_trails(
     binds = {"shipments": sorted(shipments)}
     parcels = fetch(
         connection,
-        "load_traces.shipments",
+        "evaluation.shipments",
         StoredParcel,
         **binds,
         enough_failures=ENOUGH_FAILURES,
     )
     known: dict[int, dict[tuple[datetime, int], tuple[Scan, bool]]] = defaultdict(dict)
     scans_by_parcel: dict[int, list[Scan]] = defaultdict(list)
-    for row in connection.execute(query("load_traces.trails"), binds):
+    for row in connection.execute(query("evaluation.trails"), binds):
         scan = Scan(
             occurred_at=row.occurred_at,
             position=row.position,
@@ -312,7 +312,7 @@ def update_events(connection: Connection, trails: Iterable[Trail]) -> None:
         for scan in trail.changed
     ]
     if events:
-        connection.execute(query("load_traces.update_events"), EVENTS(events))
+        connection.execute(query("evaluation.update_events"), EVENTS(events))
 
 
 def judge_parcels(
@@ -348,25 +348,25 @@ def judge_orders(connection: Connection, orders: Sequence[int], now: datetime) -
     binds = {"orders": list(orders)}
     parcels: dict[int, list[ParcelState]] = defaultdict(list)
     unlisted: dict[int, datetime] = {}
-    for row in connection.execute(query("load_traces.parcels"), binds):
+    for row in connection.execute(query("evaluation.parcels"), binds):
         parcels[row.order_id].append(_parcel(row))
         if row.listed_at is None:
             unlisted[row.order_id] = max(
                 row.first_seen_at, unlisted.get(row.order_id, row.first_seen_at)
             )
-    rows = connection.execute(query("load_traces.rows"), binds).all()
+    rows = connection.execute(query("evaluation.rows"), binds).all()
     verdicts = [
         evidence.judge_row(_row(row), parcels[row.order_id], row.has_unshipped_lines)
         for row in rows
     ]
     if verdicts:
-        connection.execute(query("load_traces.settle_rows"), ROW_VERDICTS(verdicts))
+        connection.execute(query("evaluation.settle_rows"), ROW_VERDICTS(verdicts))
     settled = [
         _order(order_id, own, unlisted.get(order_id)) for order_id, own in sorted(parcels.items())
     ]
     if settled:
         connection.execute(
-            query("load_traces.settle_orders"), ORDER_VERDICTS(settled) | {"now": now}
+            query("evaluation.settle_orders"), ORDER_VERDICTS(settled) | {"now": now}
         )
     polling.plan(connection, list(orders), now=now)
     return sum(
@@ -557,7 +557,7 @@ def _write(
     connection: Connection, this_run: Run, findings: Sequence[_Finding], now: datetime
 ) -> None:
     def execute(name: str, **binds: Any) -> None:
-        connection.execute(query(f"load_traces.{name}"), binds)
+        connection.execute(query(f"evaluation.{name}"), binds)
 
     if not findings:
         return

@@ -16,9 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-import psycopg
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import (
@@ -34,6 +32,7 @@ from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
 from shipment_tracking.warehouse.leases import Leases
 from shipment_tracking.warehouse.polling import SPACING
+from shipment_tracking.warehouse.rows import UNSTORABLE, fetch
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +42,8 @@ RECORD_EVERY = 5.0  # seconds, and well within a lease
 FAILURES_IN_A_ROW = 3 * THREADS
 LONGEST_REASON = 300
 
-REFUSED = (DataError, IntegrityError, ProgrammingError, psycopg.DataError, UnicodeError)
-"""What recording raises for values that the warehouse cannot hold, and not for its own trouble."""
+REFUSED = (*UNSTORABLE, UnicodeError)
+"""What recording raises for an answer that cannot be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,32 +100,42 @@ class Answer:
         return isinstance(self.error, RejectedError) and self.error.final
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """The commonest reason why open orders fail, how many it fails, and how many are open."""
+
+    reason: str
+    failing: int
+    open: int
+
+
 @dataclass(slots=True)
 class Lane:
     """
     One account's orders in the hands of one task.
 
-    :param step: whose statements say which orders are due, and what is known of them.
+    :param subject: what is asked for, ``listings`` or ``replies``: the module whose statements say
+        which orders are due for it, and what is known of them.
     :param binds: of the statement that says which are due.
     """
 
     engine: Engine
     account: str
-    step: str
+    subject: str
     leases: Leases
     binds: Mapping[str, Any]
     is_backfill: bool = False
     held: dict[int, tuple[Claim, float]] = field(default_factory=dict)
 
     @classmethod
-    def of_step(
+    def due_for(
         cls,
-        step: str,
+        subject: str,
         context: LaneContext,
         *,
         now: datetime,
     ) -> Self:
-        """The lane of a step: what is due at ``now``, or what a backfill still has to ask for."""
+        """What is due at ``now``, or what a backfill still has to ask for."""
         this_run = context.this_run
         binds: dict[str, Any] = {"now": now}
         if this_run.is_backfill:
@@ -135,7 +144,7 @@ class Lane:
             binds |= {"only_high_priority": this_run.only_high_priority}
         leases = Leases("tracked_order", "order_id", context.owner, context.lease)
         account = context.client.account.conn_id
-        return cls(context.warehouse, account, step, leases, binds, this_run.is_backfill)
+        return cls(context.warehouse, account, subject, leases, binds, this_run.is_backfill)
 
     def take_back(self) -> None:
         """Free what an earlier try of this task still holds."""
@@ -144,12 +153,13 @@ class Lane:
 
     def claim(self, most: int) -> list[Claim]:
         """Up to ``most`` due orders that nobody else holds."""
-        due = query(f"{self.step}.due_for_backfill" if self.is_backfill else f"{self.step}.due")
+        which = "due_for_backfill" if self.is_backfill else "due"
+        due = query(f"{self.subject}.{which}")
         binds = {"account": self.account, "most": most, **SPACING, **self.binds}
         deadline = self._deadline()
         with self.engine.begin() as connection:
             tokens = self.leases.take(connection, connection.scalars(due, binds))
-            found = connection.execute(query(f"{self.step}.claimed"), {"orders": list(tokens)})
+            found = connection.execute(query(f"{self.subject}.claimed"), {"orders": list(tokens)})
             known = {row["order_id"]: row for row in found.mappings()}
         claims = [Claim(lease_token=token, **known[each]) for each, token in tokens.items()]
         self.held.update((claim.order_id, (claim, deadline)) for claim in claims)
@@ -235,6 +245,11 @@ class Lane:
         with self.engine.begin() as connection:
             result = connection.execute(query(name), binds)
             return result.all() if result.returns_rows else []
+
+
+def failing_alike(connection: Connection, account: str) -> Alike | None:
+    """Why most of the account's failing orders fail; ``None`` while none does."""
+    return next(iter(fetch(connection, "lanes.failing_alike", Alike, account=account)), None)
 
 
 def fence(connection: Connection, lane: Lane, answers: Sequence[Answer]) -> list[Answer]:

@@ -1,16 +1,16 @@
 """An order's parcels as its platform lists them, and whether lines are still to be shipped."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shipment_tracking.domain.models import Parcel
+from shipment_tracking.domain.models import Parcel, Run
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.platforms.ports import PlatformClient
 from shipment_tracking.statements import query
-from shipment_tracking.warehouse import parcels
+from shipment_tracking.warehouse import parcels, polling
 from shipment_tracking.warehouse.rows import JsonRows
 
 
@@ -36,7 +36,37 @@ class ListedRow:
     seen_at: datetime
 
 
-LISTED = JsonRows(ListedRow, "parcels", "fetch_waybills.supersede")
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """
+    What the warehouse keeps of asking for an order's parcels.
+
+    :param asked_at: aware.
+    :param error: why there is no answer.
+    :param too_old: its platform keeps nothing of the order any more.
+    """
+
+    order_id: int
+    asked_at: datetime
+    consignments: Sequence[str]
+    has_parcels: bool
+    has_unshipped_lines: bool | None
+    error: str | None
+    too_old: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedRow:
+    """That an order was asked for its parcels beside its traces."""
+
+    order_id: int
+    asked_at: datetime
+    has_unshipped_lines: bool | None
+
+
+ANSWERS = JsonRows(AnswerRow, "answers", "listings.record")
+CONFIRMED = JsonRows(ConfirmedRow, "listings", "listings.confirm")
+LISTED = JsonRows(ListedRow, "parcels", "listings.supersede")
 
 
 def ask(
@@ -59,6 +89,23 @@ def ask(
     )
     lines = client.has_unshipped_lines(platform_order_id) if all_signed else None
     return Listing(asked_at, tuple(found), lines)
+
+
+def polls_due(connection: Connection, account: str, this_run: Run, now: datetime) -> int:
+    """How many of the account's orders are due to be polled for traces."""
+    binds = {"account": account, "now": now, "only_high_priority": this_run.only_high_priority}
+    return connection.scalars(query("listings.polls_due"), binds).one()
+
+
+def record(connection: Connection, account: str, rows: Iterable[AnswerRow]) -> None:
+    """Note what the orders answered, and when they are due to be asked again."""
+    binds = {**ANSWERS(rows), "account": account, **polling.SPACING}
+    connection.execute(query("listings.record"), binds)
+
+
+def confirm(connection: Connection, rows: Iterable[ConfirmedRow]) -> None:
+    """Note that orders were asked for their parcels to confirm a signature."""
+    connection.execute(query("listings.confirm"), CONFIRMED(rows))
 
 
 def keep(
@@ -97,5 +144,5 @@ def keep(
             ListedRow(row.order_id, ids[row.order_id, row.consignment_id], row.seen_at)
             for row in rows
         ]
-        connection.execute(query("fetch_waybills.supersede"), LISTED(listed))
+        connection.execute(query("listings.supersede"), LISTED(listed))
     return {row.order_id for row in rows}

@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from shipment_tracking.domain.evidence import Reply, Scan, is_future_dated
+from shipment_tracking.domain.evidence import FURTHEST_EAST, Reply, Scan, is_future_dated
 from shipment_tracking.domain.masking import HASH_VERSION, event_hash
 from shipment_tracking.domain.models import ParcelTrace, Run, TraceEvent
 from shipment_tracking.errors import ReplyError
 from shipment_tracking.platforms.ports import TraceReader
 from shipment_tracking.statements import query
-from shipment_tracking.warehouse import evaluation, parcels, rejections
+from shipment_tracking.warehouse import erp_rows, evaluation, parcels, rejections
 from shipment_tracking.warehouse.replies import StoredReply
-from shipment_tracking.warehouse.rows import JsonRows
+from shipment_tracking.warehouse.rows import JsonRows, copy
 
 Traces = Sequence[tuple[StoredReply, ParcelTrace]]
 
@@ -31,7 +31,7 @@ class HeldRow:
     trace_waybill_no: str | None
 
 
-HELD = JsonRows(HeldRow, "held", "load_traces.touch")
+HELD = JsonRows(HeldRow, "held", "loading.touch")
 
 _EventKey = tuple[int, datetime, int]
 
@@ -68,8 +68,8 @@ def read(readers: Mapping[str, TraceReader], reply: StoredReply) -> list[ParcelT
 
 def lock(connection: Connection, orders: Collection[int]) -> None:
     """Keep the orders, and those that share a parcel with them, for this transaction alone."""
-    connection.execute(query("erp_rows.lock"))
-    connection.execute(query("load_traces.lock_orders"), {"orders": sorted(orders)})
+    erp_rows.lock(connection)
+    connection.execute(query("loading.lock_orders"), {"orders": sorted(orders)})
 
 
 def load(connection: Connection, this_run: Run, traces: Traces, now: datetime) -> Counter[str]:
@@ -100,6 +100,28 @@ def load(connection: Connection, this_run: Run, traces: Traces, now: datetime) -
         events_new=len(new), events_duplicate=incoming.read - len(new), rejected=rejected
     )
     return numbers + events
+
+
+def settle_next(
+    connection: Connection, this_run: Run, *, after: int, most: int, now: datetime
+) -> tuple[int, Counter[str]]:
+    """
+    Judge the next parcels that wait to be judged without a reply.
+
+    :param after: a shipment id.
+    :returns: the last one's id, 0 when none waits; ``changes, signed``.
+    """
+    erp_rows.lock(connection)
+    binds = {"after": after, "most": most, "now": now, "furthest_east": FURTHEST_EAST}
+    shipments = list(connection.scalars(query("loading.unsettled"), binds))
+    if not shipments:
+        return 0, Counter()
+    orders = _orders_of(connection, shipments)
+    connection.execute(query("loading.lock_orders"), {"orders": orders})
+    trails = evaluation.read_trails(connection, shipments, {}, now)
+    evaluation.update_events(connection, trails.values())
+    numbers = settle(connection, this_run, trails, dict.fromkeys(trails), now)
+    return shipments[-1], numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +200,12 @@ def settle(
     changes = evaluation.judge_parcels(
         connection, this_run, trails, announce, now, withheld=withheld
     )
-    orders = connection.execute(
-        query("load_traces.orders_of"), {"shipments": sorted(trails)}
-    ).scalars()
-    return Counter(changes=changes, signed=evaluation.judge_orders(connection, list(orders), now))
+    orders = _orders_of(connection, sorted(trails))
+    return Counter(changes=changes, signed=evaluation.judge_orders(connection, orders, now))
+
+
+def _orders_of(connection: Connection, shipments: Sequence[int]) -> list[int]:
+    return list(connection.scalars(query("loading.orders_of"), {"shipments": shipments}))
 
 
 def _incoming(traces: Traces, ids: Mapping[tuple[int, str], int]) -> _Incoming:
@@ -265,16 +289,9 @@ def _event_row(
 def _insert_events(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     if not rows:
         return
-    connection.execute(query("load_traces.stage"))
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(str(query("load_traces.copy"))) as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
-    connection.execute(query("load_traces.insert"))
+    connection.execute(query("loading.stage"))
+    copy(connection, "loading.copy", rows)
+    connection.execute(query("loading.insert"))
 
 
 def _touch(connection: Connection, trails: Sequence[evaluation.Trail]) -> None:
@@ -290,4 +307,4 @@ def _touch(connection: Connection, trails: Sequence[evaluation.Trail]) -> None:
         if trail.held and trail.held.fetched_at != trail.shipment.trace_fetched_at
     ]
     if held:
-        connection.execute(query("load_traces.touch"), HELD(held))
+        connection.execute(query("loading.touch"), HELD(held))

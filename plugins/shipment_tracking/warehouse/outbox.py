@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from shipment_tracking.errors import DeliveryError
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
 from shipment_tracking.warehouse.leases import Leases
-from shipment_tracking.warehouse.rows import JsonRows
+from shipment_tracking.warehouse.rows import JsonRows, fetch
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,45 @@ class BrokenAudience:
 _TAKEN_BY = ("outbox.address", "outbox.suppress_unwanted")
 RECIPIENTS = JsonRows(Recipient, "destinations", *_TAKEN_BY, "outbox.suppress_beyond_limit")
 BROKEN = JsonRows(BrokenAudience, "broken", *_TAKEN_BY)
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeContent:
+    """
+    What may be said of a notice: its parcel, its change and its stall. Times are aware.
+
+    :param from_status, to_status: of its change, or else as people know them.
+    :param detected_at: when the change, or the delay, was found.
+    :param eta: by when the parcel is expected, if it is still awaited.
+    :param stage, since, threshold_hours: of its stall, if it has one.
+    :param stalled_until: when the stall ended, or now.
+    :param orders: ``erp_key`` and ``platform_order_id`` of those that wait for the parcel, or did
+        when none does any more.
+    :param is_awaited: whether one waits.
+    """
+
+    notification_id: int
+    event_id: UUID
+    created_at: datetime
+    account: str
+    consignment_id: str
+    waybill_no: str | None
+    carrier_name: str | None
+    status: str
+    sign_kind: str | None
+    latest_trace: str | None
+    from_status: str | None
+    to_status: str
+    occurred_at: datetime | None
+    detected_at: datetime | None
+    eta: datetime | None
+    stage: str | None
+    since: datetime | None
+    threshold_hours: Decimal | None
+    stalled_until: datetime
+    platform: str | None
+    orders: list[dict[str, str]]
+    is_awaited: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +211,13 @@ class Outbox:
         """Give up what is due, so that nobody is flooded once sending is allowed."""
         return len(self._execute(connection, "shadow", accounts=list(accounts)).all())
 
-    def contents(self, claims: Sequence[Claim]) -> dict[int, Row[Any]]:
+    def contents(self, claims: Sequence[Claim]) -> dict[int, NoticeContent]:
         """What may be said of each notice, by its id."""
         notices = [claim.notification_id for claim in claims]
         with self.engine.begin() as connection:
-            rows = self._execute(connection, "contents", notices=notices).all()
+            rows = fetch(
+                connection, "outbox.contents", NoticeContent, notices=notices, now=self.now
+            )
         return {row.notification_id: row for row in rows}
 
     def take_back(self) -> None:
@@ -329,6 +371,26 @@ class Outbox:
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:
         given = {"now": self.now, "digest": self.digest, **binds}
         return connection.execute(query(f"outbox.{name}"), given)
+
+
+def requeue(
+    connection: Connection,
+    now: datetime,
+    *,
+    channel: str | None = None,
+    since: datetime | None = None,
+    notice: int | None = None,
+) -> int:
+    """
+    Let dead notices be due again that fulfil all that is given; one that is overtaken stays dead.
+
+    :param channel: by its name or as ``audience/name``.
+    :param since: aware; those that were made since.
+    :param notice: the id of the only one.
+    :returns: how many.
+    """
+    binds = {"channel": channel, "since": since, "notice": notice, "now": now}
+    return len(connection.execute(query("outbox.requeue"), binds).all())
 
 
 def shared_id(namespace: UUID, claims: Sequence[Claim]) -> UUID:

@@ -54,7 +54,7 @@ class Result:
         )
 
 
-RESULTS = JsonRows(Result, "results", "check_quality.keep")
+RESULTS = JsonRows(Result, "results", "quality.keep")
 
 
 def check_all(warehouse: Engine, *, now: datetime, timeout: timedelta = TIMEOUT) -> list[Result]:
@@ -73,7 +73,7 @@ def check_all(warehouse: Engine, *, now: datetime, timeout: timedelta = TIMEOUT)
 def keep(warehouse: Engine, results: Sequence[Result], *, now: datetime) -> None:
     """Store the results, for alerts and analysts."""
     with warehouse.begin() as connection:
-        connection.execute(query("check_quality.keep"), RESULTS(results) | {"now": now})
+        connection.execute(query("quality.keep"), RESULTS(results) | {"now": now})
 
 
 def _check(warehouse: Engine, name: str, *, now: datetime, timeout: timedelta) -> Result:
@@ -110,7 +110,7 @@ def _violations(
     binds = {"now": now} if "now" in wrapped.compile().params else {}
     with warehouse.connect() as connection, connection.begin() as transaction:
         milliseconds = str(int(timeout / timedelta(milliseconds=1)))
-        connection.execute(query("check_quality.read_only"), {"timeout": milliseconds})
+        connection.execute(query("quality.read_only"), {"timeout": milliseconds})
         try:
             rows = connection.execute(wrapped, binds).all()
         except DBAPIError as error:

@@ -31,7 +31,7 @@ class StepRow:
     event_hash: int
 
 
-STEPS = JsonRows(StepRow, "steps", "load_traces.reject")
+STEPS = JsonRows(StepRow, "steps", "rejections.reject")
 
 
 def rows_of(
@@ -69,4 +69,4 @@ def keep(connection: Connection, rows: Sequence[StepRow]) -> int:
     """
     if not rows:
         return 0
-    return len(connection.execute(query("load_traces.reject"), STEPS(rows)).all())
+    return len(connection.execute(query("rejections.reject"), STEPS(rows)).all())

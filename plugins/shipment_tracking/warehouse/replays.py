@@ -1,11 +1,11 @@
 """What a replay of stored replies found, and how far it is."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from shipment_tracking.domain.evidence import Scan
 from shipment_tracking.domain.models import Run
@@ -43,6 +43,73 @@ class PastReply(StoredReply):
 
     is_quarantined: bool
     platform_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedStep:
+    """A step of a stored reply that could not be read."""
+
+    order_id: int
+    consignment_id: str
+    event_hash: int
+    waybill_no: str | None
+    occurred_at_text: str | None
+    description: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """How a parcel stands now, with the first of its orders."""
+
+    shipment_id: int
+    account: str
+    platform_order_id: str
+    waybill_no: str | None
+    status: str
+    signed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRow:
+    """
+    A row that the ERP holds as signed by us.
+
+    :param waybill_no: empty where the row stands for all parcels of its order.
+    :param is_signed: whether it still is, by our rules.
+    """
+
+    erp_key: str
+    account: str
+    platform_order_id: str
+    waybill_no: str
+    signed_at: datetime
+    status: str
+    is_signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A change that the replay found and does not announce."""
+
+    event_id: UUID
+    shipment_id: int
+    from_status: str
+    to_status: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A difference as the log shows it."""
+
+    account: str
+    platform_order_id: str
+    waybill_no: str | None
+    occurred_at: datetime | None
+    description: str | None
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +162,21 @@ class Progress:
     waiting: int = 0
 
 
-DIFFERENCES = JsonRows(Difference, "differences", "replay_traces.differences")
-READABLE = JsonRows(ReadableStep, "steps", "replay_traces.readable")
+DIFFERENCES = JsonRows(Difference, "differences", "replays.differences")
+READABLE = JsonRows(ReadableStep, "steps", "replays.readable")
 
 
 def begin(connection: Connection, run: Run, now: datetime) -> Progress:
     """Give the replay its row; one that was interrupted goes on where it stopped."""
     binds = {"run_id": run.run_id}
-    connection.execute(query("replay_traces.restart"), binds)
-    connection.execute(query("replay_traces.begin"), {**binds, "dry_run": run.dry_run, "now": now})
+    connection.execute(query("replays.restart"), binds)
+    connection.execute(query("replays.begin"), {**binds, "dry_run": run.dry_run, "now": now})
     return progress(connection, run)
 
 
 def progress(connection: Connection, run: Run) -> Progress:
     """How far the replay is."""
-    return fetch(connection, "replay_traces.progress", Progress, run_id=run.run_id)[0]
+    return fetch(connection, "replays.progress", Progress, run_id=run.run_id)[0]
 
 
 def keep(
@@ -118,8 +185,67 @@ def keep(
     """Keep what a chunk of orders held and led to."""
     binds = {"run_id": run.run_id}
     if rows := list(differences):
-        connection.execute(query("replay_traces.differences"), {**binds, **DIFFERENCES(rows)})
-    connection.execute(query("replay_traces.advance"), {**binds, **asdict(done)})
+        connection.execute(query("replays.differences"), {**binds, **DIFFERENCES(rows)})
+    connection.execute(query("replays.advance"), {**binds, **asdict(done)})
+
+
+def finish(connection: Connection, run: Run, now: datetime) -> None:
+    """Note that all of the replay is done."""
+    connection.execute(query("replays.finish"), {"run_id": run.run_id, "now": now})
+
+
+def is_known(connection: Connection, account: str) -> bool:
+    """Whether an order of the account is tracked."""
+    return bool(connection.scalar(query("replays.account_is_known"), {"account": account}))
+
+
+def select(connection: Connection, wanted: Selection, *, after: int, most: int) -> list[int]:
+    """The ids of the next selected orders behind one."""
+    binds = {"after": after, "most": most, **asdict(wanted)}
+    return list(connection.scalars(query("replays.page"), binds))
+
+
+def settled(connection: Connection, orders: Sequence[int]) -> set[int]:
+    """Those of the orders that have no news that the next run judges first."""
+    return set(connection.scalars(query("replays.settled"), {"orders": list(orders)}))
+
+
+def replies(connection: Connection, orders: Collection[int]) -> list[PastReply]:
+    """The orders' replies that were tried to be loaded before."""
+    return fetch(connection, "replays.replies", PastReply, orders=sorted(orders))
+
+
+def shipments(connection: Connection, orders: Collection[int]) -> list[int]:
+    """The ids of the orders' parcels."""
+    return list(connection.scalars(query("replays.shipments"), {"orders": sorted(orders)}))
+
+
+def rejected(connection: Connection, orders: Collection[int]) -> list[RejectedStep]:
+    """The orders' steps that could not be read."""
+    return fetch(connection, "replays.rejected", RejectedStep, orders=sorted(orders))
+
+
+def written(connection: Connection, parcels: Sequence[int]) -> list[WrittenRow]:
+    """The ERP rows of the parcels that the ERP holds as signed by us."""
+    return fetch(connection, "replays.written", WrittenRow, shipments=list(parcels))
+
+
+def note_readable(connection: Connection, steps: Iterable[RejectedStep], now: datetime) -> None:
+    """Note that rejected steps are read since now."""
+    rows = [ReadableStep(step.order_id, step.consignment_id, step.event_hash) for step in steps]
+    connection.execute(query("replays.readable"), {**READABLE(rows), "now": now})
+
+
+def counts(connection: Connection, run: Run) -> dict[str, int]:
+    """How many differences of each kind the replay found."""
+    found = connection.execute(query("replays.counts"), {"run_id": run.run_id})
+    return {row.kind: row.found for row in found}
+
+
+def examples(connection: Connection, run: Run, kind: str, *, most: int) -> list[Example]:
+    """The first differences of a kind."""
+    binds = {"run_id": run.run_id, "kind": kind, "most": most}
+    return fetch(connection, "replays.examples", Example, **binds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +259,19 @@ class Findings:
     connection: Connection
     this_run: Run
     again: ReadAgain
-    parcels: Mapping[int, Row[Any]]
+    parcels: Mapping[int, Parcel]
 
     @classmethod
     def of(cls, connection: Connection, this_run: Run, again: ReadAgain) -> "Findings":
         """Those of a chunk that was just read again."""
-        rows = connection.execute(
-            query("replay_traces.parcels"), {"shipments": sorted(again.trails)}
-        )
+        rows = fetch(connection, "replays.parcels", Parcel, shipments=sorted(again.trails))
         return cls(connection, this_run, again, {row.shipment_id: row for row in rows})
 
     def all(
         self,
-        readable: Sequence[Row[Any]],
+        readable: Sequence[RejectedStep],
         loaded: Sequence[PastReply],
-        written: Mapping[str, Row[Any]],
+        written: Mapping[str, WrittenRow],
     ) -> Iterator[Difference]:
         """
         Every difference.
@@ -205,7 +329,7 @@ class Findings:
                 )
 
     def _readable(
-        self, steps: Sequence[Row[Any]], loaded: Sequence[PastReply]
+        self, steps: Sequence[RejectedStep], loaded: Sequence[PastReply]
     ) -> Iterator[Difference]:
         numbers = {
             trail.shipment.consignment_id: number for number, trail in self.again.trails.items()
@@ -252,12 +376,9 @@ class Findings:
                     after.signed_at or before.signed_at,
                 )
 
-    def _fallen(self, written: Mapping[str, Row[Any]]) -> Iterator[Difference]:
-        after = self.connection.execute(
-            query("replay_traces.written"), {"shipments": list(self.parcels)}
-        )
-        for row in after:
-            if row.erp_key in written and not row.is_signed:
+    def _fallen(self, before: Mapping[str, WrittenRow]) -> Iterator[Difference]:
+        for row in written(self.connection, list(self.parcels)):
+            if row.erp_key in before and not row.is_signed:
                 yield Difference(
                     kind="written_signatures_fall",
                     subject=row.erp_key,
@@ -271,9 +392,12 @@ class Findings:
                 )
 
     def _withheld(self) -> Iterator[Difference]:
-        rows = self.connection.execute(
-            query("replay_traces.withheld"),
-            {"shipments": list(self.parcels), "run_id": self.this_run.run_id},
+        rows = fetch(
+            self.connection,
+            "replays.withheld",
+            Withheld,
+            shipments=list(self.parcels),
+            run_id=self.this_run.run_id,
         )
         for row in rows:
             yield self._of(

@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import Connection
+import psycopg
+from sqlalchemy import Connection, CursorResult
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from shipment_tracking.statements import query
 
 Row = TypeVar("Row")
+
+UNSTORABLE = (DataError, IntegrityError, ProgrammingError, psycopg.DataError)
+"""What storing raises for values that the warehouse cannot hold, and not for its own trouble."""
 
 
 def fetch(connection: Connection, name: str, row: type[Row], **binds: Any) -> list[Row]:
@@ -21,8 +26,42 @@ def fetch(connection: Connection, name: str, row: type[Row], **binds: Any) -> li
     :param name: as ``statements.query`` takes it.
     :param row: has a field for each column.
     """
-    result = connection.execute(query(name), binds)
+    return _as(row, connection.execute(query(name), binds))
+
+
+def fetch_sorted(
+    connection: Connection, name: str, row: type[Row], sort: str, **binds: Any
+) -> list[Row]:
+    """
+    The rows of a statement that says ``order by :sort``.
+
+    :param name, row: as ``fetch`` takes them.
+    :param sort: columns of ours and their directions; never data.
+    """
+    return _as(row, connection.execute(query(name, sort=sort), binds))
+
+
+def _as(row: type[Row], result: CursorResult[Any]) -> list[Row]:
     return [row(**found) for found in result.mappings()]
+
+
+def copy(connection: Connection, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """
+    Run a COPY statement.
+
+    :param name: as ``statements.query`` takes it.
+    :param rows: with their values in the order of its columns.
+    """
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(str(query(name))) as target:
+        for row in rows:
+            target.write_row(row)
+
+
+def said_by(error: Exception) -> str:
+    """What the database, or else the error itself, says in its first line."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
 class JsonRows(Generic[Row]):

@@ -27,6 +27,16 @@ class Cipher(Protocol):
         """The text again; ``None`` when the key was changed since."""
 
 
+def reach(engine: Engine) -> None:
+    """
+    See that stored pairs can be read.
+
+    :raises SQLAlchemyError: the warehouse does not answer, or has no tables yet.
+    """
+    with engine.connect() as connection:
+        connection.execute(query("tokens.find"), {"key": ""})
+
+
 class WarehouseTokens:
     """
     Renewed pairs, kept in the warehouse for everybody who uses the same connection's pair.

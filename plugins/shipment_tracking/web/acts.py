@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from shipment_tracking.statements import query
+from shipment_tracking.warehouse import outbox
 from shipment_tracking.web.access import User
 from shipment_tracking.web.reading import SECONDS, one, writing
 
@@ -23,6 +23,13 @@ class Done:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An act that is recorded; of several on one stall only the first is."""
+
+    act_id: int
+
+
 def act(
     warehouse: Engine, user: User, kind: str, subject_id: int, reason: str, *, now: datetime
 ) -> Done | None:
@@ -34,28 +41,24 @@ def act(
     :returns: nothing when it was not possible any more; then nothing is recorded.
     """
     with writing(warehouse, seconds=SECONDS) as connection:
-        if kind == "requeue" and not _requeue(connection, subject_id, now):
+        if kind == "requeue" and not outbox.requeue(connection, now, notice=subject_id):
             return None
         done = one(connection, f"web_acts.{kind}", Done, subject_id=subject_id, now=now)
         if done is None:
             return None
-        binds = {
-            "now": now,
-            "actor": user.name,
-            "kind": kind,
-            "order_id": done.order_id,
-            "subject_id": subject_id,
-            "subject": done.subject,
-            "reason": reason,
-        }
-        is_first = connection.execute(query("web_acts.record"), binds).first() is not None
-    return done if is_first else None
-
-
-def _requeue(connection: Connection, notice: int, now: datetime) -> bool:
-    """Let a dead notice be due again, by the rules of ``shipment-tracking requeue``."""
-    binds = {"channel": None, "since": None, "notice": notice, "now": now}
-    return connection.execute(query("cli.requeue"), binds).first() is not None
+        recorded = one(
+            connection,
+            "web_acts.record",
+            Recorded,
+            now=now,
+            actor=user.name,
+            kind=kind,
+            order_id=done.order_id,
+            subject_id=subject_id,
+            subject=done.subject,
+            reason=reason,
+        )
+    return done if recorded else None
 
 
 def clean_reason(text: str) -> str:

@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 from sqlalchemy import Connection
 
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.statements import query
-from shipment_tracking.warehouse.rows import fetch
+from shipment_tracking.warehouse.rows import fetch, fetch_sorted
 from shipment_tracking.web import rows
 
 PAGE = 50
@@ -154,9 +153,15 @@ def orders(
 ) -> list[rows.ListedRow]:
     """A page of the list; each row has the length of the whole list."""
     direction = "desc nulls last" if wanted.descending else "asc nulls last"
-    statement = query("web_board.orders", sort=f"{SORTS[wanted.sort]} {direction}")
-    binds = wanted.binds(now) | {"skip": (wanted.page - 1) * most, "most": most}
-    return [rows.ListedRow(**found) for found in connection.execute(statement, binds).mappings()]
+    return fetch_sorted(
+        connection,
+        "web_board.orders",
+        rows.ListedRow,
+        f"{SORTS[wanted.sort]} {direction}",
+        **wanted.binds(now),
+        skip=(wanted.page - 1) * most,
+        most=most,
+    )
 
 
 def notices(

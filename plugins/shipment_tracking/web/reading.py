@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from shipment_tracking.statements import query
 from shipment_tracking.warehouse.rows import fetch
 from shipment_tracking.web import rows
 
@@ -23,6 +22,15 @@ MOST_EVENTS = 500
 MOST = 100
 
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the database holds a transaction of the page to."""
+
+    read_only: str
+    statement_timeout: str
+    lock_timeout: str
 
 
 @contextmanager
@@ -43,7 +51,7 @@ def writing(warehouse: Engine, *, seconds: float = SECONDS) -> Iterator[Connecti
 
 def _begin(connection: Connection, read_only: str, seconds: float) -> None:
     binds = {"read_only": read_only, "timeout": f"{seconds * 1000:.0f}ms"}
-    connection.execute(query("web.begin"), binds)
+    fetch(connection, "web.begin", Limits, **binds)
 
 
 def one(connection: Connection, name: str, row: type[Row], **binds: Any) -> Row | None:

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from shipment_tracking.errors import StatementError, WarehouseRefusedError
 from shipment_tracking.statements import OWNER_FOLDER, include_folder
 from shipment_tracking.steps import create_tables
+from shipment_tracking.warehouse.upgrade import MIGRATIONS
 
 # Promised to users: names and order.
 VIEWS = {
@@ -187,7 +188,7 @@ def test_eight_at_once_leave_one_schema(empty):
 
 
 def test_a_view_whose_text_changed_is_made_again(warehouse, tmp_path):
-    shutil.copytree(create_tables.MIGRATIONS.parents[1], tmp_path / "plugins" / "shipment_tracking")
+    shutil.copytree(MIGRATIONS.parents[1], tmp_path / "plugins" / "shipment_tracking")
     shutil.copytree(include_folder() / "sql", tmp_path / "include" / "sql")
     changed = tmp_path / "include" / "sql" / "analytics" / "runs.sql"
     body = changed.read_text().replace("run.untracked,", "run.untracked as bad,")

@@ -91,7 +91,7 @@ def test_a_backfill_leaves_alone_what_was_polled_just_now(listing, extract, exec
     ) == [(order(2)["platform_order_id"],)]
 
 
-@pytest.mark.parametrize("beside", ["extract_orders.lock", "erp_rows.lock"])
+@pytest.mark.parametrize("beside", ["orders.lock", "erp_rows.lock"])
 def test_the_list_is_taken_over_by_one_and_beside_no_load(
     beside, while_another_holds, listing, extract
 ):
@@ -108,7 +108,7 @@ def test_the_list_is_read_after_the_one_before_it_was_taken_over(
 ):
     listing(order(1))
 
-    with while_another_holds("extract_orders.lock", extract) as taking_over:
+    with while_another_holds("orders.lock", extract) as taking_over:
         listing(order(1), order(2))
 
     taking_over.result()

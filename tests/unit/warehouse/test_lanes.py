@@ -57,7 +57,7 @@ def new_lane(warehouse: Engine) -> Callable[..., Lane]:
     def make(owner: str = "me", lease: timedelta = 3 * MINUTE) -> Lane:
         binds = {"now": NOW, "only_high_priority": False}
         leases = Leases("tracked_order", "order_id", owner, lease)
-        return Lane(warehouse, "platform_1688", "gather_traces", leases, binds)
+        return Lane(warehouse, "platform_1688", "replies", leases, binds)
 
     return make
 

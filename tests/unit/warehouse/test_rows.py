@@ -99,6 +99,6 @@ def test_rows_are_read_by_name(warehouse, execute):
         " last_error) values ('1688', 'a', '1', now(), 'refused')"
     )
     with warehouse.connect() as connection:
-        rows = fetch(connection, "gather_traces.failing_alike", Failing, account="a")
+        rows = fetch(connection, "lanes.failing_alike", Failing, account="a")
 
     assert rows == [Failing(reason="refused", failing=1, open=1)]

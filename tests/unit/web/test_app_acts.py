@@ -60,13 +60,13 @@ def test_tracking_stops_and_resumes(act, story, select, recorded, execute):
     act("stop_tracking", story["order"], "lost, refunded")
     state = "close_reason, closed_at is null from tracking.erp_row"
     assert [tuple(row) for row in select(state)] == [("stopped", False)]
-    execute(str(query("extract_orders.close_orders")), now=factories.NOW)
+    execute(str(query("orders.close_orders")), now=factories.NOW)
     assert select("closed_at from tracking.tracked_order")[0][0] == factories.NOW
 
     act("resume_tracking", story["order"], "found again")
 
     assert [tuple(row) for row in select(state)] == [(None, True)]
-    execute(str(query("extract_orders.open_orders")), now=factories.NOW)
+    execute(str(query("orders.open_orders")), now=factories.NOW)
     assert select("closed_at from tracking.tracked_order")[0][0] is None
     assert recorded() == [
         ("edda", "stop_tracking", "lost, refunded"),

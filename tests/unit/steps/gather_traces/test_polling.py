@@ -165,7 +165,7 @@ def test_the_urgent_are_polled_first(
     track("important", priority=1)
     platform: Any = Platform()
     context = LaneContext(warehouse, platform, new_run(), "me", BUDGET, lambda: now)
-    lane = Lane.of_step("gather_traces", context, now=now)
+    lane = Lane.due_for("replies", context, now=now)
 
     together = lane.claim(4)
     lane.release()

@@ -91,10 +91,10 @@ def test_other_orders_are_loaded_while_a_batch_is_being_deleted(
     (order,) = select("order_id from tracking.tracked_order where platform_order_id = '291'")[0]
     with ThreadPoolExecutor(1) as pool, warehouse.begin() as beside:
         found = {"orders": [order], "before": now, "now": now}
-        assert beside.execute(query("prune_warehouse.orders"), found).all()
-        parcel = beside.execute(query("prune_warehouse.lock_parcels"), found).scalar()
-        beside.execute(query("prune_warehouse.reset_orders"), found)
-        beside.execute(query("prune_warehouse.delete_parcels"), {"shipments": [parcel]})
+        assert beside.execute(query("pruning.orders"), found).all()
+        parcel = beside.execute(query("pruning.lock_parcels"), found).scalar()
+        beside.execute(query("pruning.reset_orders"), found)
+        beside.execute(query("pruning.delete_parcels"), {"shipments": [parcel]})
 
         loading = pool.submit(load_traces.run, warehouse, new_run(), now=now)
         assert loading.result(timeout=60)["events_new"] == 1

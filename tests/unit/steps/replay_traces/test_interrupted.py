@@ -124,7 +124,7 @@ def test_prune_deletes_old_replays(many, replay, warehouse, select):
     replay(run_id="old")
     with warehouse.begin() as connection:
         connection.execute(
-            query("prune_warehouse.runs"), {"before": "2027-01-01", "after": None, "most": 10}
+            query("pruning.runs"), {"before": "2027-01-01", "after": None, "most": 10}
         )
 
     assert select("count(*) from tracking.replay_difference") == [(0,)]

@@ -19,7 +19,7 @@ def leaves(execute, warehouse) -> Callable[..., None]:
         execute("update tracking.erp_row set closed_at = :at, close_reason = 'left_erp'", at=at)
         execute("update tracking.tracked_order set closed_at = :at", at=at)
         with warehouse.begin() as connection:
-            connection.execute(query("extract_orders.quiet_closed"), {"now": at})
+            connection.execute(query("orders.quiet_closed"), {"now": at})
 
     return close
 

@@ -107,7 +107,7 @@ def test_closing_an_order_ends_its_stall_without_a_word(
     report()
     execute("update tracking.tracked_order set closed_at = :now", now=now)
     with warehouse.begin() as connection:
-        connection.execute(query("extract_orders.quiet_closed"), {"now": now})
+        connection.execute(query("orders.quiet_closed"), {"now": now})
 
     assert report(hours=1) == NOTHING
     assert len(items()) == 1

@@ -178,7 +178,7 @@ def test_judging_remembers_that_a_sign_was_confirmed(ship, warehouse, select, no
     for row in (verdict, later):
         with warehouse.begin() as connection:
             connection.execute(
-                query("load_traces.judge"),
+                query("evaluation.judge"),
                 {"verdicts": json.dumps([row | {"announced_status": "", "event_count": 0}])},
             )
         assert select("sign_was_confirmed from tracking.shipment") == [(True,)]

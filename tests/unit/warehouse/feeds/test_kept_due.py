@@ -31,7 +31,7 @@ def test_a_list_asked_before_the_report_does_not_answer_it(reported_later, wareh
     }
 
     with warehouse.begin() as connection:
-        connection.execute(query("gather_traces.confirm"), {"listings": json.dumps([listing])})
+        connection.execute(query("listings.confirm"), {"listings": json.dumps([listing])})
 
     assert select("ask_parcels_at from tracking.tracked_order") == [(now,)]
 
@@ -44,6 +44,6 @@ def test_a_list_asked_after_the_report_answers_it(reported_later, warehouse, sel
     }
 
     with warehouse.begin() as connection:
-        connection.execute(query("gather_traces.confirm"), {"listings": json.dumps([listing])})
+        connection.execute(query("listings.confirm"), {"listings": json.dumps([listing])})
 
     assert select("ask_parcels_at from tracking.tracked_order") == [(now + 25 * HOUR,)]

@@ -180,3 +180,23 @@ where
     and link.listed_at is not null
     and link.superseded_at is null
     and link.shipment_id <> all(listing.listed);
+
+
+-- name: confirm
+-- The orders were asked for their parcels, and know whether lines are still to be shipped. What a
+-- feed reported of one since it was asked stays due.
+update tracking.tracked_order
+set
+    parcels_asked_at = listing.asked_at,
+    ask_parcels_at = case
+        when
+            tracked_order.reported_at > listing.asked_at
+            and tracked_order.ask_parcels_at <= tracked_order.reported_at
+            then tracked_order.ask_parcels_at
+        else listing.asked_at + interval '24 hours'
+    end,
+    has_unshipped_lines = coalesce(listing.has_unshipped_lines, tracked_order.has_unshipped_lines)
+from
+    jsonb_to_recordset(cast(:listings as jsonb))
+        as listing (order_id bigint, asked_at timestamptz, has_unshipped_lines boolean)
+where tracked_order.order_id = listing.order_id;

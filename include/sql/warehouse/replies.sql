@@ -202,48 +202,64 @@ where polled.body is not null
 order by polled.order_id;
 
 
--- name: confirm
--- The orders were asked for their parcels, and know whether lines are still to be shipped. What a
--- feed reported of one since it was asked stays due.
-update tracking.tracked_order
-set
-    parcels_asked_at = listing.asked_at,
-    ask_parcels_at = case
-        when
-            tracked_order.reported_at > listing.asked_at
-            and tracked_order.ask_parcels_at <= tracked_order.reported_at
-            then tracked_order.ask_parcels_at
-        else listing.asked_at + interval '24 hours'
-    end,
-    has_unshipped_lines = coalesce(listing.has_unshipped_lines, tracked_order.has_unshipped_lines)
-from
-    jsonb_to_recordset(cast(:listings as jsonb))
-        as listing (order_id bigint, asked_at timestamptz, has_unshipped_lines boolean)
-where tracked_order.order_id = listing.order_id;
-
-
--- name: failing_alike
--- The commonest reason why open orders of the account fail, without the platform's ids of the
--- calls, how many it fails, and how many are open.
+-- name: waiting
+-- A batch of the oldest replies that wait behind the last one are ours until the transaction ends.
 select
-    regexp_replace(
-        regexp_replace(tracked_order.last_error, ', request [^()]*\)$', ')'),
-        ' \(request [^()]*\)$',
-        ''
-    ) as reason,
-    count(*) as failing,
-    (
-        select count(*)
-        from tracking.tracked_order as every
-        where
-            every.account = :account
-            and every.closed_at is null
-    ) as open
-from tracking.tracked_order
+    trace_reply.reply_id,
+    trace_reply.order_id,
+    tracked_order.account,
+    trace_reply.dialect,
+    trace_reply.fetched_at,
+    trace_reply.body,
+    trace_reply.announce
+from tracking.trace_reply
+inner join tracking.tracked_order on trace_reply.order_id = tracked_order.order_id
 where
-    tracked_order.account = :account
-    and tracked_order.closed_at is null
-    and tracked_order.last_error is not null
-group by reason
-order by failing desc
-limit 1;
+    trace_reply.loaded_at is null
+    and trace_reply.quarantined_at is null
+    and trace_reply.reply_id > :after
+order by trace_reply.reply_id
+limit :most
+for update of trace_reply skip locked;
+
+
+-- name: done
+-- The replies are loaded, and their orders have no unreadable reply any more.
+with done as (
+    update tracking.trace_reply
+    set
+        loaded_at = :now,
+        quarantined_at = null,
+        last_error = null
+    where reply_id = any(:replies)
+    returning order_id
+)
+
+update tracking.tracked_order
+set load_error = null
+from done
+where
+    tracked_order.order_id = done.order_id
+    and tracked_order.load_error is not null;
+
+
+-- name: quarantine
+-- The reply was tried once more; after the last try it is quarantined. Its order says why.
+with tried as (
+    update tracking.trace_reply
+    set
+        attempts = attempts + 1,
+        last_error = :error,
+        quarantined_at = case when attempts + 1 >= :tries then cast(:now as timestamptz) end
+    where
+        reply_id = :reply_id
+        and loaded_at is null
+    returning
+        order_id,
+        reply_id
+)
+
+update tracking.tracked_order
+set load_error = 'reply ' || tried.reply_id || ' cannot be loaded: ' || cast(:error as text)
+from tried
+where tracked_order.order_id = tried.order_id;
