@@ -439,21 +439,7 @@ left join lateral (
                 erp_row.waybill_no is null
                 or exists (
                     select 1
-                    from tracking.shipment_waybill
-                    where
-                        shipment_waybill.shipment_id = shipment.shipment_id
-                        and (
-                            shipment_waybill.waybill_no = erp_row.waybill_no
-                            or tracking.fold_waybill(shipment_waybill.waybill_no)
-                            = tracking.fold_waybill(erp_row.waybill_no)
-                            or tracking.fold_waybill(shipment_waybill.waybill_no) in (
-                                select tracking.fold_waybill(typed.part)
-                                from
-                                    regexp_split_to_table(
-                                        erp_row.waybill_no, '[,;/|、，；／\r\n]+'
-                                    ) as typed (part)
-                            )
-                        )
+                    from tracking.waybills_named(shipment.shipment_id, erp_row.waybill_no)
                 )
             )
     ) as known

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from sqlalchemy import text
 
-from shipment_tracking.domain.waybills import fold
+from shipment_tracking.domain.waybills import fold, split
 from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.steps import notify_changes
 from shipment_tracking.warehouse import runs
@@ -146,6 +146,20 @@ def test_c1_the_warehouse_folds_as_the_rules_do(one_warehouse, number):
     with one_warehouse.connect() as connection:
         query = text("select tracking.fold_waybill(cast(:number as text))")
         assert connection.scalar(query, {"number": number}) == fold(number)
+
+
+@pytest.mark.parametrize("between", ",;/|、，；／\r\n")
+def test_c1_the_warehouse_parts_numbers_as_the_rules_do(ship, insert, warehouse, between, now):
+    parcel = ship(1)
+    insert("shipment_waybill", shipment_id=parcel, waybill_no="YT1", first_seen_at=now)
+    query = text("select count(*) from tracking.waybills_named(:parcel, :typed)")
+
+    def named(typed: str) -> int:
+        with warehouse.connect() as connection:
+            return connection.scalar(query, {"parcel": parcel, "typed": typed})
+
+    assert split(f"YT2{between}yt1 ") == ["YT2", "yt1"]
+    assert [named("YT1"), named(f"YT2{between}yt1 "), named(f"YT2{between}YT3")] == [1, 1, 0]
 
 
 def test_c1_a_notice_names_the_order_of_a_number_typed_otherwise(

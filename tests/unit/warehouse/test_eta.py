@@ -254,7 +254,7 @@ def test_a_row_with_a_waybill_is_expected_with_its_own_parcel(
     factories.insert(
         warehouse, "shipment_waybill", shipment_id=parcel, waybill_no="YT1", first_seen_at=now
     )
-    execute("update tracking.erp_row set waybill_no = 'yt1 ' where erp_key = 'SO1'")
+    execute("update tracking.erp_row set waybill_no = 'YT9／yt1 ' where erp_key = 'SO1'")
     factories.link(
         warehouse,
         select("order_id from tracking.erp_row where erp_key = 'SO1'")[0][0],

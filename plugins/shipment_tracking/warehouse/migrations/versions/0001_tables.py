@@ -688,6 +688,30 @@ return nullif(
 );
 comment on function tracking.fold_waybill is 'The form in which waybill numbers are compared.';
 
+-- Parts a text as domain.waybills.split does. Its body becomes part of the statement that calls it.
+create function tracking.waybills_named(shipment_id bigint, typed text)
+returns table (waybill_no text)
+language sql stable
+begin atomic
+select shipment_waybill.waybill_no
+from tracking.shipment_waybill
+where
+    shipment_waybill.shipment_id = waybills_named.shipment_id
+    and (
+        shipment_waybill.waybill_no = waybills_named.typed
+        or tracking.fold_waybill(shipment_waybill.waybill_no)
+        = tracking.fold_waybill(waybills_named.typed)
+        or tracking.fold_waybill(shipment_waybill.waybill_no) in (
+            select tracking.fold_waybill(part.waybill_no)
+            from
+                regexp_split_to_table(waybills_named.typed, '[,;/|、，；／\r\n]+')
+                    as part (waybill_no)
+        )
+    );
+end;
+comment on function tracking.waybills_named is
+    'The numbers of a parcel that a row of the ERP names, alone or among others.';
+
 create function tracking.row_eta(order_id bigint, waybill_no text)
 returns table (eta_p50 timestamptz, eta_p90 timestamptz)
 language sql stable security definer
@@ -710,17 +734,7 @@ from (
             row_eta.waybill_no is null
             or exists (
                 select 1
-                from tracking.shipment_waybill
-                where
-                    shipment_waybill.shipment_id = shipment.shipment_id
-                    and tracking.fold_waybill(shipment_waybill.waybill_no) in (
-                        select tracking.fold_waybill(row_eta.waybill_no)
-                        union all
-                        select tracking.fold_waybill(typed.part)
-                        from
-                            regexp_split_to_table(row_eta.waybill_no, '[,;/|、，；\r\n]+')
-                                as typed (part)
-                    )
+                from tracking.waybills_named(shipment.shipment_id, row_eta.waybill_no)
             )
         )
 ) as parcel;
