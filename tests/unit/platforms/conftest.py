@@ -4,16 +4,15 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from pytest_httpserver import HTTPServer
 from sqlalchemy import Engine
 from werkzeug import Request, Response
 
+from shipment_tracking.platforms.check import Pause
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account
-from shipment_tracking.warehouse.quota import Quota
 
 
 class Talker:
@@ -54,8 +53,8 @@ def quotas(new_database: Callable[..., Any], warehouse_template: str) -> Engine:
 
 
 @pytest.fixture
-def gateway(talker: Talker, quotas: Engine) -> Iterator[Gateway]:
-    """The way to the talker; nobody waits between two tries."""
+def gateway(talker: Talker) -> Iterator[Gateway]:
+    """The way to the talker; nobody waits between two tries, or after one too many."""
     account = Account(
         conn_id="platform_1688",
         platform="1688",
@@ -67,9 +66,6 @@ def gateway(talker: Talker, quotas: Engine) -> Iterator[Gateway]:
         refresh_token="refresh-token-of-the-test",
         qps=1000,
     )
-    # The server outlives the test; its quota, which may end up blocked, must not.
-    host = f"https://{uuid4()}.example"
-    quota = Quota(quotas, gateway=host, app_key="1688000001", account="a", qps=1000)
-    opened = Gateway(account, quota, sleep=lambda seconds: None)
+    opened = Gateway(account, Pause(account.qps, shortest=0), sleep=lambda seconds: None)
     yield opened
     opened.close()
