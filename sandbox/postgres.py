@@ -52,7 +52,8 @@ class PrivatePostgres:
 
     :param folder: holds the password, the port, the log and (where `nobody` may reach it) the data;
         made when missing. A second start on the same folder finds the same data.
-    :param fast: for tests: gives up durability (`fsync` off).
+    :param fast: for tests: gives up durability (`fsync` off), and the work that makes a password
+        hard to guess.
     """
 
     def __init__(self, folder: str | Path, *, fast: bool = False) -> None:
@@ -204,6 +205,7 @@ class PrivatePostgres:
                     *("--pwfile", str(password_file), "--auth", "scram-sha-256"),
                     *("--encoding", "UTF8", "--locale", "C", "--no-sync"),
                     *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+                    *(("--set", "scram_iterations=1") if self.fast else ()),
                 ),
                 cwd=self._home,
                 capture_output=True,

@@ -49,10 +49,18 @@ def airflow_database(tmp_path_factory: pytest.TempPathFactory, postgres: str) ->
 
 @pytest.fixture
 def dag_bag(airflow_database: URL) -> "DagBag":
-    """The project's DAGs, read anew: ``dag.test`` leaves the params of its run in the DAG."""
+    """
+    The project's DAGs, read anew: ``dag.test`` leaves the params of its run in the DAG.
+
+    Their half minute before a retry would only be waited for, so it is none.
+    """
     from airflow.dag_processing.dagbag import DagBag
 
-    return DagBag(str(PROJECT / "dags"))
+    bag = DagBag(str(PROJECT / "dags"))
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            task.retry_delay = timedelta()
+    return bag
 
 
 @dataclass

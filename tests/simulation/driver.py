@@ -190,6 +190,10 @@ class Simulation:
         self.live([Plan()])
         if (after := invariants.stored(self.warehouse)) != before:
             self.note("a quiet run writes nothing", f"{before} became {after}")
+        self.judge()
+
+    def judge(self) -> None:
+        """Compare everything that was written and sent with the world as it is now."""
         for module in (invariants, writebacks, calls, announcements):
             self._check(module.AT_THE_END)
 

@@ -28,9 +28,11 @@ from sqlalchemy.pool import NullPool
 
 from shipment_tracking.channels.port import Channels, Destination
 from shipment_tracking.channels.webhook import Webhook
+from shipment_tracking.domain import text_model
 from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.hooks.clock_hook import now
+from shipment_tracking.notices.messages import Messages
 from shipment_tracking.platforms.dialects import OAUTHS, client
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account
@@ -178,9 +180,11 @@ def _result(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _warm_up() -> None:
-    """Import what would be imported late, once for all processes."""
+    """Import what would be imported late, and read what is kept, once for all processes."""
     create_engine("postgresql+psycopg://").dispose()
     create_engine("sqlite://").dispose()
+    text_model.load()
+    Messages("zh")
     gc.freeze()
 
 

@@ -131,7 +131,7 @@ def test_mistakes_in_writing_and_sending_make_the_simulation_fail(
     life = simulate(3, orders=8, queries=folder)
 
     life.live(DEATHS)
-    life.end()
+    life.judge()
 
     assert any("is said to be sent, and never arrived" in found for found in told(life))
     assert any("outcomes: ['already']" in found for found in told(life))

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
 from shipment_tracking.channels.kafka import REFUSALS, Kafka
 from shipment_tracking.channels.refusals import Meaning
@@ -38,18 +38,14 @@ def servers() -> Iterator[str]:
 
 @pytest.fixture
 def read(servers: str) -> Callable[[str, int], list[Any]]:
-    """So many messages of a topic."""
+    """So many messages of a topic; a group of readers would be waited for."""
 
     def consume(topic: str, number: int) -> list[Any]:
         consumer = Consumer(
-            {
-                "bootstrap.servers": servers,
-                "group.id": str(uuid4()),
-                "auto.offset.reset": "earliest",
-                "log_level": 0,
-            }
+            {"bootstrap.servers": servers, "group.id": str(uuid4()), "log_level": 0}
         )
-        consumer.subscribe([topic])
+        found_in = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, part, OFFSET_BEGINNING) for part in found_in])
         found: list[Any] = []
         for _ in range(100):
             found += consumer.consume(number - len(found), timeout=0.3)
@@ -133,7 +129,7 @@ def test_a_cluster_that_is_down_is_tried_again():
 
 
 def test_a_slow_cluster_is_waited_for_no_longer_than_told():
-    owner, servers = mock_cluster(**{"test.mock.broker.rtt": 800})
+    owner, servers = mock_cluster(**{"test.mock.broker.rtt": 400})
 
     error = refused(servers, timeout=0.3)
 

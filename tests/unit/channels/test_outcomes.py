@@ -254,7 +254,7 @@ def over_kafka(case: str) -> str:
         channel = open_channel("kafka", servers="h:1", topic="t")
         return outcome(_Refusing(channel._refused(KafkaError(KAFKA_CODES[case]))))
     settings = {"test.mock.num.brokers": 1, "log_level": 0}
-    cluster = Producer(settings | ({"test.mock.broker.rtt": 800} if case == "slow" else {}))
+    cluster = Producer(settings | ({"test.mock.broker.rtt": 400} if case == "slow" else {}))
     (broker,) = cluster.list_topics(timeout=10).brokers.values()
     servers = f"{broker.host}:{broker.port}"
     channel = open_channel("kafka", servers=servers, topic="t", security="none")
