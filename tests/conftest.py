@@ -1,6 +1,7 @@
 """What tests share: a PostgreSQL of their own, a fresh warehouse each, accounts on the sandbox."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -46,6 +47,13 @@ SERVERS = {
 # A busy machine is no failure.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@event.listens_for(Engine, "connect")
+def wait_for_no_disk(connection: object, _: object) -> None:
+    """What a test writes into SQLite need not outlive the machine."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("pragma synchronous = off")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import selectors
 import signal
+import sqlite3
 import sys
 import time
 import traceback
@@ -56,6 +57,13 @@ from shipment_tracking.warehouse.tokens import WarehouseTokens
 LANE_STEPS = {"fetch_waybills": fetch_waybills.run, "gather_traces": gather_traces.run}
 CHUNK = 4  # rows that are written to the ERP, or deleted from the warehouse, in one commit
 PATIENCE = 0.2  # how much of its waits between two tries a client keeps
+
+
+@event.listens_for(Engine, "connect")
+def wait_for_no_disk(connection: object, _: object) -> None:
+    """What a killed process has written stays; that a machine loses its power is not tried."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("pragma synchronous = off")
 
 
 @dataclass(slots=True)
