@@ -22,7 +22,7 @@ from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.platforms.dialects import client
 from shipment_tracking.platforms.gateway import TIMEOUT, Gateway
-from shipment_tracking.platforms.ports import Account, PlatformClient
+from shipment_tracking.platforms.ports import Account, PlatformClient, RateLimiter
 from shipment_tracking.steps import create_tables
 from shipment_tracking.warehouse.quota import Quota
 from tests.guard import no_sockets_no_programs
@@ -219,7 +219,11 @@ def account_of() -> Callable[..., Account]:
 def open_client(
     warehouse: Engine, account_of: Callable[..., Account]
 ) -> Iterator[Callable[..., PlatformClient]]:
-    """Opens clients of accounts on a sandbox; they do not wait between two tries."""
+    """
+    Opens clients of accounts on a sandbox; they do not wait between two tries.
+
+    A client without a pace of its own keeps the quota of its app key.
+    """
     opened: list[PlatformClient] = []
 
     def make(
@@ -227,17 +231,18 @@ def open_client(
         account: str = "platform_1688",
         *,
         timeout: tuple[float, float] = TIMEOUT,
+        pace: RateLimiter | None = None,
         **changes: object,
     ) -> PlatformClient:
         found = account_of(sandbox, account, **changes)
-        quota = Quota(
+        pace = pace or Quota(
             warehouse,
             gateway=found.gateway,
             app_key=found.app_key,
             account=account,
             qps=found.qps,
         )
-        opened.append(client(Gateway(found, quota, sleep=lambda seconds: None, timeout=timeout)))
+        opened.append(client(Gateway(found, pace, sleep=lambda seconds: None, timeout=timeout)))
         return opened[-1]
 
     yield make

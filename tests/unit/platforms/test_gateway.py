@@ -21,6 +21,7 @@ from shipment_tracking.errors import (
     RetryableError,
 )
 from shipment_tracking.platforms.ali1688 import sign
+from shipment_tracking.platforms.check import Pause
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import PlatformClient
 
@@ -155,7 +156,13 @@ def test_usage_is_counted_once(client, order):
 def test_nothing_tells_a_secret(trouble, sandbox, open_client, order, caplog):
     caplog.set_level(logging.DEBUG)
     changes = {"app_secret": "another-secret"} if trouble == "wrong_key" else {}
-    client = open_client(sandbox, timeout=(3, 0.2), refresh_token="refresh-of-the-test", **changes)
+    client = open_client(
+        sandbox,
+        timeout=(3, 0.2),
+        pace=Pause(1000, shortest=0),
+        refresh_token="refresh-of-the-test",
+        **changes,
+    )
     if trouble == "away":
         sandbox.stop()
     elif not changes:
@@ -209,7 +216,8 @@ def test_nothing_tells_a_secret_that_travels_in_an_address(
     caplog.set_level(logging.DEBUG)
     order = next(router_sandbox.world.orders()).order_id
     changes = {"app_secret": "another-secret"} if trouble == "wrong_key" else {}
-    client = open_client(router_sandbox, "platform_router", timeout=(3, 0.2), **changes)
+    pace = Pause(1000, shortest=0)
+    client = open_client(router_sandbox, "platform_router", timeout=(3, 0.2), pace=pace, **changes)
     if trouble == "away":
         router_sandbox.stop()
     elif trouble not in ("none", "wrong_key"):
