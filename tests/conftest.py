@@ -30,7 +30,7 @@ from tests.guard import no_sockets_no_programs
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/test")
 
-STARTS_AIRFLOW = {"dags": "dags", "integration": "services", "browser": "services"}
+STARTS_AIRFLOW = ("dags", "integration", "browser")
 SERVERS = {
     "make_httpserver",
     "mariadb_shop",
@@ -62,11 +62,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark what starts servers, and keep those apart that start Airflow: it is one to a process."""
+    """Mark what starts servers, and keep those together that share an Airflow or start a big one."""
     for item in items:
-        for folder, group in STARTS_AIRFLOW.items():
+        for folder in STARTS_AIRFLOW:
             if folder in item.path.relative_to(item.config.rootpath).parts:
-                item.add_marker(pytest.mark.xdist_group(group))
+                item.add_marker(pytest.mark.xdist_group(folder))
                 item.add_marker(pytest.mark.server)
         if SERVERS & set(item.fixturenames) or _shop_of(item) in ("postgresql", "mariadb"):
             item.add_marker(pytest.mark.server)
