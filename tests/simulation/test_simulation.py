@@ -60,7 +60,7 @@ def plant(tmp_path: Path) -> Callable[..., Path]:
 def test_a_world_under_fault_ends_as_if_nothing_had_happened(
     simulate: Callable[..., Simulation],
 ) -> None:
-    life = simulate(9, orders=9)
+    life = simulate(9)
     plans = draw_plans(9, rounds=10)
     plans[3] = replace(plans[3], expire="platform_taobao")
     plans[9] = Plan(minutes=24 * 60, keep_days=0.25)
