@@ -62,7 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark what starts servers, and keep those together that share an Airflow or start a big one."""
+    """Mark what starts servers; what starts Airflow is one group a folder, done by one process."""
     for item in items:
         for folder in STARTS_AIRFLOW:
             if folder in item.path.relative_to(item.config.rootpath).parts:

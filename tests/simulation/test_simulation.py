@@ -130,7 +130,7 @@ def test_mistakes_in_writing_and_sending_make_the_simulation_fail(
     folder = plant("writebacks.begin", ("else known.before", "else excluded.before"))
     life = simulate(3, orders=8, queries=folder)
 
-    life.live(DEATHS[:4])
+    life.live(DEATHS[:6])
     life.judge()
 
     assert any("is said to be sent, and never arrived" in found for found in told(life))
