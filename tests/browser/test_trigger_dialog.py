@@ -7,6 +7,8 @@ import pytest
 import requests
 from sqlalchemy import text
 
+from .conftest import wait_until
+
 SHOWN = (
     "select count(*) from erp_order where latest_trace is not null or logistics_status is not null"
 )
@@ -57,6 +59,8 @@ def triggered(browser: Any, stack: Any) -> dict[str, Any]:
     """The pipeline after it was triggered by hand while paused, and the ERP as it was before."""
     before = rows(stack.erp, SHOWN)
     trigger(browser, "sync_shipments")
+    wait_until(lambda: len(stack.api.runs("sync_shipments")) == 2)
+    browser.leave()
     found = stack.ends("sync_shipments", runs=2)
     browser.open("/dags/sync_shipments/runs")
     browser.reads("sync_shipments")

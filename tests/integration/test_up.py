@@ -37,11 +37,11 @@ def said_by(command: subprocess.Popen[str]) -> str:
     return said
 
 
-def wait_until(true: Callable[[], Any], seconds: float = 240) -> Any:
+def wait_until(true: Callable[[], Any], seconds: float = 240, pause: float = 0.1) -> Any:
     deadline = time.monotonic() + seconds
     while not (answer := true()):
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
+        time.sleep(pause)
     return answer
 
 
@@ -95,7 +95,8 @@ def test_a_visitor_sees_a_green_run_and_down_leaves_nothing(folder: Path) -> Non
     assert viewer.call("GET", "/shipments/api/openapi.json")["info"]["title"] == "Shipments"
     assert api.dag(DAG)["is_paused"] is False  # type: ignore[index]
     run = wait_until(
-        lambda: next((run for run in api.runs(DAG) if run["state"] in ("success", "failed")), None)
+        lambda: next((run for run in api.runs(DAG) if run["state"] in ("success", "failed")), None),
+        pause=1,
     )
     assert run["state"] == "success"
     log = api.call(
