@@ -1,4 +1,4 @@
-"""The views of the page "Shipments" beside ten million scans: what their statements take, warm."""
+"""The page "Shipments" and the examples of analytics beside ten million scans: times, warm."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -8,19 +8,24 @@ from sqlalchemy import Engine, text
 
 from shipment_tracking.web import lists, reading
 
-from . import volume
+from . import analytics, volume
 from .figures import Figure
 from .stage import NOW, Theatre
 
 MOST_MILLISECONDS = 300
 """Of all statements of a view together."""
+MOST_MILLISECONDS_OF_EXPORT = 1_000 * reading.EXPORT_SECONDS
 RUNS = 3
 FILL = (
-    # A parcel in a hundred open ones is stalled, as many notices are dead, and each half hour of a
-    # year had a run.
+    # A parcel in a hundred open ones is stalled, as many notices are dead, each open parcel has an
+    # estimated arrival, and each half hour of a year had a run.
     "insert into tracking.stall (shipment_id, stage, since, threshold_hours, opened_at)"
     " select shipment_id, 'in_transit', last_event_at, 72, last_event_at from tracking.shipment"
     " where status = 'in_transit' and shipment_id % 100 = 1",
+    "insert into tracking.shipment_eta (shipment_id, status, estimated_at, eta_p50, eta_p90,"
+    " eta_basis, expected_by) select shipment_id, status, last_event_at, last_event_at +"
+    " interval '1 day', last_event_at + interval '2 days', 'YTO', last_event_at from"
+    " tracking.shipment where status = 'in_transit'",
     "update tracking.notification set state = 'dead'"
     " where state = 'pending' and notification_id % 100 = 0",
     "insert into tracking.run (run_id, run_type, started_at) select 'run' || i, 'scheduled',"
@@ -35,11 +40,11 @@ Statements = list[tuple[str, dict[str, Any], dict[str, str]]]
 
 
 def run(theatre: Theatre, *, shipments: int = volume.SHIPMENTS) -> list[Figure]:
-    """A warehouse of so many parcels, and the statements of every view."""
+    """A warehouse of so many parcels, the statements of every view, the examples."""
     warehouse = theatre.warehouse()
     volume.fill(warehouse, shipments)
     fill(warehouse)
-    return measured(warehouse, shipments)
+    return measured(warehouse, shipments) + analytics.measured(warehouse)
 
 
 def fill(warehouse: Engine) -> None:
@@ -64,6 +69,7 @@ def measured(warehouse: Engine, shipments: int) -> list[Figure]:
             rounds.append(sum(plan.milliseconds for plan in plans))
         for (name, _, _), plan in zip(statements, plans, strict=True):
             print(f"{view}: {name}: {plan.milliseconds:.1f} ms: {plan.nodes}", flush=True)
+        is_export = view.endswith("CSV")
         slowest = max(zip(plans, statements, strict=True), key=lambda both: both[0].milliseconds)
         figures.append(
             Figure(
@@ -71,7 +77,7 @@ def measured(warehouse: Engine, shipments: int) -> list[Figure]:
                 view,
                 median(rounds[1:]),
                 "ms",
-                target=MOST_MILLISECONDS,
+                target=MOST_MILLISECONDS_OF_EXPORT if is_export else MOST_MILLISECONDS,
                 spread=(min(rounds[1:]), max(rounds[1:])),
                 note=f"most of it {slowest[1][0]}",
             )
@@ -93,10 +99,10 @@ def _views(shipments: int) -> Iterator[tuple[str, Statements]]:
         pattern = {"term": typed, "pattern": typed[::-1] + "%", "most": reading.MOST_FOUND}
         return [("web.search", pattern, plain)]
 
-    def orders(**changes: Any) -> Statements:
+    def orders(most: int = lists.PAGE, **changes: Any) -> Statements:
         wanted = lists.Filter(**changes)
         sort = f"{lists.SORTS[wanted.sort]} asc nulls last"
-        binds = wanted.binds(NOW) | {"skip": (wanted.page - 1) * lists.PAGE, "most": lists.PAGE}
+        binds = wanted.binds(NOW) | {"skip": (wanted.page - 1) * most, "most": most}
         return [("web_board.orders", binds, {"sort": sort}), ("web_board.accounts", {}, plain)]
 
     yield "search, whole number", search(f"YT{number}")
@@ -105,8 +111,8 @@ def _views(shipments: int) -> Iterator[tuple[str, Statements]]:
         "story",
         [
             ("web.order", order, plain),
-            ("web.erp_rows", order, plain),
-            ("web.parcels", order | most, plain),
+            ("web.erp_rows", order | now, plain),
+            ("web.parcels", order | most | now, plain),
             ("web.writebacks", order | most, plain),
             ("web.rejected", order | most, plain),
             ("web.replies", order | most, plain),
@@ -129,6 +135,7 @@ def _views(shipments: int) -> Iterator[tuple[str, Statements]]:
     for scope in lists.SCOPES:
         yield f"orders, {scope}", orders(scope=scope)
     yield "orders, last page", orders(page=max(1, shipments * 3 // 100 // lists.PAGE))
+    yield "orders, all for CSV", orders(lists.MOST_EXPORTED)
     for sort in ("news", "next"):
         yield f"orders, by {sort}", orders(sort=sort)
     notices = {"channel": None, "skip": 0, "most": lists.PAGE}

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from . import page, volume
+from tests.unit.docs.test_docs import sql_in
+
+from . import analytics, page, volume
 from .stage import NOW
 
 PARCELS = 2_000
@@ -42,6 +44,15 @@ def test_every_view_of_the_page_is_measured(filled: Engine) -> None:
     figures = page.measured(filled, PARCELS)
 
     assert {figure.name for figure in figures} >= {"story", "board", "health", "charts"}
+
+
+def test_every_example_of_analytics_is_measured(filled: Engine) -> None:
+    page.fill(filled)
+
+    figures = analytics.measured(filled)
+
+    assert len(figures) == len(sql_in(analytics.PAGE))
+    assert {figure.target for figure in figures} == {None}
 
 
 def test_a_statement_that_reads_a_big_table_whole_is_named(

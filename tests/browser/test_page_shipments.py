@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,6 +166,23 @@ def test_the_dag_has_the_page_as_a_tab(page: Page) -> None:
 
     page.reads("Needs attention")
     page.browser.photograph("page_tab")
+
+
+@pytest.mark.parametrize(
+    "path", ["/plugin/shipments", "/dags/sync_shipments/plugin/shipments_of_dag"]
+)
+def test_a_list_is_downloaded_from_within_the_frame(page: Page, path: str, tmp_path: Path) -> None:
+    saving = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    page.browser.driver.execute_cdp_cmd("Browser.setDownloadBehavior", saving)
+    page.open(path)
+    page.link("Orders")
+    page.reads("Export CSV")
+    page.link("Export CSV")
+
+    (file,) = wait_until(lambda: list(tmp_path.glob("*.csv")))
+
+    assert file.name == "orders_open.csv"
+    assert "SO1" in file.read_text(encoding="utf-8")
 
 
 def test_an_editor_acts_with_a_reason_and_a_record(page: Page, warehouse: Engine) -> None:

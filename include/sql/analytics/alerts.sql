@@ -9,7 +9,8 @@ select
     alert.opened_at,
     alert.cleared_at,
     alert.told_at,
-    alert.detail
+    alert.detail,
+    alert.muted_at
 from tracking.alert;
 
 comment on view analytics.alerts is
@@ -28,3 +29,5 @@ comment on column analytics.alerts.cleared_at is 'when a run first saw that it i
 comment on column analytics.alerts.told_at is
 'when the first channel of notify_ops took it; null: not reported yet';
 comment on column analytics.alerts.detail is 'what the last run saw of it, masked';
+comment on column analytics.alerts.muted_at is
+'when an editor muted it: nothing more is sent of it, not its end either; null: not muted';

@@ -36,19 +36,18 @@ select
             and erp_writeback.source_event = coalesce(erp_row.sign_event, erp_row.settled_event)
             and erp_writeback.outcome = 'signed'
     ) as written_at,
-    estimated.eta_p50,
-    estimated.eta_p90
+    (
+        select row_eta.eta_p50
+        from tracking.row_eta
+        where row_eta.erp_key = erp_row.erp_key
+    ) as eta_p50,
+    (
+        select row_eta.eta_p90
+        from tracking.row_eta
+        where row_eta.erp_key = erp_row.erp_key
+    ) as eta_p90
 from tracking.erp_row
-left join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
-left join lateral (
-    select
-        expected.eta_p50,
-        expected.eta_p90
-    from tracking.row_eta(erp_row.order_id, erp_row.waybill_no) as expected
-    where
-        erp_row.closed_at is null
-        and erp_row.signed_at is null
-) as estimated on true;
+left join tracking.tracked_order on erp_row.order_id = tracked_order.order_id;
 
 comment on view analytics.orders is
 'One row for each row of the ERP, with the progress of the order it belongs to.';

@@ -78,11 +78,16 @@ returning
 
 -- name: address
 -- Each open alert that nobody was told of has a notice for each channel of ops. Of one that is
--- over, the channels that took it have another notice that says so; others are not told of it.
+-- over, the channels that took it have another notice that says so; others are not told of it. Of a
+-- muted one nothing more is sent.
 with useless as (
     select
         notification.notification_id,
-        case when alert.cleared_at is null then 'no channel' else 'cleared' end as reason
+        case
+            when alert.muted_at is not null then 'muted'
+            when alert.cleared_at is not null then 'cleared'
+            else 'no channel'
+        end as reason
     from tracking.notification
     left join tracking.alert on notification.event_id = alert.event_id
     where
@@ -92,6 +97,7 @@ with useless as (
         and tracking.is_free(notification.lease_until)
         and (
             alert.cleared_at is not null
+            or alert.muted_at is not null
             or (
                 notification.channel <> all(cast(:channels as text[]))
                 and not cast(:is_broken as boolean)
@@ -127,6 +133,7 @@ cross join unnest(cast(:channels as text[])) as channel (name)
 where
     alert.cleared_at is null
     and alert.told_at is null
+    and alert.muted_at is null
 union all
 select
     alert.cleared_event_id,
@@ -141,6 +148,7 @@ from tracking.alert
 inner join tracking.notification on alert.event_id = notification.event_id
 where
     alert.cleared_at > :now - cast(:news as interval)
+    and alert.muted_at is null
     and notification.state = 'sent'
     and notification.channel = any(cast(:channels as text[]))
 order by
@@ -203,7 +211,7 @@ where
 
 
 -- name: untold
--- Open alerts that nobody was told of, the oldest first.
+-- Open alerts that nobody was told of and that are not muted, the oldest first.
 select
     kind,
     subject,
@@ -213,4 +221,5 @@ from tracking.alert
 where
     cleared_at is null
     and told_at is null
+    and muted_at is null
 order by alert_id;

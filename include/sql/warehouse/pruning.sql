@@ -303,6 +303,45 @@ select
 from page;
 
 
+-- name: acts
+-- Of a page of acts those are gone that were done before the time given, unless their order is open
+-- or stopped by hand. The last one's id leads to the next page; none once acts are young.
+with page as (
+    select
+        act.act_id,
+        act.order_id,
+        act.acted_at
+    from tracking.act
+    where act.act_id > coalesce(cast(:after as bigint), 0)
+    order by act.act_id
+    limit :most
+),
+
+pruned as (
+    delete from tracking.act
+    using page
+    where
+        act.act_id = page.act_id
+        and page.acted_at < :before
+        and not exists (
+            select 1
+            from tracking.erp_row
+            where
+                erp_row.order_id = page.order_id
+                and (
+                    erp_row.closed_at is null
+                    or (erp_row.close_reason = 'stopped' and erp_row.listed)
+                )
+        )
+    returning act.act_id
+)
+
+select
+    (select count(*) from pruned) as acts,
+    case when min(page.acted_at) < :before then max(page.act_id) end as last
+from page;
+
+
 -- name: tokens
 -- A batch of the token pairs whose refresh token ended before the time given is gone, and so are
 -- rows whose renewal came to nothing.

@@ -20,8 +20,7 @@ left join tracking.erp_writeback
         erp_row.erp_key = erp_writeback.erp_key
         and erp_row.settled_event = erp_writeback.source_event
         and erp_writeback.outcome = 'signed'
-left join lateral tracking.row_eta(erp_row.order_id, erp_row.waybill_no) as estimated
-    on erp_row.closed_at is null and erp_row.signed_at is null
+left join tracking.row_eta as estimated on erp_row.erp_key = estimated.erp_key
 where
     erp_row.trace_changed
     and erp_row.erp_key > :after

@@ -115,26 +115,31 @@ where order_id = :order_id;
 
 
 -- name: erp_rows
--- The ERP's rows of an order are returned.
+-- The ERP's rows of an order are returned, with when those are expected that are on their way.
 select
-    erp_key,
-    waybill_no,
-    status,
-    shipped_at,
-    signed_at,
-    sign_kind,
-    listed,
-    closed_at,
-    close_reason,
-    shown_at,
-    coalesce(last_error, sign_error, trace_error) as problem
+    erp_row.erp_key,
+    erp_row.waybill_no,
+    erp_row.status,
+    erp_row.shipped_at,
+    erp_row.signed_at,
+    erp_row.sign_kind,
+    erp_row.listed,
+    erp_row.closed_at,
+    erp_row.close_reason,
+    erp_row.shown_at,
+    coalesce(erp_row.last_error, erp_row.sign_error, erp_row.trace_error) as problem,
+    estimated.eta_p50,
+    estimated.eta_p90,
+    coalesce(estimated.expected_by <= :now, false) as is_late
 from tracking.erp_row
-where order_id = :order_id
-order by erp_key;
+left join tracking.row_eta as estimated on erp_row.erp_key = estimated.erp_key
+where erp_row.order_id = :order_id
+order by erp_row.erp_key;
 
 
 -- name: parcels
--- The parcels of an order are returned, those that still count first.
+-- The parcels of an order are returned, those that still count first, with when those are expected
+-- that are on their way. An estimate holds for the status for which it was made.
 select
     shipment.shipment_id,
     shipment.consignment_id,
@@ -153,9 +158,27 @@ select
     shipment.last_event,
     shipment.event_count,
     shipment.trace_fetched_at,
-    order_shipment.superseded_at
+    order_shipment.superseded_at,
+    estimated.eta_p50,
+    estimated.eta_p90,
+    estimated.eta_basis,
+    estimated.expected_by,
+    coalesce(estimated.expected_by <= :now, false) as is_late
 from tracking.order_shipment
 inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
+left join lateral (
+    select
+        shipment_eta.eta_p50,
+        shipment_eta.eta_p90,
+        shipment_eta.eta_basis,
+        tracking.late_from(shipment_eta.status, shipment_eta.expected_by) as expected_by
+    from tracking.shipment_eta
+    where
+        shipment_eta.shipment_id = shipment.shipment_id
+        and shipment_eta.status = shipment.status
+        and order_shipment.superseded_at is null
+        and tracking.is_awaited(order_shipment.order_id)
+) as estimated on true
 where order_shipment.order_id = :order_id
 order by order_shipment.superseded_at nulls first, shipment.shipment_id
 limit :most;
@@ -190,7 +213,7 @@ select
     detected_at
 from tracking.status_change
 where shipment_id = :shipment_id
-order by detected_at desc
+order by detected_at desc, occurred_at desc
 limit :most;
 
 

@@ -12,6 +12,34 @@ order by act_id desc
 limit :most;
 
 
+-- name: subject
+-- What an act would be about that is not about an order, as people know it; null: there is none.
+select
+    case :kind
+        when 'mute_incident'
+            then (
+                select alert.subject
+                from tracking.alert
+                where alert.alert_id = :subject_id
+            )
+        when 'acknowledge_stall'
+            then (
+                select coalesce(shipment.waybill_no, shipment.consignment_id) || ' ' || stall.stage
+                from tracking.stall
+                inner join tracking.shipment on stall.shipment_id = shipment.shipment_id
+                where stall.stall_id = :subject_id
+            )
+        when 'requeue'
+            then (
+                select
+                    notification.audience || '/' || notification.channel
+                    || ' ' || notification.reason
+                from tracking.notification
+                where notification.notification_id = :subject_id
+            )
+    end as subject;
+
+
 -- name: record
 -- The act is recorded and its id returned; a stall is acknowledged once, whoever is first.
 insert into tracking.act (acted_at, actor, kind, order_id, subject_id, subject, reason)
@@ -101,6 +129,21 @@ select distinct
     tracked_order.platform_order_id as subject
 from resumed
 inner join tracking.tracked_order on resumed.order_id = tracked_order.order_id;
+
+
+-- name: mute_incident
+-- The open alert of a carrier is muted, once; its name is returned. It stays muted until it is
+-- over; the carrier's next silence is another alert.
+update tracking.alert
+set muted_at = :now
+where
+    alert.alert_id = :subject_id
+    and alert.kind = 'carrier_silent'
+    and alert.cleared_at is null
+    and alert.muted_at is null
+returning
+    cast(null as bigint) as order_id,
+    alert.subject;
 
 
 -- name: acknowledge_stall

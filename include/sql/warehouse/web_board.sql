@@ -222,6 +222,9 @@ select
         tracked_order.load_error,
         erp_row.trace_error
     ) as problem,
+    estimated.eta_p50,
+    estimated.eta_p90,
+    coalesce(estimated.expected_by <= :now, false) as is_late,
     chosen.total
 from chosen
 inner join tracking.erp_row on chosen.erp_key = erp_row.erp_key
@@ -229,6 +232,7 @@ left join tracking.tracked_order
     on
         erp_row.order_id = tracked_order.order_id
         and tracked_order.closed_at is null
+left join tracking.row_eta as estimated on erp_row.erp_key = estimated.erp_key
 order by :sort, erp_row.erp_key;
 
 

@@ -1,16 +1,26 @@
 -- name: alerts
--- The open alerts of the pipeline itself are returned, the worst and oldest first.
+-- The open alerts of the pipeline itself are returned, the worst and oldest first, with who muted
+-- them.
 select
-    kind,
-    account,
-    subject,
-    severity,
-    opened_at,
-    told_at,
-    detail
+    alert.alert_id,
+    alert.kind,
+    alert.account,
+    alert.subject,
+    alert.severity,
+    alert.opened_at,
+    alert.told_at,
+    alert.detail,
+    alert.kind = 'carrier_silent' and alert.muted_at is null as can_be_muted,
+    muted.actor as muted_by,
+    muted.acted_at as muted_at,
+    muted.reason as muted_because
 from tracking.alert
-where cleared_at is null
-order by severity <> 'critical', opened_at
+left join tracking.act as muted
+    on
+        alert.alert_id = muted.subject_id
+        and muted.kind = 'mute_incident'
+where alert.cleared_at is null
+order by alert.severity <> 'critical', alert.opened_at
 limit :most;
 
 
@@ -284,7 +294,7 @@ limit :most;
 
 -- name: detection
 -- For each of the last days in Shanghai, the minutes from a signature to its detection are returned
--- as percentiles; what was signed before it was first polled is left out.
+-- as percentiles; what was signed before its parcel was first seen is left out.
 select
     date_bin('1 day', status_change.detected_at, timestamptz '2000-01-01 00:00+08') as day,
     count(*) as signatures,
@@ -301,9 +311,15 @@ select
 from tracking.status_change
 where
     status_change.to_status = 'signed'
-    and status_change.from_status <> 'pending'
     and status_change.detected_at > :now - :days * interval '24 hours'
     and status_change.detected_at >= status_change.occurred_at
+    and exists (
+        select 1
+        from tracking.order_shipment
+        where
+            order_shipment.shipment_id = status_change.shipment_id
+            and order_shipment.first_seen_at <= status_change.occurred_at
+    )
 group by date_bin('1 day', status_change.detected_at, timestamptz '2000-01-01 00:00+08')
 order by date_bin('1 day', status_change.detected_at, timestamptz '2000-01-01 00:00+08');
 

@@ -90,6 +90,13 @@ PRUNE_PARAMS = {
         description="Days until a run's numbers and calls are deleted. "
         "运行统计和调用统计保留多少天。",
     ),
+    "acts": Param(
+        730,
+        type="integer",
+        minimum=30,
+        description="Days until the record of what a person did on the page Shipments is deleted, "
+        "once its order is closed. 订单关闭后，页面上的人工操作记录保留多少天。",
+    ),
     "tokens": Param(
         30,
         type="integer",

@@ -18,7 +18,17 @@ log = logging.getLogger(__name__)
 ORDERS = 200
 """Orders of a transaction; they hold about 2,000 events."""
 PAGE = 2_000
-COUNTS = ("replies", "notices", "orders", "parcels", "events", "changes", "runs", "tokens")
+COUNTS = (
+    "replies",
+    "notices",
+    "orders",
+    "parcels",
+    "events",
+    "changes",
+    "runs",
+    "acts",
+    "tokens",
+)
 
 
 def run(

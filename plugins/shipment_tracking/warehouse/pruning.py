@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from shipment_tracking.statements import query
 
-KINDS = ("replies", "notices", "orders", "runs", "tokens")
+KINDS = ("replies", "notices", "orders", "runs", "acts", "tokens")
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,6 +316,13 @@ status_change = Table(
     Column("occurred_at", TIME, nullable=False),
     Column("detected_at", TIME, nullable=False),
     Column("run_id", Text, nullable=False),
+    Index(
+        "status_change_failed",
+        "shipment_id",
+        "to_status",
+        "occurred_at",
+        postgresql_where=text("to_status in ('delivery_failed', 'returned', 'exception')"),
+    ),
     Index("status_change_shipment", "shipment_id", "detected_at"),
     Index("status_change_signed", "detected_at", postgresql_where=text("to_status = 'signed'")),
 )
@@ -416,6 +423,7 @@ act = Table(
     Column("subject_id", BigInteger, nullable=False),
     Column("subject", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
+    Index("act_mute", "subject_id", unique=True, postgresql_where=text("kind = 'mute_incident'")),
     Index("act_order", "order_id"),
     Index(
         "act_stall",
@@ -439,6 +447,7 @@ alert = Table(
     Column("detail", Text, nullable=False),
     Column("event_id", Uuid, nullable=False),
     Column("cleared_event_id", Uuid, nullable=False),
+    Column("muted_at", TIME),
     Index("alert_cleared_event", "cleared_event_id", unique=True),
     Index("alert_event", "event_id", unique=True),
     Index(

@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from shipment_tracking.domain.masking import mask
 from shipment_tracking.warehouse import outbox
 from shipment_tracking.web.access import User
 from shipment_tracking.web.reading import SECONDS, one, writing
 
-KINDS = ("poll_next", "stop_tracking", "resume_tracking", "acknowledge_stall", "requeue")
 ON_ORDERS = ("poll_next", "stop_tracking", "resume_tracking")
-NEEDS_REASON = ("stop_tracking", "resume_tracking", "acknowledge_stall")
+SHOWN_ON = {"acknowledge_stall": "board", "requeue": "notices", "mute_incident": "health"}
+"""The view that leads to each other act, where its order is not known."""
+
+KINDS = (*ON_ORDERS, *SHOWN_ON)
+NEEDS_REASON = ("stop_tracking", "resume_tracking", "acknowledge_stall", "mute_incident")
 LONGEST_REASON = 500
 
 
@@ -21,6 +25,13 @@ class Done:
 
     order_id: int | None
     subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an act would be about, in words; null: there is none."""
+
+    subject: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,7 @@ def act(
     Do something and record who did it.
 
     :param kind: one of ``KINDS``.
-    :param subject_id: of the stall or notification, or else of the order.
+    :param subject_id: of the stall, notification or alert, or else of the order.
     :returns: nothing when it was not possible any more; then nothing is recorded.
     """
     with writing(warehouse, seconds=SECONDS) as connection:
@@ -61,7 +72,13 @@ def act(
     return done if recorded else None
 
 
+def subject(connection: Connection, kind: str, subject_id: int) -> str | None:
+    """What an act is about in words; nothing if it is about an order, or there is none."""
+    found = one(connection, "web_acts.subject", Subject, kind=kind, subject_id=subject_id)
+    return found.subject if found else None
+
+
 def clean_reason(text: str) -> str:
-    """A typed reason as it is stored: one line, without control characters, not too long."""
+    """A typed reason as it is stored: masked, one line, no control characters, not too long."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.split())[:LONGEST_REASON]
+    return mask(" ".join(printable.split())[:LONGEST_REASON])

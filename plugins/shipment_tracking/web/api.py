@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from shipment_tracking.web import reading
-from shipment_tracking.web.dependencies import Warehouse
+from shipment_tracking.web.dependencies import Now, Warehouse
 
 
 class Model(BaseModel):
@@ -45,6 +45,12 @@ class ParcelOut(Model):
     signed_at: datetime | None
     sign_confirmed_at: datetime | None
     superseded_at: datetime | None
+    eta_p50: datetime | None = Field(
+        description="When half of the parcels like it are signed; null: not known."
+    )
+    eta_p90: datetime | None = Field(description="The same for nine tenths of them.")
+    eta_basis: str | None = Field(description="What both rest on.")
+    is_late: bool = Field(description="Later than expected: the first eta_p90 has passed.")
     events: list[EventOut]
 
 
@@ -59,6 +65,9 @@ class ErpRowOut(Model):
     closed_at: datetime | None
     close_reason: str | None
     problem: str | None
+    eta_p50: datetime | None = Field(description="Of its last parcel; null: not known.")
+    eta_p90: datetime | None
+    is_late: bool = Field(description="One of its parcels is later than expected.")
 
 
 class OrderOut(Model):
@@ -87,21 +96,21 @@ MOST_ORDERS = 10
 
 @router.get("/orders/{key:path}", summary="Orders by ERP key or platform order number")
 def orders(
-    warehouse: Warehouse, key: Annotated[str, Path(description="The whole key.")]
+    warehouse: Warehouse, now: Now, key: Annotated[str, Path(description="The whole key.")]
 ) -> OrdersOut:
     """The orders whose ERP key or order number is the given one; 404 if there are none."""
-    return _found(warehouse, key, of_waybill=False)
+    return _found(warehouse, key, now, of_waybill=False)
 
 
 @router.get("/waybills/{number:path}", summary="Orders by waybill number")
 def waybills(
-    warehouse: Warehouse, number: Annotated[str, Path(description="The whole number.")]
+    warehouse: Warehouse, now: Now, number: Annotated[str, Path(description="The whole number.")]
 ) -> OrdersOut:
     """The orders with a parcel of this waybill number; 404 if there are none."""
-    return _found(warehouse, number, of_waybill=True)
+    return _found(warehouse, number, now, of_waybill=True)
 
 
-def _found(warehouse: Warehouse, text: str, *, of_waybill: bool) -> OrdersOut:
+def _found(warehouse: Warehouse, text: str, now: datetime, *, of_waybill: bool) -> OrdersOut:
     with reading.reading(warehouse) as connection:
         found = reading.search(connection, reading.as_term(text), only_whole=True)
         ids = [
@@ -109,14 +118,14 @@ def _found(warehouse: Warehouse, text: str, *, of_waybill: bool) -> OrdersOut:
             for row in found
             if row.order_id is not None and (row.shipment_id is not None) == of_waybill
         ]
-        answer = [_order(connection, order_id) for order_id in ids[:MOST_ORDERS]]
+        answer = [_order(connection, order_id, now) for order_id in ids[:MOST_ORDERS]]
     if not answer:
         raise HTTPException(404, "no such order is tracked")
     return OrdersOut(orders=answer)
 
 
-def _order(connection: Connection, order_id: int) -> OrderOut:
-    story = reading.order_story(connection, order_id)
+def _order(connection: Connection, order_id: int, now: datetime) -> OrderOut:
+    story = reading.order_story(connection, order_id, now=now)
     assert story is not None
     parcels = []
     for parcel in story.parcels:

@@ -100,12 +100,13 @@ def _add_search(app: FastAPI) -> None:
         request: Request,
         user: Reader,
         warehouse: Warehouse,
+        now: Now,
         order_id: Id,
         parcel: ParcelId = None,
         done: str = "",
     ) -> HTMLResponse:
         with reading.reading(warehouse) as connection:
-            found = reading.order_story(connection, order_id, parcel)
+            found = reading.order_story(connection, order_id, parcel, now=now)
         if found is None:
             raise HTTPException(404)
         return answer(
@@ -186,7 +187,7 @@ def _add_lists(app: FastAPI) -> None:
     @app.get("/orders.csv", include_in_schema=False)
     def orders_csv(request: Request, warehouse: Warehouse, now: Now) -> Response:
         wanted = lists.Filter.read({**request.query_params, "page": "1"})
-        with reading.reading(warehouse) as connection:
+        with reading.reading(warehouse, seconds=reading.EXPORT_SECONDS) as connection:
             found = lists.orders(connection, wanted, now, most=lists.MOST_EXPORTED)
         return _csv(f"orders_{wanted.scope}", found, lists.ORDER_COLUMNS)
 
@@ -218,7 +219,7 @@ def _add_lists(app: FastAPI) -> None:
     @app.get("/notices.csv", include_in_schema=False)
     def notices_csv(request: Request, warehouse: Warehouse) -> Response:
         state, channel, _ = _notices_wanted(request)
-        with reading.reading(warehouse) as connection:
+        with reading.reading(warehouse, seconds=reading.EXPORT_SECONDS) as connection:
             found = lists.notices(connection, state, channel, 1, most=lists.MOST_EXPORTED)
         return _csv(f"notices_{state}", found, lists.NOTICE_COLUMNS)
 
@@ -241,9 +242,12 @@ def _csv(name: str, found: list[Any], columns: tuple[str, ...]) -> Response:
 
 def _add_health(app: FastAPI) -> None:
     @app.get("/health", include_in_schema=False)
-    def health(request: Request, warehouse: Warehouse, now: Now) -> HTMLResponse:
+    def health(
+        request: Request, user: Reader, warehouse: Warehouse, now: Now, done: str = ""
+    ) -> HTMLResponse:
         with reading.reading(warehouse) as connection:
             facts = health_facts(connection, now)
+        facts |= {"may_act": user.may_act, "done": done if done in acts.KINDS else ""}
         return answer(request, "health.html", "health", **facts)
 
     @app.get("/charts", include_in_schema=False)
@@ -271,24 +275,25 @@ def _add_acts(app: FastAPI) -> None:
         if kind in acts.ON_ORDERS:
             order_id = subject_id
         found = None
-        if order_id is not None:
-            with reading.reading(site.warehouse()) as connection:
+        with reading.reading(site.warehouse()) as connection:
+            subject = acts.subject(connection, kind, subject_id)
+            if order_id is not None:
                 found = reading.one(connection, "web.order", rows.Order, order_id=order_id)
-            if found is None:
-                raise HTTPException(404)
+        if (subject if order_id is None else found) is None:
+            raise HTTPException(404)
         return answer(
             request,
             "confirm.html",
-            "search",
+            "search" if found else acts.SHOWN_ON[kind],
             status=status,
             kind=kind,
-            subject_id=subject_id,
+            subject=subject,
             order=found,
             needs_reason=kind in acts.NEEDS_REASON,
             reason=reason,
             problem=problem,
             token=site.tokens.issue(editor),
-            back=root(request) + (f"orders/{order_id}" if order_id else "notices"),
+            back=root(request) + (f"orders/{order_id}" if order_id else acts.SHOWN_ON[kind]),
         )
 
     @app.get("/acts/{kind}/{subject_id}", include_in_schema=False)
@@ -331,5 +336,5 @@ def _add_acts(app: FastAPI) -> None:
         done = acts.act(site.warehouse(), editor, kind, subject_id, reason, now=site.now())
         if done is None:
             return again("act.not_possible", 409)
-        shown = f"orders/{done.order_id}" if done.order_id else "notices"
+        shown = f"orders/{done.order_id}" if done.order_id else acts.SHOWN_ON[kind]
         return RedirectResponse(f"{root(request)}{shown}?done={kind}", 303)

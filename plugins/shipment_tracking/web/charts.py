@@ -8,9 +8,8 @@ WIDTH, HEIGHT = 720, 220
 LEFT, BOTTOM, TOP = 48, 24, 10
 LABEL_EVERY = 90
 """Pixels between two labels below the columns."""
-ROW = 30
+ROW = 40
 NAME_WIDTH = 170
-VALUE_WIDTH = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What to draw; ``shown`` is what stands at the end of each row."""
+    """What to draw; ``shown`` is what stands below the label of each row."""
 
     width: float
     height: float
@@ -72,15 +71,14 @@ def columns(data: Series) -> Chart:
 def rows(data: Series, unit: str = "") -> Chart:
     """Lying bars, the values of a label over each other, the largest value behind."""
     top = max((value for _, values in data for value in values), default=0) or 1
-    room = WIDTH - NAME_WIDTH - VALUE_WIDTH
+    room = WIDTH - NAME_WIDTH
     bars, labels, shown = [], [], []
     for place, (label, values) in enumerate(data):
         y = place * ROW
         for series, value in sorted(enumerate(values), key=lambda found: (-found[1], -found[0])):
-            bars.append(Bar(NAME_WIDTH, y + 6, value / top * room, 18, series, label, value))
-        end = NAME_WIDTH + max(values) / top * room + 6
-        labels.append(Tick(y + 20, label))
-        shown.append(Tick(end, " / ".join(map(number, values)) + unit))
+            bars.append(Bar(NAME_WIDTH, y + 7, value / top * room, 26, series, label, value))
+        labels.append(Tick(y + 17, label))
+        shown.append(Tick(y + 33, " / ".join(map(number, values)) + unit))
     return Chart(WIDTH, max(len(data), 1) * ROW, bars, [], labels, shown)
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An open alert of the pipeline itself."""
+    """An open alert of the pipeline itself, with who muted it."""
 
+    alert_id: int
     kind: str
     account: str | None
     subject: str
@@ -15,6 +16,10 @@ class Alert:
     opened_at: datetime
     told_at: datetime | None
     detail: str
+    can_be_muted: bool
+    muted_by: str | None
+    muted_at: datetime | None
+    muted_because: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,9 @@ ORDER_COLUMNS = (
     "latest_trace_at",
     "latest_trace",
     "next_poll_at",
+    "eta_p50",
+    "eta_p90",
+    "is_late",
     "problem",
 )
 NOTICE_COLUMNS = (

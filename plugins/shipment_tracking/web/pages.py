@@ -1,5 +1,6 @@
 """Renders the templates: words, times and addresses as they stand in a page."""
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import blake2b
@@ -14,6 +15,7 @@ from shipment_tracking.web.charts import number
 from shipment_tracking.web.words import words
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+BASIS = re.compile(r"(.+), (\w+): (\d+) parcels signed (\S+) to (\S+)")
 STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
 
 
@@ -43,11 +45,21 @@ def render(template: str, language: str, **facts: Any) -> str:
             return f"{named('reason', word)}: {stage_of(stage)}"
         return known.get(f"reason.{word}") or named("status", word)
 
+    def basis_of(basis: str) -> str:
+        """What an estimated arrival rests on, as ``domain.eta`` words it."""
+        found = BASIS.fullmatch(basis)
+        if found is None:
+            return basis
+        carrier = known["eta.all_carriers"] if found[1] == "all carriers" else found[1]
+        stage = stage_of(found[2])
+        return known["eta.basis"].format(carrier, stage, *found.groups()[2:])
+
     names = {
         "t": word,
         "named": named,
         "stage_of": stage_of,
         "reason_of": reason_of,
+        "basis_of": basis_of,
         "language": language,
         "version": version(),
     }

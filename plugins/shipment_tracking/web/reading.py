@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -14,6 +15,8 @@ from shipment_tracking.web import rows
 
 SECONDS = 5
 """How long a statement of the page may take."""
+EXPORT_SECONDS = 30
+"""And one of an export."""
 
 FEWEST_DIGITS = 4
 LONGEST_TERM = 100
@@ -112,23 +115,24 @@ class OrderStory:
 
 
 def order_story(
-    connection: Connection, order_id: int, shipment_id: int | None = None
+    connection: Connection, order_id: int, shipment_id: int | None = None, *, now: datetime
 ) -> OrderStory | None:
     """
     An order and one of its parcels; nothing if there is no such order.
 
     :param shipment_id: the parcel; without one the first that still counts.
+    :param now: what is expected before it is late.
     """
     about: dict[str, Any] = {"order_id": order_id}
     order = one(connection, "web.order", rows.Order, **about)
     if order is None:
         return None
     about["most"] = MOST
-    parcels = fetch(connection, "web.parcels", rows.Parcel, **about)
+    parcels = fetch(connection, "web.parcels", rows.Parcel, now=now, **about)
     chosen = [parcel for parcel in parcels if parcel.shipment_id == shipment_id] or parcels
     return OrderStory(
         order=order,
-        erp_rows=fetch(connection, "web.erp_rows", rows.ErpRow, order_id=order_id),
+        erp_rows=fetch(connection, "web.erp_rows", rows.ErpRow, order_id=order_id, now=now),
         parcels=parcels,
         writebacks=fetch(connection, "web.writebacks", rows.Writeback, **about),
         rejected=fetch(connection, "web.rejected", rows.Rejected, **about),

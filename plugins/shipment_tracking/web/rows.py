@@ -57,11 +57,14 @@ class ErpRow:
     close_reason: str | None
     shown_at: datetime | None
     problem: str | None
+    eta_p50: datetime | None
+    eta_p90: datetime | None
+    is_late: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A parcel of an order."""
+    """A parcel of an order; ``expected_by`` is the first p90 that it had."""
 
     shipment_id: int
     consignment_id: str
@@ -81,6 +84,11 @@ class Parcel:
     event_count: int
     trace_fetched_at: datetime | None
     superseded_at: datetime | None
+    eta_p50: datetime | None
+    eta_p90: datetime | None
+    eta_basis: str | None
+    expected_by: datetime | None
+    is_late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +279,9 @@ class ListedRow:
     last_polled_at: datetime | None
     next_poll_at: datetime | None
     problem: str | None
+    eta_p50: datetime | None
+    eta_p90: datetime | None
+    is_late: bool
     total: int
 
 

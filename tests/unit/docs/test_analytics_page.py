@@ -66,6 +66,11 @@ def seeded(warehouse, ship, change, execute, new_run):
         opened_at=now,
     )
     execute(
+        "insert into tracking.act (acted_at, actor, kind, order_id, subject_id, subject)"
+        " select now(), 'edda', 'stop_tracking', order_id, order_id, platform_order_id"
+        " from tracking.tracked_order"
+    )
+    execute(
         "update tracking.erp_row set platform_order_id = '291', signed_at = :at, promised_at = :at,"
         " sign_event = gen_random_uuid(), last_error = 'planted'",
         at=now - HOUR,

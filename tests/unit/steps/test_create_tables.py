@@ -60,8 +60,10 @@ VIEWS = {
         " threshold_hours, opened_at, cleared_at, alerted_at, shipment_id, erp_key"
     ),
     "alerts": (
-        "alert_id, kind, account, subject, severity, opened_at, cleared_at, told_at, detail"
+        "alert_id, kind, account, subject, severity, opened_at, cleared_at, told_at, detail,"
+        " muted_at"
     ),
+    "acts": "act_id, acted_at, actor, kind, account, platform_order_id, subject, reason",
     "replays": (
         "run_id, dry_run, started_at, ended_at, orders, replies, events, not_rebuilt, unreadable,"
         " waiting"

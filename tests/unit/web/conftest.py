@@ -97,6 +97,17 @@ def story(warehouse: Engine, at: Callable[..., datetime]) -> dict[str, int]:
     with warehouse.connect() as connection:
         notice = connection.exec_driver_sql("select notification_id from tracking.notification")
         notice_id = notice.scalar_one()
+    factories.insert(
+        warehouse,
+        "shipment_eta",
+        shipment_id=shipment_id,
+        status="in_transit",
+        estimated_at=at(hours=-1),
+        eta_p50=at(hours=20),
+        eta_p90=at(hours=44),
+        eta_basis="YTO, in_transit: 43 parcels signed 2026-01-01 to 2026-03-01",
+        expected_by=at(hours=2),
+    )
     return {
         "order": order_id,
         "shipment": shipment_id,

@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 
@@ -10,7 +11,14 @@ from shipment_tracking.web import acts
 from shipment_tracking.web.access import User
 from tests import factories
 
-ACTS = ("poll_next", "stop_tracking", "resume_tracking", "acknowledge_stall", "requeue")
+ACTS = (
+    "poll_next",
+    "stop_tracking",
+    "resume_tracking",
+    "acknowledge_stall",
+    "requeue",
+    "mute_incident",
+)
 
 
 def form_token(browser, address: str) -> str:
@@ -30,6 +38,22 @@ def act(client):
         return browser.post(address, data=data, headers=headers)
 
     return send
+
+
+@pytest.fixture
+def incident(warehouse):
+    """The alert of a carrier whose parcels stand still."""
+    return factories.insert(
+        warehouse,
+        "alert",
+        kind="carrier_silent",
+        subject="圆通速递",
+        severity="warning",
+        opened_at=factories.NOW,
+        detail="37 of its 40 parcels",
+        event_id=uuid4(),
+        cleared_event_id=uuid4(),
+    )
 
 
 @pytest.fixture
@@ -104,9 +128,38 @@ def test_a_notice_with_a_newer_one_stays_dead(act, story, change, execute, selec
     assert act("requeue", story["notice"]).status_code == 409
 
 
-@pytest.mark.parametrize("kind", ["stop_tracking", "acknowledge_stall"])
-def test_a_reason_is_required(act, story, recorded, kind):
-    subject = story["order"] if kind == "stop_tracking" else story["stall"]
+def test_an_incident_is_muted_once_and_stays_open(act, client, incident, recorded, select):
+    assert "Mute the incident" in client().get("health").text
+    assert "Mute the incident" not in client("vera").get("health").text
+
+    reply = act("mute_incident", incident, "carrier is on strike")
+
+    assert reply.headers["location"] == "../../health?done=mute_incident"
+    assert act("mute_incident", incident, "again").status_code == 409
+    assert recorded() == [("edda", "mute_incident", "carrier is on strike")]
+    assert select("muted_at, cleared_at from analytics.alerts") == [(factories.NOW, None)]
+    text = client("vera").get("health").text
+    assert "carrier is on strike" in text
+    assert "edda" in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update tracking.alert set kind = 'quota'",
+        "update tracking.alert set cleared_at = opened_at",
+    ],
+)
+def test_only_an_open_incident_of_a_carrier_is_muted(act, incident, execute, recorded, change):
+    execute(change)
+
+    assert act("mute_incident", incident).status_code == 409
+    assert recorded() == []
+
+
+@pytest.mark.parametrize("kind", ["stop_tracking", "acknowledge_stall", "mute_incident"])
+def test_a_reason_is_required(act, story, incident, recorded, kind):
+    subject = {"stop_tracking": story["order"], "mute_incident": incident}.get(kind, story["stall"])
 
     reply = act(kind, subject, " \t ")
 
@@ -123,6 +176,14 @@ def test_a_reason_is_stored_as_one_line_of_text(act, story, recorded):
     ((_, _, reason),) = recorded()
     assert reason.startswith("<b>a</b> '; drop table tracking.act; --xxx")
     assert len(reason) == 500
+
+
+def test_a_reason_is_stored_masked(act, story, select):
+    act("stop_tracking", story["order"], "asked by 13800138000")
+
+    assert select("actor, kind, account, platform_order_id, reason from analytics.acts") == [
+        ("edda", "stop_tracking", factories.ACCOUNT, "291", "asked by *")
+    ]
 
 
 @pytest.mark.parametrize("kind", ACTS)
@@ -160,7 +221,20 @@ def test_a_form_that_is_too_large_is_refused(client, story):
 
 def test_an_act_of_another_name_is_not_found(client, story):
     assert client().get(f"acts/drop/{story['order']}").status_code == 404
-    assert client().get("acts/poll_next/999").status_code == 404
+    for kind in ACTS:
+        assert client().get(f"acts/{kind}/999").status_code == 404
+
+
+def test_a_form_names_what_it_is_about(client, story, incident):
+    about = {
+        f"acts/mute_incident/{incident}": "圆通速递",
+        f"acts/requeue/{story['notice']}": "ops/phone in_transit",
+        f"acts/acknowledge_stall/{story['stall']}": "YT1 in_transit",
+        f"acts/poll_next/{story['order']}": "291",
+    }
+
+    for address, name in about.items():
+        assert f"<b>{name}</b>" in client().get(address).text
 
 
 @pytest.mark.parametrize("kind", ["stop_tracking", "acknowledge_stall", "requeue"])

@@ -63,6 +63,18 @@ def test_the_story_shows_scans_notices_stalls_and_polls(client, story):
     assert text.index("已签收") < text.index("测试转运中心") < text.index("已揽收")
 
 
+def test_changes_found_at_once_stand_in_the_order_they_happened(client, story, warehouse, at):
+    for status, hours in (("signed", -10), ("returning", -5), ("out_for_delivery", -15)):
+        factories.status_change(
+            warehouse, story["shipment"], status, at(hours=-1), occurred_at=at(hours=hours)
+        )
+
+    text = client().get(f"orders/{story['order']}").text
+
+    places = [text.index(f"→ {name} (") for name in ("returning", "signed", "out for delivery")]
+    assert places == sorted(places)
+
+
 def test_a_viewer_sees_the_story_and_no_act(client, story):
     text = client("vera").get(f"orders/{story['order']}").text
 

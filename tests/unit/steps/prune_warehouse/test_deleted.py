@@ -39,6 +39,34 @@ def test_rejected_steps_go_with_their_order(signed, prune, insert, select, now):
     assert select("consignment_id from analytics.rejected_events") == [("LP2",)]
 
 
+@pytest.mark.parametrize(
+    ("days", "update", "stays"),
+    [
+        (700, "update tracking.erp_row set close_reason = 'signed'", True),
+        (800, "update tracking.erp_row set close_reason = 'signed'", False),
+        (800, "update tracking.erp_row set closed_at = null", True),
+        (800, "update tracking.erp_row set close_reason = 'stopped', listed = true", True),
+    ],
+)
+def test_acts_go_by_their_age_once_their_order_is_closed(
+    signed, prune, insert, execute, select, now, days, update, stays
+):
+    signed(days=10)
+    execute(update)
+    insert(
+        "act",
+        acted_at=now - timedelta(days=days),
+        actor="edda",
+        kind="stop_tracking",
+        order_id=select("order_id from tracking.tracked_order")[0].order_id,
+        subject_id=1,
+        subject="291",
+    )
+
+    assert prune().get("acts", 0) == int(not stays)
+    assert len(select("1 from analytics.acts")) == int(stays)
+
+
 def test_its_row_and_what_was_written_to_the_erp_stay(signed, prune, select):
     signed()
 

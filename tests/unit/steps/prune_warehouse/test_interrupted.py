@@ -44,7 +44,7 @@ def test_the_budget_ends_between_batches_and_the_next_run_goes_on(many, prune):
 
     first = prune(orders=2, page=2, budget=timedelta(seconds=4), clock=lambda: next(seconds))
 
-    assert first.pop("left_over") == ["replies", "notices", "orders", "runs", "tokens"]
+    assert first.pop("left_over") == ["replies", "notices", "orders", "runs", "acts", "tokens"]
     assert first == {"replies": 1}
     assert Counter(first) + Counter(prune(orders=2, page=2)) == many
 

@@ -125,6 +125,49 @@ def test_a_notice_for_a_channel_that_is_gone_does_not_wait(lock_out, report, rec
     ]
 
 
+MUTE = "update tracking.alert set muted_at = now()"
+TWO = ("ops", "ops/phone")
+
+
+def test_nothing_more_is_sent_of_a_muted_alert(lock_out, report, receiver, items, execute, select):
+    lock_out()
+    receiver.go_down("phone")
+    with pytest.raises(ChannelDownError):
+        report(*TWO)
+    receiver.come_back("phone")
+    execute(MUTE)
+
+    report(*TWO, hours=1)
+    execute("delete from tracking.circuit")
+    assert report(*TWO, hours=2) == {"cleared": 1}
+
+    assert items("phone") == []
+    assert [reason for reason, _, _ in items()] == ["alert"]
+    assert select("reason from tracking.notification where state <> 'sent'") == [("muted",)]
+
+
+def test_a_muted_alert_ends_and_the_next_one_is_told(lock_out, report, execute, items):
+    lock_out()
+    report()
+    execute(MUTE)
+    execute("delete from tracking.circuit")
+    report(hours=1)
+
+    lock_out(number=2)
+    assert report(hours=2) == {"opened": 1, "sent": 1}
+
+    assert [reason for reason, _, _ in items()] == ["alert", "alert"]
+
+
+def test_an_alert_that_is_muted_before_it_is_told_is_not_told(lock_out, report, items, execute):
+    lock_out()
+    report(dry_run=True)
+    execute(MUTE)
+
+    assert report(hours=1) == {}
+    assert items() == []
+
+
 def test_a_connection_of_channels_that_cannot_be_used_is_an_alert(report, items):
     broken = ConnectionFieldError("connection notify_customers: url is missing")
 

@@ -302,6 +302,8 @@ create table tracking.status_change (
     run_id text not null
 );
 create index status_change_shipment on tracking.status_change (shipment_id, detected_at);
+create index status_change_failed on tracking.status_change (shipment_id, to_status, occurred_at)
+    where to_status in ('delivery_failed', 'returned', 'exception');
 create index status_change_signed on tracking.status_change (detected_at)
     where to_status = 'signed';
 
@@ -391,7 +393,10 @@ create table tracking.act (
     acted_at timestamptz not null,
     actor text not null,
     kind text not null check (
-        kind in ('poll_next', 'stop_tracking', 'resume_tracking', 'acknowledge_stall', 'requeue')
+        kind in (
+            'poll_next', 'stop_tracking', 'resume_tracking', 'acknowledge_stall', 'requeue',
+            'mute_incident'
+        )
     ),
     order_id bigint,
     subject_id bigint not null,
@@ -401,9 +406,11 @@ create table tracking.act (
 comment on table tracking.act is
     'What people did on the page in Airflow''s UI. No foreign key: it outlives what it names.';
 comment on column tracking.act.subject_id is
-    'The stall or notification of the kinds acknowledge_stall and requeue, else the order.';
+    'The stall, notification or alert of the kinds acknowledge_stall, requeue and mute_incident, '
+    'else the order.';
 comment on column tracking.act.subject is 'The same in words, as people know it.';
 create index act_order on tracking.act (order_id);
+create unique index act_mute on tracking.act (subject_id) where kind = 'mute_incident';
 create unique index act_stall on tracking.act (subject_id) where kind = 'acknowledge_stall';
 
 create table tracking.alert (
@@ -417,12 +424,15 @@ create table tracking.alert (
     told_at timestamptz,
     detail text not null,
     event_id uuid not null,
-    cleared_event_id uuid not null
+    cleared_event_id uuid not null,
+    muted_at timestamptz
 );
 comment on table tracking.alert is
     'A trouble of the pipeline itself; while it lasts, one row for each kind and subject.';
 comment on column tracking.alert.told_at is
     'When the first channel took it; its notices have event_id, those of its end cleared_event_id.';
+comment on column tracking.alert.muted_at is
+    'Since when nothing more is sent of it, not its end either.';
 create unique index alert_cleared_event on tracking.alert (cleared_event_id);
 create unique index alert_event on tracking.alert (event_id);
 create unique index alert_open on tracking.alert (kind, subject) where cleared_at is null;
@@ -712,35 +722,68 @@ end;
 comment on function tracking.waybills_named is
     'The numbers of a parcel that a row of the ERP names, alone or among others.';
 
-create function tracking.row_eta(order_id bigint, waybill_no text)
-returns table (eta_p50 timestamptz, eta_p90 timestamptz)
-language sql stable security definer
-begin atomic
+create function tracking.late_from(status text, expected_by timestamptz) returns timestamptz
+language sql immutable parallel safe
+return case
+    when status in (
+        'pending', 'info_received', 'picked_up', 'in_transit', 'out_for_delivery', 'delivery_failed'
+    )
+        then expected_by
+end;
+comment on function tracking.late_from is
+    'From when on a parcel is later than expected; null: it is not on its way, or waits for its '
+    'buyer.';
+
+-- Names parcels as tracking.waybills_named does, whose body would be read with the rights of who asks.
+create view tracking.row_eta as
 select
-    case when bool_and(parcel.eta_p50 is not null) then max(parcel.eta_p50) end,
-    case when bool_and(parcel.eta_p90 is not null) then max(parcel.eta_p90) end
-from (
+    erp_row.erp_key,
+    parcels.eta_p50,
+    parcels.eta_p90,
+    parcels.expected_by
+from tracking.erp_row
+cross join lateral (
     select
-        shipment_eta.eta_p50,
-        shipment_eta.eta_p90
+        case when bool_and(shipment_eta.eta_p50 is not null) then max(shipment_eta.eta_p50) end
+            as eta_p50,
+        case when bool_and(shipment_eta.eta_p90 is not null) then max(shipment_eta.eta_p90) end
+            as eta_p90,
+        min(tracking.late_from(shipment.status, shipment_eta.expected_by)) as expected_by
     from tracking.order_shipment
     inner join tracking.shipment on order_shipment.shipment_id = shipment.shipment_id
     left join tracking.shipment_eta on shipment.shipment_id = shipment_eta.shipment_id
     where
-        order_shipment.order_id = row_eta.order_id
+        order_shipment.order_id = erp_row.order_id
         and order_shipment.superseded_at is null
         and shipment.status not in ('signed', 'cancelled')
         and (
-            row_eta.waybill_no is null
+            erp_row.waybill_no is null
             or exists (
                 select 1
-                from tracking.waybills_named(shipment.shipment_id, row_eta.waybill_no)
+                from tracking.shipment_waybill
+                where
+                    shipment_waybill.shipment_id = shipment.shipment_id
+                    and (
+                        shipment_waybill.waybill_no = erp_row.waybill_no
+                        or tracking.fold_waybill(shipment_waybill.waybill_no)
+                        = tracking.fold_waybill(erp_row.waybill_no)
+                        or tracking.fold_waybill(shipment_waybill.waybill_no) in (
+                            select tracking.fold_waybill(part.waybill_no)
+                            from
+                                regexp_split_to_table(
+                                    erp_row.waybill_no, '[,;/|、，；／\r\n]+'
+                                ) as part (waybill_no)
+                        )
+                    )
             )
         )
-) as parcel;
-end;
-comment on function tracking.row_eta is
-    'When the last parcel of an ERP row will be signed; null where one of them has no estimate.';
+) as parcels
+where
+    erp_row.closed_at is null
+    and erp_row.signed_at is null;
+comment on view tracking.row_eta is
+    'When the last parcel of each awaited ERP row will be signed; null where one of them has no '
+    'estimate. expected_by: from when on the first of them is late.';
 """
 
 GRANTS = """
