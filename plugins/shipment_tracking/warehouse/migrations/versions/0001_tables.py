@@ -734,7 +734,7 @@ comment on function tracking.late_from is
     'From when on a parcel is later than expected; null: it is not on its way, or waits for its '
     'buyer.';
 
--- Names parcels as tracking.waybills_named does, whose body would be read with the rights of who asks.
+-- It names parcels as tracking.waybills_named does, but with the rights of the view's owner.
 create view tracking.row_eta as
 select
     erp_row.erp_key,
