@@ -75,7 +75,8 @@ def test_n1_a_scheduled_run_that_missed_its_time_deletes_nothing(
 def test_every_param_is_explained_and_has_a_default(dag_bag: "DagBag") -> None:
     params = dag_bag.dags["prune_warehouse"].params
 
-    assert set(params) == {"replies", "notices", "orders", "runs", "tokens", "dry_run"}
+    expected = {"replies", "notices", "orders", "runs", "acts", "tokens", "dry_run"}
+    assert set(params) == expected
     assert all(params.get_param(name).description for name in params)
     params.validate()
 
