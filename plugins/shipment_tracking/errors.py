@@ -12,6 +12,7 @@ Errors, named by what to do about them.
     │   ├── CalendarTableError      the table of holidays has a mistake
     │   ├── OwnerTextsError         the owner's texts.csv has a mistake
     │   ├── ParamError              the params of a run contradict each other
+    │   ├── ReportFolderError       the files of a report cannot be written
     │   ├── WarehouseRefusedError   the warehouse cannot be used as it is
     │   ├── ClosureRefusedError     too many orders left the ERP's list at once
     │   ├── QualityError            the warehouse does not hold what it promises
@@ -82,6 +83,10 @@ class ParamError(PersonNeededError, ValueError):
 
 class StatementError(PersonNeededError, ValueError):
     """An ERP statement breaks its contract; the text names the file and the column or row."""
+
+
+class ReportFolderError(PersonNeededError):
+    """The files of a report cannot be written; the text names the setting."""
 
 
 class WarehouseRefusedError(PersonNeededError):

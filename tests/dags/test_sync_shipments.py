@@ -53,6 +53,7 @@ def test_every_dag_file_is_read_without_an_error(dag_bag: "DagBag") -> None:
     assert set(dag_bag.dags) == {
         "prune_warehouse",
         "replay_traces",
+        "report_daily",
         "sync_shipments",
         "sync_priority",
     }

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.airflow_home import PROJECT
 
-DAGS = ["prune_warehouse", "replay_traces", "sync_priority", "sync_shipments"]
+DAGS = ["prune_warehouse", "replay_traces", "report_daily", "sync_priority", "sync_shipments"]
 # What pip and uv say when the packages' index is out of reach.
 OFFLINE = ("Could not find a version", "No matching distribution", "Failed to fetch", "dns error")
 LOOK = """
@@ -27,10 +27,12 @@ from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 import shipment_tracking
 from shipment_tracking.notices.messages import Messages
+from shipment_tracking.reports import page, words as report_words
 from shipment_tracking.statements import query
 from shipment_tracking.web.pages import environment, static, words
 
 assert static("page.css") and words("zh")
+assert report_words.words("zh") and page._environment().get_template("report.html")
 bag = DagBag("dags")
 print(json.dumps({
     "dags": sorted(bag.dags),

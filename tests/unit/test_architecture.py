@@ -19,6 +19,8 @@ SQL = include_folder() / "sql"
 MAY_IMPORT = {
     "airflow": ("dags/", "hooks/", "web/plugin.py"),
     "fastapi": ("web/",),
+    "openpyxl": ("reports/",),
+    "pandas": ("reports/",),
     "requests": ("platforms/", "channels/", "erp/"),
 }
 MAY_USE = {
@@ -27,6 +29,7 @@ MAY_USE = {
     "erp": ("erp", "domain", "errors", "statements"),
     "notices": ("notices", "channels", "domain", "errors", "statements"),
     "platforms": ("platforms", "domain", "errors", "hooks.platform_hook", "commands.command_line"),
+    "reports": ("reports", "warehouse.report", "domain"),
     "warehouse": ("warehouse", "domain", "errors", "statements", "platforms.ports", "channels"),
     "web": ("web", "warehouse", "domain", "errors", "hooks"),
 }
@@ -36,7 +39,7 @@ RUN_SQL = ("warehouse/", "erp/")
 RUN_BY_NAME = ("JsonRows", "copy", "fetch", "fetch_sorted")
 """What ``warehouse/rows.py`` offers to those that name a statement."""
 CALLS_OF_SQL = {"exec_driver_sql", "execute", "executemany", "scalar", "scalars"}
-HEAVY = {"alembic", "jinja2", "numpy", "pandas", "psycopg", "requests", "sqlalchemy"}
+HEAVY = {"alembic", "jinja2", "numpy", "openpyxl", "pandas", "psycopg", "requests", "sqlalchemy"}
 TOO_GENERAL = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 DATABASE_LIBRARIES = {"alembic", "psycopg", "sqlalchemy"}
 STATEMENTS = "shipment_tracking.statements"

@@ -93,7 +93,7 @@ with useless as (
     where
         notification.state = 'pending'
         and notification.audience = 'ops'
-        and notification.shipment_id is null
+        and notification.reason in ('alert', 'alert_cleared')
         and tracking.is_free(notification.lease_until)
         and (
             alert.cleared_at is not null
@@ -165,7 +165,7 @@ select
     reason
 from tracking.notification
 where
-    shipment_id is null
+    reason in ('alert', 'alert_cleared')
     and audience = :audience
     and channel = :channel
     and state = 'pending'
@@ -204,7 +204,7 @@ select
     (array_agg(last_error order by due_at desc) filter (where attempts > 0))[1] as last_error
 from tracking.notification
 where
-    shipment_id is null
+    reason in ('alert', 'alert_cleared')
     and audience = :audience
     and channel = :channel
     and state = 'pending';

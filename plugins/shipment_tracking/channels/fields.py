@@ -23,6 +23,7 @@ from shipment_tracking.channels.port import (
     ALERT,
     CUSTOMERS,
     LANGUAGES,
+    OPS,
     STALLED,
     STATUSES,
     AccessTokens,
@@ -44,6 +45,9 @@ CUSTOMERS_STATUSES = tuple(
 
 MOST_PER_PARCEL = 6
 """Messages about one parcel to customers where a channel names no limit."""
+
+REPORT_ONLY = "only"
+"""A channel that gets the daily report and nothing else."""
 
 PLAIN = re.compile(r"[\w-]{0,20}")
 
@@ -184,6 +188,7 @@ class ChannelFields(BaseModel):
     most_per_parcel: int | None = Field(
         None, ge=1, validate_default=True, description="a number of messages"
     )
+    report: bool | Literal["only"] = Field(False, description='true, false or "only"')
 
     @field_validator("statuses")
     @classmethod
@@ -220,6 +225,17 @@ class ChannelFields(BaseModel):
         if most is not None:
             raise own_sentence("most_per_parcel is for customers only; leave it out")
         return None
+
+    @field_validator("report")
+    @classmethod
+    def _is_for_ops(cls, report: bool | str, info: ValidationInfo) -> bool | str:
+        if report and (info.context or {}).get(AUDIENCE) != OPS:
+            raise own_sentence("report is for notify_ops only; leave it out")
+        if report == REPORT_ONLY and info.data.get("statuses"):
+            raise own_sentence(
+                'report is "only", so statuses are never sent; leave one of them out'
+            )
+        return report
 
     @field_validator("type")
     @classmethod

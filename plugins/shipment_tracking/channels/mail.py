@@ -1,11 +1,11 @@
-"""Sends a text by e-mail over TLS; the server's answer to the whole message counts."""
+"""Sends a text, with HTML if there is any, by e-mail over TLS; the answer to the whole counts."""
 
 import logging
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -28,7 +28,7 @@ from shipment_tracking.errors import DeliveryError
 log = logging.getLogger(__name__)
 
 TIMEOUT = 10.0  # seconds for each step
-LIMITS = Limits(most_items=200)
+LIMITS = Limits(most_items=200, takes_html=True)
 LONGEST_SUBJECT = 100  # characters
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 REFUSALS = {
@@ -83,7 +83,7 @@ class Mail:
             with closing(self._connect()) as server:
                 if self.login:
                     server.login(self.login, self.password or "")
-                refused = server.send_message(self._mail(event_id, str(body["text"])))
+                refused = server.send_message(self._mail(event_id, body))
                 # The mail is taken, whatever becomes of the farewell.
                 with suppress(OSError, smtplib.SMTPException):
                     server.quit()
@@ -119,7 +119,8 @@ class Mail:
                 raise
         return server
 
-    def _mail(self, event_id: UUID, text: str) -> EmailMessage:
+    def _mail(self, event_id: UUID, body: Mapping[str, Any]) -> EmailMessage:
+        text = str(body["text"])
         mail = EmailMessage()
         first_line = " ".join(text.strip().partition("\n")[0].split())
         mail["Subject"] = first_line[:LONGEST_SUBJECT] or "-"
@@ -129,6 +130,8 @@ class Mail:
         mail["Message-ID"] = f"<{event_id}@shipment-tracking.invalid>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(text)
+        if html := body.get("html"):
+            mail.add_alternative(str(html), subtype="html")
         return mail
 
     def _refused(self, code: int | str, said: bytes | str) -> DeliveryError:
@@ -199,5 +202,5 @@ class MailFields(ChannelFields):
             to=tuple(self.to),
             login=self.login,
             password=self.password.get_secret_value() if self.password else None,
-            limits=Limits(per_minute=self.per_minute, most_items=LIMITS.most_items),
+            limits=replace(LIMITS, per_minute=self.per_minute),
         )

@@ -40,6 +40,7 @@ class Limits:
     :param most_items: alarms, or parcels of a digest, that one message lists. None: any number.
     :param medium: one of ``MEDIA``: the form in which it gets ``text``.
     :param line_end: what ends a line of ``text`` for this receiver.
+    :param takes_html: it takes ``html`` beside ``text``, where a message has it.
     """
 
     at_once: int = 1
@@ -48,6 +49,7 @@ class Limits:
     most_items: int | None = None
     medium: str = TEXT
     line_end: str = "\n"
+    takes_html: bool = False
 
     def hold(self, text: str) -> bool:
         """Whether a text fits into one message whole."""
@@ -127,6 +129,7 @@ class Destination:
     :param quiet_hours: from and to, times of day in Shanghai; nothing is sent between them.
     :param digest: many changes share a message; else each has one of its own.
     :param most_per_parcel: messages about one parcel, but for its signature; None: any number.
+    :param report: it gets the daily report.
     """
 
     audience: str
@@ -137,6 +140,7 @@ class Destination:
     quiet_hours: tuple[time, time] | None = None
     digest: bool = False
     most_per_parcel: int | None = None
+    report: bool = False
 
     def is_quiet(self, at: datetime) -> bool:
         """Whether its notices wait for the end of its quiet hours at an aware time."""

@@ -20,7 +20,14 @@ from shipment_tracking.channels import (
     wecom,
 )
 from shipment_tracking.channels.access_tokens import ProcessTokens
-from shipment_tracking.channels.fields import AUDIENCE, OWN_SENTENCE, ChannelFields, is_plain, span
+from shipment_tracking.channels.fields import (
+    AUDIENCE,
+    OWN_SENTENCE,
+    REPORT_ONLY,
+    ChannelFields,
+    is_plain,
+    span,
+)
 from shipment_tracking.channels.port import AccessTokens, Channel, Destination, connection_id
 from shipment_tracking.domain.findings import Finding
 from shipment_tracking.errors import ConnectionFieldError
@@ -129,11 +136,19 @@ def _destination(
         name,
         _open(given, f"{connection}: channel {named}", tokens),
         given.language,
-        tuple(given.statuses) if given.statuses else None,
+        _statuses(given),
         span(given.quiet_hours) if given.quiet_hours else None,
         bool(given.digest),
         given.most_per_parcel,
+        bool(given.report),
     )
+
+
+def _statuses(given: ChannelFields) -> tuple[str, ...] | None:
+    """What it wants to hear of; nothing where it gets the report only."""
+    if given.report == REPORT_ONLY:
+        return ()
+    return tuple(given.statuses) if given.statuses else None
 
 
 def _other_robot(kind: str, url: Any) -> str | None:

@@ -15,8 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from io import StringIO
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from shipment_tracking.domain import days
 from shipment_tracking.errors import CalendarTableError
 from shipment_tracking.statements import include_path, include_text
 
@@ -24,7 +24,6 @@ PLACE = "calendar.csv"
 LARGEST_FACTOR = 100
 _HEAD = ["first_day", "last_day", "factor", "note"]
 _DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")
-_SHANGHAI = ZoneInfo("Asia/Shanghai")
 _BEGIN = datetime(1, 1, 2, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
@@ -104,13 +103,9 @@ def clock(holidays: Iterable[Holiday]) -> Clock:
         spans.append(Span(at, _END, hours, factor))
 
     for holiday in sorted(holidays, key=lambda each: each.first_day):
-        begin(_midnight(holiday.first_day), holiday.factor)
-        begin(_midnight(holiday.last_day + timedelta(days=1)), 1)
+        begin(days.begin(holiday.first_day), holiday.factor)
+        begin(days.end(holiday.last_day), 1)
     return Clock(tuple(spans))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=_SHANGHAI).astimezone(UTC)
 
 
 @cache

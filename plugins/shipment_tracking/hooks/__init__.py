@@ -17,6 +17,12 @@ if TYPE_CHECKING:
         measured_run as measured_run,
     )
     from shipment_tracking.hooks.platform_hook import is_account as is_account
+    from shipment_tracking.hooks.report_hook import (
+        is_backfill as is_backfill,
+        report_day as report_day,
+        report_folder as report_folder,
+        report_language as report_language,
+    )
     from shipment_tracking.hooks.run_hook import (
         acting_run as acting_run,
         lane as lane,
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
         PRIORITY_PARAMS as PRIORITY_PARAMS,
         PRUNE_PARAMS as PRUNE_PARAMS,
         REPLAY_PARAMS as REPLAY_PARAMS,
+        REPORT_PARAMS as REPORT_PARAMS,
     )
     from shipment_tracking.hooks.warehouse_hook import warehouse as warehouse
 
@@ -38,11 +45,13 @@ _HOMES = {
     "PRIORITY_PARAMS": "run_params",
     "PRUNE_PARAMS": "run_params",
     "REPLAY_PARAMS": "run_params",
+    "REPORT_PARAMS": "run_params",
     "RETRY_POLICY": "error_hook",
     "acting_run": "run_hook",
     "channels": "channel_hook",
     "erp": "erp_hook",
     "is_account": "platform_hook",
+    "is_backfill": "report_hook",
     "is_green": "error_hook",
     "lane": "run_hook",
     "lease_owner": "run_hook",
@@ -51,6 +60,9 @@ _HOMES = {
     "now": "clock_hook",
     "red_tasks": "error_hook",
     "replay": "run_hook",
+    "report_day": "report_hook",
+    "report_folder": "report_hook",
+    "report_language": "report_hook",
     "retention": "run_hook",
     "this_run": "run_hook",
     "warehouse": "warehouse_hook",

@@ -12,6 +12,11 @@ from shipment_tracking.errors import ConnectionFieldError
 CLOCK_URL = "SHIPMENT_TRACKING_CLOCK_URL"
 
 
+def is_simulated() -> bool:
+    """Whether the time is that of a simulated world."""
+    return bool(os.environ.get(CLOCK_URL))
+
+
 def now() -> datetime:
     """The present in UTC, or what the clock at ``SHIPMENT_TRACKING_CLOCK_URL`` says."""
     url = os.environ.get(CLOCK_URL)

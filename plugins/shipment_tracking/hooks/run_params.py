@@ -153,3 +153,28 @@ REPLAY_PARAMS = {
         "只处理一个账号，填它的连接 id。",
     ),
 }
+
+REPORT_PARAMS = {
+    "dry_run": Param(
+        False,
+        type=["null", "boolean"],
+        description="Write the files and send nothing; the log lists who would get the report. "
+        "试运行：写出文件但不发送，只在日志中列出谁会收到。",
+    ),
+    "day": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        description="Report this day in Shanghai instead of yesterday: its files are written "
+        "again. It is sent to the channels that have not had it, unless it is older than six days. "
+        "重做某一天（上海日期）的日报：重写文件，并发给尚未收到的通道；"
+        "超过六天的只写文件，不再发送。不填则为昨天。",
+    ),
+    "language": Param(
+        "zh",
+        type="string",
+        enum=["zh", "en"],
+        description="Language of the HTML and XLSX files; each channel has its own. "
+        "HTML 和 XLSX 文件的语言；各通道的语言在其连接中设置。",
+    ),
+}

@@ -2,7 +2,7 @@
 The texts of notices in ``include/messages/<language>``, checked before any is sent.
 
 Each word has ``<word>.txt``, ``<word>.short.txt`` for fields of 20 characters, and ``<word>.md``;
-a digest is never short.
+a digest and the daily report are never short.
 """
 
 import traceback
@@ -28,6 +28,7 @@ ALERT = "alert"
 ALERT_CLEARED = "alert_cleared"
 ALERTS = (ALERT, ALERT_CLEARED)
 DIGEST = "digest"
+REPORT = "report"
 SIGN_WITHDRAWN = "sign_withdrawn"
 
 _ORDER = {"erp_key": "SO1", "platform_order_id": "290000000000000001"}
@@ -99,6 +100,38 @@ CHANGES: dict[str, Any] = {
 }
 """What a digest's text may name: changes by status, those that are listed, and how many are not."""
 
+DAILY: dict[str, Any] = {
+    "day": "2026-03-01",
+    "totals": {
+        "shipped": 120,
+        "picked_up": 118,
+        "signed": 97,
+        "failed": 4,
+        "returned": 2,
+        "exceptions": 3,
+    },
+    "carriers": [
+        {"carrier_name": "圆通速递", "parcels": 31, "hours_p50": 62.5, "hours_p90": 98.0},
+        {"carrier_name": "中通快递", "parcels": 44, "hours_p50": 51.0, "hours_p90": 80.5},
+    ],
+    "stages": [
+        {"stage": "in_transit", "still_open": 12, "opened": 3, "cleared": 5},
+        {"stage": "pickup", "still_open": 4, "opened": 1, "cleared": 0},
+    ],
+    "alerts": [
+        {
+            "severity": "critical",
+            "kind": "locked_out",
+            "subject": "platform_1688",
+            "detail": "the access token has expired",
+            "is_over": True,
+        }
+    ],
+    "differences": [{"difference": "signed, not written yet", "erp_rows": 2}],
+    "place": "s3://reports/2026-03-01",
+}
+"""What the daily report's text may name: a day's numbers, and lists, the worst first."""
+
 _MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_kind", "eta")
 # What a template's expressions can raise when they are given something that does not fit.
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -108,6 +141,7 @@ EXAMPLES = {
     **dict.fromkeys(ALARMS, ALARM),
     **dict.fromkeys(ALERTS, TROUBLE),
     DIGEST: CHANGES,
+    REPORT: DAILY,
 }
 """What each text may name, by its word."""
 
@@ -131,7 +165,7 @@ def _neutral(medium: str, value: Any) -> Any:
 
 def words_of(medium: str) -> list[str]:
     """The words that have a text in a medium."""
-    return [word for word in EXAMPLES if (word, medium) != (DIGEST, SHORT)]
+    return [word for word in EXAMPLES if medium != SHORT or word not in (DIGEST, REPORT)]
 
 
 _ENVIRONMENTS = {
@@ -175,7 +209,7 @@ class Messages:
 
     def text(self, word: str, facts: Mapping[str, Any]) -> str:
         """
-        The text for a status, or one of ``ALARMS`` and ``ALERTS``, or ``DIGEST``.
+        The text for a status, or one of ``ALARMS`` and ``ALERTS``, ``DIGEST`` or ``REPORT``.
 
         :raises MessageError: it has a mistake, or cannot be rendered with these facts.
         """

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         replay_traces as replay_traces,
         report_health as report_health,
         report_stalled as report_stalled,
+        send_report as send_report,
         show_trace as show_trace,
+        write_report as write_report,
     )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 
+from shipment_tracking.domain.spreadsheets import MARK, cell
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.warehouse.rows import fetch, fetch_sorted
 from shipment_tracking.web import rows
@@ -51,7 +52,6 @@ SORTS = {
 }
 """What a list is sorted by; ours, never what was typed."""
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 ORDER_COLUMNS = (
     "erp_key",
     "account",
@@ -186,8 +186,7 @@ def as_csv(found: Sequence[Any], columns: Sequence[str]) -> Iterator[str]:
     """Lines of a CSV with a heading; no cell is a formula to a spreadsheet."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    # Excel takes a file without the mark for one in the local code page.
-    out.write("\ufeff")
+    out.write(MARK)
     writer.writerow(columns)
     for row in found:
         writer.writerow([cell(getattr(row, name)) for name in columns])
@@ -195,12 +194,3 @@ def as_csv(found: Sequence[Any], columns: Sequence[str]) -> Iterator[str]:
         out.seek(0)
         out.truncate()
     yield out.getvalue()
-
-
-def cell(value: Any) -> str:
-    """A value as text that a spreadsheet does not execute."""
-    if value is None:
-        return ""
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
-    text = text.replace("\0", "")
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
