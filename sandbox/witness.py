@@ -185,7 +185,7 @@ def stall_differences(engine: Engine, world: World, at: datetime) -> list[Differ
             (row.account, row.platform_order_id, part_of(row.consignment_id)): row.stage
             for row in connection.execute(open_stalls)
         }
-    true = dict(_standing(world, at))
+    true = dict(standing(world, at))
     # Of an order whose replies cannot be read, only the reader knows how long nothing is known.
     unreadable = {key for key, order in world.truth(at).items() if order.has_nan}
     return [
@@ -349,7 +349,7 @@ def _mistyped_orders(world: World) -> set[_OrderKey]:
     return {(row.account, row.order_id) for row in rows(world) if row.is_mistyped}
 
 
-def _standing(world: World, at: datetime) -> Iterator[tuple[_ParcelKey, str]]:
+def standing(world: World, at: datetime) -> Iterator[tuple[_ParcelKey, str]]:
     """Every parcel that stands still, and its stage."""
     tracked = _tracked(world, at) - _mistyped_orders(world)
     shipped = {(order.account, order.order_id): order.shipped_at for order in world.orders()}

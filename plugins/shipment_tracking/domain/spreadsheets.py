@@ -3,8 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of a formula, or skips before it looks for one."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""
+What a spreadsheet takes for the beginning of a formula, a Chinese one in full width too, or skips
+before it looks for one.
+"""
 
 MARK = "\ufeff"
 """A CSV without it is in the local code page to Excel."""

@@ -128,7 +128,7 @@ DAILY: dict[str, Any] = {
         }
     ],
     "differences": [{"difference": "signed, not written yet", "erp_rows": 2}],
-    "place": "s3://reports/2026-03-01",
+    "place": "/srv/reports/2026-03-01",
 }
 """What the daily report's text may name: a day's numbers, and lists, the worst first."""
 

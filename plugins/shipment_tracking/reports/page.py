@@ -16,10 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from shipment_tracking.reports.frames import NUMBERS, Report
 from shipment_tracking.reports.words import named, words
 
-MOST_ROWS: Mapping[str, int] = {"accounts": 30, "carriers": 15, "exceptions": 20, "stalls": 20}
+MOST_ROWS: Mapping[str, int] = {"accounts": 30, "carriers": 15, "exceptions": 15, "stalls": 15}
 """Rows of a table in the mail; of the others 10."""
 OTHER_ROWS = 10
-LONGEST_TEXT = 80  # characters of a cell
+LONGEST_TEXT = 60  # characters of a cell
 COLUMNS = {
     "accounts": ["account", *NUMBERS],
     "carriers": ["carrier_name", *NUMBERS],
@@ -89,10 +89,7 @@ def _table(report: Report, name: str, language: str) -> dict[str, Any]:
     bar = BARS.get(name)
     shown = frame[COLUMNS[name]].head(MOST_ROWS.get(name, OTHER_ROWS))
     rows = [
-        [
-            (_cell(named(column, row[column], language)), _is_number(row[column]))
-            for column in COLUMNS[name]
-        ]
+        [_cell(named(column, row[column], language)) for column in COLUMNS[name]]
         for row in shown.to_dict("records")
     ]
     lengths = [float(value) for value in shown[bar]] if bar else []
@@ -105,10 +102,6 @@ def _table(report: Report, name: str, language: str) -> dict[str, Any]:
         "bars": [round(100 * length / most) for length in lengths],
         "more": len(frame) - len(shown),
     }
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
 
 
 def _cell(value: Any) -> str:

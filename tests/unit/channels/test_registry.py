@@ -64,7 +64,16 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 """For each type, all its own fields."""
 
-COMMON = {"type", "name", "language", "statuses", "quiet_hours", "digest", "most_per_parcel"}
+COMMON = {
+    "type",
+    "name",
+    "language",
+    "statuses",
+    "quiet_hours",
+    "digest",
+    "most_per_parcel",
+    "report",
+}
 
 
 def channel(kind: str, **changes: Any) -> dict[str, Any]:
@@ -283,3 +292,26 @@ def test_a_channel_without_a_type_names_the_types():
 @pytest.mark.parametrize("servers", ["kafka1:9093, kafka2:9093", "[::1]:9093", "10.0.0.1:9093"])
 def test_the_servers_of_a_cluster_may_be_several(servers):
     assert destinations("ops", [channel("kafka", servers=servers)])
+
+
+@pytest.mark.parametrize(
+    ("given", "report", "statuses"),
+    [({}, False, None), ({"report": True}, True, None), ({"report": "only"}, True, ())],
+)
+def test_a_channel_of_ops_may_get_the_report_too_or_only(given, report, statuses):
+    (found,) = destinations("ops", [channel("webhook", **given)])
+
+    assert (found.report, found.statuses) == (report, statuses)
+
+
+@pytest.mark.parametrize("audience", ["customers", "platform_1688"])
+def test_the_report_is_for_ops_only(audience):
+    said = problem(channel("webhook", report=True), audience)
+
+    assert said.endswith("report is for notify_ops only; leave it out")
+
+
+def test_a_channel_for_the_report_only_has_no_statuses():
+    said = problem(channel("webhook", report="only", statuses=["signed"]))
+
+    assert said.endswith("statuses are never sent; leave one of them out")

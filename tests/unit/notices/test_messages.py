@@ -97,7 +97,7 @@ def test_no_text_is_there_that_nobody_sends(language):
         f"{word}{ending}"
         for word in (*map(str, Status), DELAYED, STALLED, CLEARED, *ALERTS)
         for ending in ENDINGS.values()
-    } | {"digest.txt", "digest.md"}
+    } | {"digest.txt", "digest.md", "report.txt", "report.md"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
