@@ -388,6 +388,7 @@ ERP        {folder / "erp.db"} (SQLite, table erp_order)
 warehouse  make psql, or {warehouse}
 shell      make shell (airflow and shipment-tracking commands)
 messages   {folder / "logs" / "receiver.log"} (what people are told)
+reports    {folder / "airflow" / "shipment_reports"} (trigger the DAG report_daily)
 logs       {folder / "logs"}
 
 A minute here is {speed:g} in the sandbox's world, which tells stories for two weeks. The DAG runs

@@ -54,7 +54,7 @@ def run(
     found = _wanting(channels([]))
     sendable = report.days_sent(now)
     if day not in sendable.values():
-        log.warning("the report of %s is too old to be sent; its files are written", day)
+        log.warning("the report of %s is too old to be sent", day)
     if this_run.rehearsal:
         return counts({}) | {"would_send": _preview(outbox, found, day)}
     with warehouse.begin() as connection:
