@@ -84,9 +84,9 @@ def run(
 
 
 def _wanting(found: Channels) -> Channels:
-    """The channels of ops that want the report."""
+    """The channels that want the report, which are of ops alone."""
     return Channels(
-        [each for each in found.destinations if each.audience == OPS and each.report],
+        [each for each in found.destinations if each.report],
         {audience: error for audience, error in found.broken.items() if audience == OPS},
     )
 
