@@ -75,8 +75,8 @@ where
     )
 order by
     trouble.occurred_at desc,
-    shipment.shipment_id,
-    trouble.became
+    shipment.shipment_id asc,
+    trouble.became asc
 limit :most;
 
 
@@ -114,7 +114,7 @@ having count(*) >= :fewest
 order by
     hours_p50 desc,
     hours_p90 desc,
-    carrier_name;
+    carrier_name asc;
 
 
 -- name: stages
@@ -133,7 +133,7 @@ where
 group by stage
 order by
     still_open desc,
-    stage;
+    stage asc;
 
 
 -- name: stalls
@@ -234,7 +234,7 @@ from analytics.erp_reconciliation
 group by difference
 order by
     erp_rows desc,
-    difference;
+    difference asc;
 
 
 -- name: reconciliation
