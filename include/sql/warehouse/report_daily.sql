@@ -88,10 +88,12 @@ select
     max(shipment.carrier_name) as carrier_name,
     count(*) as parcels,
     percentile_disc(0.5) within group (
-        order by cast(extract(epoch from shipment.signed_at - shipment.picked_up_at) / 3600 as float)
+        order by
+            cast(extract(epoch from shipment.signed_at - shipment.picked_up_at) / 3600 as float)
     ) as hours_p50,
     percentile_disc(0.9) within group (
-        order by cast(extract(epoch from shipment.signed_at - shipment.picked_up_at) / 3600 as float)
+        order by
+            cast(extract(epoch from shipment.signed_at - shipment.picked_up_at) / 3600 as float)
     ) as hours_p90
 from tracking.shipment
 where
