@@ -195,7 +195,7 @@ def read(warehouse: Engine, day: date) -> Facts:
         with connection.begin():
 
             def rows(name: str, row: type[Any]) -> list[Any]:
-                return fetch(connection, f"report_daily.{name}", row, **binds)
+                return fetch(connection, f"report.{name}", row, **binds)
 
             return Facts(
                 day=day,
@@ -238,14 +238,14 @@ class ReportOutbox(Outbox):
             "channels": [each.channel_name for each in channels.destinations],
             "is_broken": OPS in channels.broken,
         }
-        connection.execute(query("report_daily.address"), {"now": self.now} | binds)
+        connection.execute(query("report.address"), {"now": self.now} | binds)
 
     def wanting(self, connection: Connection, names: Collection[str], day: date) -> list[str]:
         """The channels of ops that have not had the day's report, of those named."""
         binds = {"event_id": event_id(day), "channels": list(names)}
-        return list(connection.execute(query("report_daily.wanting"), binds).scalars())
+        return list(connection.execute(query("report.wanting"), binds).scalars())
 
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:
-        module = "report_daily" if name in _OWN else "outbox"
+        module = "report" if name in _OWN else "outbox"
         given = {"now": self.now, "digest": self.digest, **binds}
         return connection.execute(query(f"{module}.{name}"), given)
