@@ -271,7 +271,10 @@ def requeue(
 
 
 def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-03-02T08:00") from None
     return time if time.tzinfo else time.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
 
 

@@ -1,7 +1,7 @@
 """What the unit tests share: one warehouse, emptied for each, and ways to look into it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
@@ -202,12 +202,18 @@ def destination(receiver: Receiver) -> Callable[..., Destination]:
 
 @pytest.fixture
 def to(destination: Callable[..., Destination]) -> Callable[..., Any]:
-    """Gives a step these destinations and no others; ``ops/phone`` is channel phone of ops."""
+    """
+    Gives a step these destinations and no others; ``ops/phone`` is channel phone of ops.
 
-    def channels(*wanted: str | Destination, **broken: Exception) -> Any:
+    ``missing`` are audiences without a connection.
+    """
+
+    def channels(
+        *wanted: str | Destination, missing: Sequence[str] = (), **broken: Exception
+    ) -> Any:
         found = [
             destination(*each.split("/")) if isinstance(each, str) else each for each in wanted
         ]
-        return lambda accounts: Channels(found, broken)  # type: ignore[arg-type]
+        return lambda accounts: Channels(found, broken, missing)  # type: ignore[arg-type]
 
     return channels

@@ -1,5 +1,5 @@
 -- severity: error
--- Every notice about a parcel names a status change or a stall; looks at a week's notices.
+-- Every notice about a parcel names a status change, a stall or a delay; looks at a week's notices.
 select
     notification.notification_id,
     notification.event_id,
@@ -17,4 +17,11 @@ where
         select 1
         from tracking.stall
         where notification.event_id in (stall.event_id, stall.cleared_event_id)
+    )
+    and not exists (
+        select 1
+        from tracking.shipment_eta
+        where
+            shipment_eta.shipment_id = notification.shipment_id
+            and shipment_eta.delay_event_id = notification.event_id
     )

@@ -293,6 +293,17 @@ select
     shipment.last_event,
     shipment.last_event_at,
     last_sign.event_id as sign_event,
+    (
+        select max(trace_event.occurred_at)
+        from tracking.trace_event
+        where
+            shipment.status = 'signed'
+            and shipment.sign_confirmed_at is null
+            and trace_event.shipment_id = shipment.shipment_id
+            and trace_event.status = 'signed'
+            and trace_event.earlier_life
+            and trace_event.withdrawn_at is null
+    ) as earlier_sign_at,
     array(
         select shipment_waybill.waybill_no
         from tracking.shipment_waybill

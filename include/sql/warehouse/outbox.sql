@@ -17,6 +17,30 @@ order by shipment.account;
 select pg_advisory_xact_lock(hashtext('shipment_tracking.outbox'));
 
 
+-- name: told_lately
+-- Which of the audiences were sent a notice lately, or are still owed one.
+select missing.audience
+from unnest(cast(:audiences as text[])) as missing (audience)
+where
+    exists (
+        select 1
+        from tracking.notification
+        where
+            notification.audience = missing.audience
+            and notification.state = 'sent'
+            and notification.sent_at >= :since
+    )
+    or exists (
+        select 1
+        from tracking.notification
+        where
+            notification.audience = missing.audience
+            and notification.state = 'pending'
+            and notification.channel <> ''
+    )
+order by missing.audience;
+
+
 -- name: address
 -- Every due notice that was addressed to nobody yet has a row for each channel that wants it, in
 -- the order of the notices. Delays go to ops, and to others only if they ask. It stays as long as

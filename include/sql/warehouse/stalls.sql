@@ -405,6 +405,31 @@ where
             silent_carrier.carrier_code = shipment.carrier_code
             and standing.stage = 'in_transit'
     )
+    and not exists (
+        select 1
+        from tracking.order_shipment
+        inner join tracking.tracked_order on order_shipment.order_id = tracked_order.order_id
+        where
+            order_shipment.shipment_id = standing.shipment_id
+            and order_shipment.superseded_at is null
+            and tracked_order.closed_at is null
+            and (
+                not tracking.is_free(tracked_order.lease_until)
+                or (
+                    tracked_order.last_polled_at is null
+                    and tracked_order.next_poll_at is not null
+                    and tracked_order.failures = 0
+                )
+                or exists (
+                    select 1
+                    from tracking.trace_reply
+                    where
+                        trace_reply.order_id = tracked_order.order_id
+                        and trace_reply.loaded_at is null
+                        and trace_reply.quarantined_at is null
+                )
+            )
+    )
 order by standing.shipment_id
 for key share of shipment skip locked;
 

@@ -165,10 +165,12 @@ class Channels:
     Every destination there is.
 
     :param broken: by audience, why its connection cannot be used; its notices wait.
+    :param missing: audiences without a connection.
     """
 
     destinations: Sequence[Destination]
     broken: Mapping[str, ConnectionFieldError]
+    missing: Sequence[str] = ()
 
 
 def json_size(text: str) -> int:

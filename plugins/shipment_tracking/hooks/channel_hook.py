@@ -34,18 +34,15 @@ class ChannelHook(BaseHook):
 
     def get_conn(self, tokens: "AccessTokens | None" = None) -> "list[Destination]":
         """
-        The destinations; none when there is no such connection.
+        The destinations.
 
         :param tokens: where their access tokens are kept; without it in this process only.
+        :raises AirflowNotFoundException: there is no such connection.
         :raises ConnectionFieldError: a field is missing, unknown or unusable; the text names it.
         """
         from shipment_tracking.channels.registry import destinations
 
-        try:
-            listed = self._listed()
-        except AirflowNotFoundException:
-            return []
-        return destinations(self.audience, listed, tokens)
+        return destinations(self.audience, self._listed(), tokens)
 
     def check(self) -> "Iterator[Finding]":
         """
@@ -79,19 +76,22 @@ def channels(accounts: Sequence[str]) -> "Channels":
     """
     Every destination that notices of these accounts may have.
 
-    A connection that does not exist gives none; one that cannot be used stops no other.
+    One connection that does not exist, or cannot be used, stops no other.
     """
     from shipment_tracking.channels.port import CUSTOMERS, OPS, Channels
 
     found: list[Destination] = []
     broken: dict[str, ConnectionFieldError] = {}
+    missing: list[str] = []
     tokens = _access_tokens()
     for audience in dict.fromkeys((OPS, CUSTOMERS, *accounts)):
         try:
             found += ChannelHook(audience).get_conn(tokens)
         except ConnectionFieldError as error:
             broken[audience] = error
-    return Channels(found, broken)
+        except AirflowNotFoundException:
+            missing.append(audience)
+    return Channels(found, broken, missing)
 
 
 def _access_tokens() -> "AccessTokens":

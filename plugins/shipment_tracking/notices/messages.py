@@ -11,9 +11,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
-from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Name
+from jinja2.sandbox import SandboxedEnvironment
 
 from shipment_tracking.channels.port import DELAYED, MARKDOWN, SHORT, TEXT, Destination
 from shipment_tracking.domain.statuses import Status
@@ -169,7 +170,7 @@ def words_of(medium: str) -> list[str]:
 
 
 _ENVIRONMENTS = {
-    medium: Environment(
+    medium: SandboxedEnvironment(
         undefined=StrictUndefined,
         autoescape=False,
         finalize=partial(_neutral, medium),
@@ -238,6 +239,11 @@ def _load(path: Path, changed: int, word: str, medium: str) -> Template:
             )
     for facts in (example, sparse(example)):
         text = _render(path, template, facts)
+        if not text.strip():
+            raise MessageError(
+                f"{path}, line 1: with example facts the text is empty; write one, or delete the "
+                "file to have ours"
+            )
         if medium == SHORT and (len(text) > LONGEST_SHORT or "\n" in text):
             raise MessageError(
                 f"{path}, line 1: a short text must be one line of at most {LONGEST_SHORT} "

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from shipment_tracking.domain.masking import normalise
 from shipment_tracking.domain.models import Parcel, ParcelTrace
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.errors import ReplyError
+from shipment_tracking.errors import PersonNeededError, ReplyError
 
 LONGEST_ID = 200
 LONGEST_TIME = 64
@@ -62,7 +62,7 @@ def reading(what: str, error: type[Exception]) -> Iterator[None]:
     """
     try:
         yield
-    except error:
+    except (error, PersonNeededError):
         raise
     except UNREADABLE as problem:
         told = normalise(f"{type(problem).__name__} {problem}"[:LONGEST_ID])

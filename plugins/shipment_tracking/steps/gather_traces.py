@@ -20,6 +20,7 @@ from shipment_tracking.domain.models import Parcel, Run
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import (
     LaneStoppedError,
+    OwnerTextsError,
     PersonNeededError,
     PlatformError,
     ReplyError,
@@ -123,7 +124,7 @@ def _new_signatures(
     """
     try:
         traces = readers[client.account.dialect](body)
-    except ReplyError:
+    except (OwnerTextsError, ReplyError):
         return {}  # loading says what is wrong with it
     return {
         trace.consignment_id: trace.platform_status == Status.SIGNED

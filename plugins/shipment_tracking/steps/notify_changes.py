@@ -69,8 +69,9 @@ def run(
         return _rehearse(warehouse, outbox, channels(accounts), accounts)
     if not accounts:
         return counts({})
-    found = channels(accounts)
+    known = channels(accounts)
     with warehouse.begin() as connection:
+        found = outbox.with_lost(connection, known)
         addressed = outbox.address(connection, found, accounts)
     writer = _Writer(outbox, open_erp)
     delivered = deliver(

@@ -64,9 +64,10 @@ def run(
         # It may have none: whatever failed before, the next run counts it as one that did not poll.
         runs.begin(connection, this_run)
         accounts = troubles.accounts(connection)
-    every = channels(accounts)
-    found = _for_ops(every)
+    known = channels(accounts)
     with warehouse.begin() as connection:
+        every = outbox.with_lost(connection, known)
+        found = _for_ops(every)
         wrong = [*troubles.find(connection, this_run, limits, now), *_broken(every, this_run)]
         kept = outbox.keep(connection, wrong)
         if this_run.rehearsal:

@@ -70,8 +70,9 @@ def run(
         connection.commit()
     if not accounts:
         return kept | counts({})
-    found = _for_staff(channels(accounts))
+    known = _for_staff(channels(accounts))
     with warehouse.begin() as connection:
+        found = outbox.with_lost(connection, known)
         addressed = outbox.address(connection, found, accounts)
     compose = partial(_write, outbox)
     sent = deliver(
@@ -91,6 +92,7 @@ def _for_staff(found: Channels) -> Channels:
     return Channels(
         [each for each in found.destinations if each.audience != CUSTOMERS],
         {audience: error for audience, error in found.broken.items() if audience != CUSTOMERS},
+        [audience for audience in found.missing if audience != CUSTOMERS],
     )
 
 

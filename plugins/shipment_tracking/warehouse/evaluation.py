@@ -201,6 +201,15 @@ class Trail:
     unread: int = 0
 
     @property
+    def kept_aside(self) -> list[Scan]:
+        """The events that may not lead, but for those that were withdrawn."""
+        return [
+            scan
+            for scan in self.scans
+            if scan.withdrawn_at is None and (scan.future_dated or self.is_earlier(scan))
+        ]
+
+    @property
     def new(self) -> list[Scan]:
         """The events to be stored."""
         return [scan for scan in self.scans if scan.key not in self.known]
@@ -407,6 +416,7 @@ def _parcel(row: Row[Any]) -> ParcelState:
         waybills=tuple(row.waybills),
         last_event=row.last_event,
         last_event_at=row.last_event_at,
+        earlier_sign_at=row.earlier_sign_at,
     )
 
 
@@ -443,6 +453,7 @@ def _find(trail: Trail, announce: bool | None, now: datetime, withheld: str) -> 
         shipment.changes,
         lost_at=now,
         renumbered=evidence.is_renumbered(shipment.waybill_no, trail.held),
+        aside=trail.kept_aside,
     )
     before = evidence.Signature(
         shipment.signed_at, shipment.sign_seen_at, shipment.sign_confirmed_at

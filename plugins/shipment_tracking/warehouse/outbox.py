@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row
 
-from shipment_tracking.channels.port import Channels, Destination, account_of
+from shipment_tracking.channels.port import Channels, Destination, account_of, connection_id
 from shipment_tracking.domain.masking import mask
 from shipment_tracking.domain.models import Run
-from shipment_tracking.errors import DeliveryError
+from shipment_tracking.errors import ConnectionFieldError, DeliveryError
 from shipment_tracking.statements import query
 from shipment_tracking.warehouse import runs
 from shipment_tracking.warehouse.leases import Leases
@@ -27,6 +27,9 @@ LEASE = timedelta(minutes=3)
 TRIES = 14
 FIRST_PAUSE = timedelta(seconds=30)
 """After the first failure; twice as long after each further one: 68 hours until the last try."""
+
+REMEMBERED = timedelta(days=7)
+"""How long a channel that was sent something is expected to be there."""
 
 MOST_SHOWN = 20
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -156,6 +159,26 @@ class Outbox:
         """The accounts that have something to tell in this run."""
         binds = {"only_account": self.this_run.only_account}
         return list(self._execute(connection, "accounts", **binds).scalars())
+
+    def with_lost(self, connection: Connection, found: Channels) -> Channels:
+        """
+        The channels; an audience whose connection vanished is broken, so that its notices wait.
+
+        A connection vanishes when a worker or a secrets backend does not have it for a while. One
+        that was never there, or that was used ``REMEMBERED`` ago, is not missed.
+        """
+        lost = self._execute(
+            connection, "told_lately", audiences=list(found.missing), since=self.now - REMEMBERED
+        ).scalars()
+        broken = {
+            audience: ConnectionFieldError(
+                f"connection {connection_id(audience)} is not found, though notices went to it "
+                "within 7 days: define it again; if nobody shall be notified, keep it with "
+                'extra {"channels": []}'
+            )
+            for audience in lost
+        }
+        return replace(found, broken={**found.broken, **broken})
 
     def address(
         self, connection: Connection, channels: Channels, accounts: Sequence[str]

@@ -1,6 +1,6 @@
 """What the steps share: an ERP that is edited by people, and notices of what changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -200,7 +200,11 @@ def notify(warehouse, erp, to, new_run, now) -> Callable[..., dict[str, int]]:
     """Tell these destinations what changed, so many hours from noon."""
 
     def run(
-        *wanted: Any, hours: float = 0, broken: dict[str, Any] | None = None, **of_run: Any
+        *wanted: Any,
+        hours: float = 0,
+        broken: dict[str, Any] | None = None,
+        missing: Sequence[str] = (),
+        **of_run: Any,
     ) -> dict[str, int]:
         this_run = new_run(now, **of_run)
         with warehouse.begin() as connection:
@@ -209,7 +213,7 @@ def notify(warehouse, erp, to, new_run, now) -> Callable[..., dict[str, int]]:
             warehouse,
             this_run,
             open_erp=lambda: erp,
-            channels=to(*wanted, **broken or {}),
+            channels=to(*wanted, missing=missing, **broken or {}),
             owner="run",
             now=now + timedelta(hours=hours),
         )

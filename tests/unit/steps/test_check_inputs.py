@@ -86,3 +86,11 @@ def test_a_calendar_with_a_mistake_makes_the_task_red(check, tmp_path, monkeypat
 
     with pytest.raises(InputError, match=r"calendar\.csv, line 2: last_day is ''"):
         check()
+
+
+def test_own_readings_with_a_mistake_make_the_task_red(check, tmp_path, monkeypatch):
+    (tmp_path / "texts.csv").write_text("text,status,sign_kind\n已到,in_transitt,\n")
+    monkeypatch.setenv(OWNER_FOLDER, str(tmp_path))
+
+    with pytest.raises(InputError, match=r"texts\.csv, line 2: 'in_transitt' is not a status"):
+        check()

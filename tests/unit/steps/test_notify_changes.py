@@ -370,3 +370,25 @@ def test_ops_hears_of_a_delay_and_others_only_if_they_ask(
     assert (delivery.body["reason"], delivery.body["to_status"]) == ("delayed", "in_transit")
     assert delivery.body["occurred_at"] == "2026-03-02T12:00:00+08:00"
     assert "比预计的晚" in delivery.body["text"]
+
+
+def test_notices_wait_for_a_connection_that_vanished(ship, change, notify, receiver):
+    parcel = ship()
+    change(parcel, "in_transit")
+    notify("ops")
+    change(parcel, "out_for_delivery", hours=1, was="in_transit")
+
+    with pytest.raises(ConnectionFieldError, match="connection notify_ops is not found"):
+        notify(missing=["ops"], hours=1)
+
+    assert notify("ops", hours=2) == NONE | {"sent": 1}
+    assert [sent.body["to_status"] for sent in receiver.deliveries("ops")] == [
+        "in_transit",
+        "out_for_delivery",
+    ]
+
+
+def test_a_connection_that_never_was_is_not_missed(ship, change, notify):
+    change(ship(), "in_transit")
+
+    assert notify(missing=["ops"]) == NONE | {"suppressed": 1}

@@ -334,3 +334,29 @@ def test_an_owners_statement_may_show_by_when_the_order_is_expected(
 
     assert show() == {"shown": 1}
     assert order().latest_trace_at == SEEN_THERE
+
+
+@pytest.mark.parametrize("shop", ["mariadb"], indirect=True)
+@pytest.mark.parametrize(
+    "write",
+    [
+        "insert into inbox values (:erp_key, :latest_trace)"
+        " on duplicate key update news = :latest_trace",
+        "replace into inbox values (:erp_key, :latest_trace)",
+    ],
+)
+def test_an_inbox_at_mysql_is_written_again_and_again(write, shop, tracked, moves, show, owners):
+    owners("show_trace", f"-- The inbox holds the newest trace.\n{write}")
+    tracked("SO1")
+    with shop.engine.begin() as connection:
+        connection.exec_driver_sql("create table inbox (so_no varchar(64) primary key, news text)")
+    try:
+        for news in (ARRIVED, "派件中", "已签收"):
+            moves(latest_trace=news)
+            assert show() == {"shown": 1}
+            with shop.engine.connect() as connection:
+                stored = connection.exec_driver_sql("select so_no, news from inbox").all()
+            assert stored == [("SO1", news)]
+    finally:
+        with shop.engine.begin() as connection:
+            connection.exec_driver_sql("drop table inbox")

@@ -30,7 +30,11 @@ _RANK = {str(status): rank for rank, status in enumerate(LEADS_ORDER)}
 
 @dataclass(frozen=True, slots=True)
 class ParcelState:
-    """A judged parcel that its platform still lists for an order."""
+    """
+    A judged parcel that its platform still lists for an order.
+
+    :param earlier_sign_at: the last signature of a parcel that had its waybill number before.
+    """
 
     shipment_id: int
     status: str
@@ -43,6 +47,7 @@ class ParcelState:
     waybills: tuple[str, ...]
     last_event: str | None
     last_event_at: datetime | None
+    earlier_sign_at: datetime | None = None
 
     @property
     def is_signed(self) -> bool:
@@ -112,7 +117,7 @@ def judge_row(
     is_signed = all_signed and is_complete
     last = max(signed, key=_by_signature, default=None)
     signed_at = row.signed_at or (last.signed_at if last else None)
-    error = _lacks_parcel(missing, parcels)
+    error = _lacks_parcel(missing, parcels) or _rests_on_earlier_parcel(expected)
     if is_signed and signed_at and row.shipped_at and signed_at < row.shipped_at - BEFORE_SHIPPING:
         is_signed = False
         error = (
@@ -181,6 +186,19 @@ def _lacks_parcel(missing: Sequence[str], parcels: Sequence[ParcelState]) -> str
         f"no parcel of the order carries the waybill number {', '.join(missing)!r}; its platform "
         f"lists {listed}: correct waybill_no in the ERP"
     )
+
+
+def _rests_on_earlier_parcel(parcels: Sequence[ParcelState]) -> str | None:
+    """Why the platform's word does not sign a parcel: see ``settle_signature``."""
+    for parcel in parcels:
+        earlier, waits = parcel.earlier_sign_at, parcel.sign_confirmed_at is None
+        if parcel.status == Status.SIGNED and waits and earlier:
+            return (
+                f"the platform says signed, but the only signature of {parcel.waybill_no} is of "
+                f"{earlier:%F %T %Z}, more than 48 hours older than its shipping: correct "
+                "shipped_at in the ERP, or sign the order there"
+            )
+    return None
 
 
 def _numbers(parcels: Sequence[ParcelState]) -> str | None:

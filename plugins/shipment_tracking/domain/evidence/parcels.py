@@ -68,6 +68,9 @@ class Verdict:
         event, never by a text.
     :param undated_since: since when the platform says signed while no event tells when: there is
         none, the parcel moved between it and then, or its number was corrected since.
+    :param is_earlier: the only signature that the events tell of is another parcel's, which had
+        the waybill number before: the platform may say signed because of that one.
+    :param is_ahead: the only one is dated too far ahead to lead yet.
     """
 
     status: str
@@ -76,6 +79,8 @@ class Verdict:
     confirmed: bool
     transitions: tuple[Transition, ...]
     undated_since: datetime | None = None
+    is_earlier: bool = False
+    is_ahead: bool = False
 
 
 def judge(
@@ -86,6 +91,7 @@ def judge(
     lost_at: datetime | None = None,
     *,
     renumbered: bool = False,
+    aside: Sequence[Scan] = (),
 ) -> Verdict:
     """
     Weigh all evidence on one parcel.
@@ -97,6 +103,7 @@ def judge(
     :param lost_at: dates the transition of a parcel that has no evidence left.
     :param renumbered: the parcel has another waybill number than its events were fetched by, so
         that they may be another parcel's.
+    :param aside: its events that may not lead, but for those that were withdrawn.
     """
     readings = _read(trail, word)
     led_by_platform = word is not None and _leads(word, readings)
@@ -142,7 +149,17 @@ def judge(
     signed_at = sign.occurred_at if sign else word.since if word else None
     kind = ((sign.sign_kind if sign else None) or "platform") if confirmed else "text"
     undated_since = word.since if word and (moved_on or sign is None or renumbered) else None
-    return Verdict(status, signed_at, kind, confirmed, transitions, undated_since)
+    kept_aside = [scan for scan in aside if scan.status == Status.SIGNED and sign is None]
+    return Verdict(
+        status,
+        signed_at,
+        kind,
+        confirmed,
+        transitions,
+        undated_since,
+        is_earlier=any(not scan.future_dated for scan in kept_aside),
+        is_ahead=any(scan.future_dated for scan in kept_aside),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +194,9 @@ def settle_signature(
     parcel's number was corrected after it was fetched. A text is enough once the traces, asked for
     a day after it was first seen, still hold it.
 
+    The platform's status alone proves nothing while the only signature in the traces is an earlier
+    parcel's, and waits for its day while the only one is dated ahead.
+
     :param traces_seen_at: when the platform last gave the parcel's traces, all of which are loaded.
     :param traces_were_asked: whether they were asked for since the platform says signed and there
         are none, or asking fails time and again.
@@ -186,10 +206,12 @@ def settle_signature(
     seen_at = before.seen_at or now
     if before.confirmed_at:
         return Signature(before.signed_at, seen_at, before.confirmed_at)
+    if verdict.is_earlier:
+        return Signature(verdict.signed_at, seen_at, None)
     undated_since = verdict.undated_since
     proved = verdict.confirmed and (
         undated_since is None
-        or (traces_seen_at is not None and traces_seen_at >= undated_since)
+        or (not verdict.is_ahead and traces_seen_at is not None and traces_seen_at >= undated_since)
         or (
             word is not None
             and traces_were_asked

@@ -218,3 +218,37 @@ def test_a_corrected_number_is_signed_by_its_own_traces(
     load(2)
 
     assert erp_row().signed_at == NOON
+
+
+@pytest.mark.parametrize("own", [(), ((-10, OUT),)], ids=["nothing", "on its way"])
+def test_a_signature_of_an_earlier_parcel_proves_nothing(
+    own, track, lists, reply, load, poll, erp_row, execute, select
+):
+    order = track()
+    execute("update tracking.erp_row set shipped_at = :at", at=NOON - timedelta(days=2))
+    reply(order, parcel("LP1", (-200, OUT), (-190, SIGNED), *own))
+    lists(order, LP1="SIGN")
+    load()
+    for hours in (1, 26, 30):
+        lists(order, LP1="SIGN", hours=hours)
+        poll(hours)
+        assert load(hours)["signed"] == 0
+    assert "more than 48 hours older than its shipping: correct shipped_at" in erp_row().last_error
+    assert select("count(*) from tracking.notification where due_at is not null") == [(0,)]
+
+    reply(order, parcel("LP1", (-200, OUT), (-190, SIGNED), *own, (31, SIGNED)), hours=32)
+    assert load(32)["signed"] == 1
+    assert erp_row().signed_at == NOON + timedelta(hours=31)
+    assert erp_row().last_error is None
+
+
+def test_a_signature_dated_ahead_is_waited_for(track, lists, reply, load, poll, erp_row):
+    order = track()
+    reply(order, parcel("LP1", (-3, OUT), (2, SIGNED)))
+    lists(order, LP1="SIGN")
+    poll(0.5)
+
+    assert load(0.5)["signed"] == 0
+
+    assert load(2.5)["signed"] == 1
+    assert erp_row().signed_at == NOON + timedelta(hours=2)

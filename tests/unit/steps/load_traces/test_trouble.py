@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from shipment_tracking.errors import OwnerTextsError
 from shipment_tracking.platforms.ali1688 import read_traces
+from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import load_traces
 
 from .words import MOVING, NOON, OUT, SIGNED, broken, parcel
@@ -83,6 +85,24 @@ def test_a_reply_that_the_database_refuses_is_set_aside(track, reply, load, erp_
     assert load(readers={"param2": read})["unreadable"] == 1
     assert "cannot contain NUL" in erp_row("SO1").last_error
     assert erp_row("SO2").status == "out_for_delivery"
+
+
+@pytest.mark.parametrize(
+    "body", ["text,status,sign_kind\n已到,in_transitt,\n".encode(), "文本".encode("gbk")]
+)
+def test_a_mistake_in_own_readings_costs_no_reply(
+    body, track, reply, load, select, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(OWNER_FOLDER, str(tmp_path))
+    reply(track(), parcel("LP1", (-1, OUT)))
+    (tmp_path / "texts.csv").write_bytes(body)
+
+    with pytest.raises(OwnerTextsError, match=r"texts\.csv"):
+        load()
+    assert select("attempts, loaded_at from tracking.trace_reply") == [(0, None)]
+
+    (tmp_path / "texts.csv").unlink()
+    assert load()["events_new"] == 1
 
 
 class Killed(BaseException):

@@ -111,3 +111,24 @@ def test_closing_an_order_ends_its_stall_without_a_word(
 
     assert report(hours=1) == NOTHING
     assert len(items()) == 1
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "lease_owner = 'another', lease_until = now() + interval '1 minute'",
+        "last_polled_at = null, next_poll_at = now()",
+    ],
+    ids=["is being asked", "was never asked"],
+)
+def test_a_parcel_that_another_run_gathers_gives_no_alarm(state, ship, report, execute, at):
+    ship(status="pending", shipped_at=at(hours=-80))
+    execute(f"update tracking.tracked_order set {state}")  # noqa: S608
+
+    assert report() == NOTHING
+
+    execute(
+        "update tracking.tracked_order"
+        " set lease_owner = null, lease_until = null, last_polled_at = now()"
+    )
+    assert report() == NOTHING | {"opened": 1, "sent": 1}
