@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 from sandbox.receiver import Delivery
 
+from .dag import SENDS
 from .invariants import rows
 
 if TYPE_CHECKING:
     from .driver import Simulation
+
+LASTING: frozenset[str] = frozenset()
+"""Kinds of alerts that the world itself gives reason for."""
 
 Invariant = Callable[["Simulation"], Iterator[str]]
 
@@ -225,6 +229,36 @@ def stalls_are_as_the_parcels_are(life: "Simulation") -> Iterator[str]:
         yield str(dict(row._mapping))
 
 
+def an_alert_lasts_as_long_as_its_trouble(life: "Simulation") -> Iterator[str]:
+    """Two days without a fault leave only what the world itself holds, and its standstill."""
+    for row in rows(life, "select * from tracking.alert where cleared_at is null"):
+        if row.kind not in LASTING:
+            yield str(dict(row._mapping))
+
+
+def an_alert_and_its_end_are_told_alike(life: "Simulation") -> Iterator[str]:
+    """Each channel that took an alert hears of its end, and no other does."""
+    unequal = """
+        select alert.*, opened.channel, ended.state
+        from tracking.alert
+        inner join
+            simulation.every_notification as opened
+            on alert.event_id = opened.event_id and opened.state = 'sent'
+        full join
+            (
+                select notice.*, known.event_id as alert_event_id
+                from simulation.every_notification as notice
+                inner join tracking.alert as known on notice.event_id = known.cleared_event_id
+            ) as ended
+            on alert.event_id = ended.alert_event_id and opened.channel = ended.channel
+        where
+            (alert.cleared_at is null and ended.event_id is not null)
+            or (alert.cleared_at is not null and ended.event_id is null)
+    """
+    for row in rows(life, unequal):
+        yield str(dict(row._mapping))
+
+
 AT_THE_END: tuple[Invariant, ...] = (
     every_change_is_announced_once,
     nothing_waits_to_be_told,
@@ -236,6 +270,8 @@ AT_THE_END: tuple[Invariant, ...] = (
     nobody_is_told_who_does_not_want_to_be,
     no_notice_leaves_a_signature_that_was_not_announced,
     stalls_are_as_the_parcels_are,
+    an_alert_lasts_as_long_as_its_trouble,
+    an_alert_and_its_end_are_told_alike,
 )
 
 
@@ -256,7 +292,7 @@ def _unsure(life: "Simulation", delivery: Delivery) -> bool:
     # From the wall clock to the one that never jumps.
     at = time.monotonic() - (datetime.now(UTC) - delivery.at).total_seconds()
     return any(
-        process.step in ("notify_changes", "report_stalled")
+        process.step in SENDS
         and (process.killed or process.stopped or not process.ended_well)
         and process.started <= at <= (process.ended or at)
         for process in life.processes.all

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .driver import Simulation
 
 WRITES = ("mark_signed", "show_trace")
-SENDS = ("notify_changes", "report_stalled")
+NOTIFIES = ("notify_changes", "report_stalled")
+SENDS = (*NOTIFIES, "report_health")
 CHANNELS = {"ops": "ops", "backup": "ops", "shop": "platform_tmall", "buyers": "customers"}
 """The audience of each channel."""
 
@@ -68,8 +69,10 @@ class Dag:
         self.run_task(plan, run, "load_traces")
         after = [partial(self._run_tasks, plan, run, WRITES)]
         if not run.is_backfill:
-            after += [partial(self.run_task, plan, run, step) for step in SENDS]
+            after += [partial(self.run_task, plan, run, step) for step in NOTIFIES]
         self._life.side_by_side(after)
+        if not run.is_backfill:
+            self.run_task(plan, run, "report_health")
 
     def _run_lane(self, plan: Plan, run: Run, account: str) -> None:
         if self.run_task(plan, run, "fetch_waybills", account) is not None:

@@ -47,6 +47,7 @@ from shipment_tracking.steps import (
     mark_signed,
     notify_changes,
     prune_warehouse,
+    report_health,
     report_stalled,
     show_trace,
 )
@@ -115,6 +116,10 @@ def run_step(order: dict[str, Any]) -> Any:
         }
         if step == "notify_changes":
             return notify_changes.run(warehouse, this_run, open_erp=lambda: erp, **sending)
+        if step == "report_health":
+            return report_health.run(
+                warehouse, this_run, most_failed_calls=0.5, fewest_calls=20, **sending
+            )
         return report_stalled.run(warehouse, this_run, **sending)
     return _work_in_lane(order, warehouse, this_run)
 
