@@ -40,6 +40,11 @@ judged as (
                 and coalesce(compared.outcome, 'failed') = 'failed'
                 and not coalesce(compared.sign_event = compared.settled_event, false)
                 then 'signed, not written yet'
+            when
+                compared.outcome in ('signed', 'already')
+                and compared.listed
+                and compared.closed_at is null
+                then 'written, undone in the ERP'
             when compared.signed_at is null and compared.close_reason = 'left_erp'
                 then 'left the list unsigned'
             when compared.listed and compared.last_error is not null then 'not tracked'
@@ -68,7 +73,8 @@ comment on column analytics.erp_reconciliation.account is 'the id of the account
 comment on column analytics.erp_reconciliation.platform_order_id is
 'the platform''s id of the order';
 comment on column analytics.erp_reconciliation.difference is
-'signed, not written yet; not written, a person decides; written, not signed any more; '
+'signed, not written yet; not written, a person decides; written, not signed any more; written, '
+'undone in the ERP (the row is in its list again; it is not written a second time); '
 'left the list unsigned; not tracked';
 comment on column analytics.erp_reconciliation.status is 'shipment status of the order';
 comment on column analytics.erp_reconciliation.signed_at is

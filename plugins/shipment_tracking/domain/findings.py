@@ -32,6 +32,6 @@ def verdict(findings: Iterable[Finding]) -> tuple[bool, str]:
     failures = [finding.said for finding in told if finding.works is False]
     if failures:
         unseen = [finding.said for finding in told if finding.works is None and finding.said]
-        return False, f"does not work: {'; '.join(failures + unseen)}"
+        return False, f"does not work: {'; '.join(dict.fromkeys(failures + unseen))}"
     warnings = [finding.said for finding in told if finding.works and finding.said]
     return True, f"works, but {'; '.join(warnings)}" if warnings else "works"

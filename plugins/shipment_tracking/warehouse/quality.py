@@ -28,6 +28,7 @@ MOST_ROWS = 3
 MOST_SHOWN = 300  # characters
 
 _HEADER = re.compile(r"(?:--[^\n]*\n)*")
+_ONE_QUERY = re.compile(r"(?is)(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|with|values|table)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def _violations(
 ) -> tuple[int, str | None]:
     """How many rows a check finds, and the first of them."""
     body = statement(f"quality/{name}", binds={"now"}).text
+    if not _ONE_QUERY.match(body):
+        raise StatementError(f"{path}: it must be one query that begins with select or with")
     before = "select count(*) over () as violations, to_jsonb(violation) as row from (\n"
     wrapped = text(f"{before}{body}\n) as violation limit {MOST_ROWS}")
     binds = {"now": now} if "now" in wrapped.compile().params else {}

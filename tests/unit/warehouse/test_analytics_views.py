@@ -252,7 +252,9 @@ def test_calls_without_a_signed_order_have_no_price(ship, warehouse, new_run, se
         ({}, "signed", "written, not signed any more"),
         ({"close_reason": "left_erp"}, None, "left the list unsigned"),
         ({"last_error": "platform is None"}, None, "not tracked"),
-        ({"signed_at": NOW}, "signed", None),
+        ({"signed_at": NOW}, "signed", "written, undone in the ERP"),
+        ({"signed_at": NOW, "closed_at": NOW, "close_reason": "signed"}, "signed", None),
+        ({"signed_at": NOW, "closed_at": NOW, "close_reason": "signed"}, "already", None),
         ({}, None, None),
     ],
 )

@@ -90,7 +90,8 @@ def test_a_violation_knows_since_when(mine, check, kept, now, later):
         (warning("select :limit as a"), "it binds limit, which is not given to it"),
         ("select 1", "line 1: it must begin with '-- severity: error'"),
         ("-- severity: grave\nselect 1", "line 1: it must begin with"),
-        (warning("delete from tracking.run returning 1"), 'syntax error at or near "from"'),
+        (warning("delete from tracking.run returning 1"), "it must be one query that begins with"),
+        (warning("-- Of ours.\nset role postgres"), "it must be one query that begins with"),
         (
             warning("select set_config('search_path', '', true), nextval('tracking.run_seq')"),
             "does not exist",
