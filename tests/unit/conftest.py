@@ -1,5 +1,6 @@
 """What the unit tests share: one warehouse, emptied for each, and ways to look into it."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +23,12 @@ from tests import factories
 from tests.factories import NOW
 
 REFERRED_TO = ("shipment", "tracked_order", "replay")
+
+
+@pytest.fixture(autouse=True)
+def usual_log_level() -> None:
+    """Airflow, which tests of other folders start in this process, logs errors alone."""
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")

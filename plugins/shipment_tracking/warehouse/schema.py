@@ -321,7 +321,7 @@ status_change = Table(
         "shipment_id",
         "to_status",
         "occurred_at",
-        postgresql_where=text("to_status in ('delivery_failed', 'returned', 'exception')"),
+        postgresql_where=text("to_status = any(array['delivery_failed', 'returned', 'exception'])"),
     ),
     Index("status_change_shipment", "shipment_id", "detected_at"),
     Index("status_change_signed", "detected_at", postgresql_where=text("to_status = 'signed'")),
