@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,15 @@ def wait_until(true: Callable[[], Any], seconds: float = 240, pause: float = 0.1
 
 def addresses(folder: Path) -> set[tuple[str, int]]:
     """Where the folder's processes listen."""
-    return {
-        (listening.laddr.ip, listening.laddr.port)
-        for process in marked(folder)
-        for listening in process.net_connections("tcp")
-        if listening.status == psutil.CONN_LISTEN
-    }
+    found: set[tuple[str, int]] = set()
+    for process in marked(folder):
+        with suppress(psutil.NoSuchProcess):  # tasks come and go
+            found |= {
+                (listening.laddr.ip, listening.laddr.port)
+                for listening in process.net_connections("tcp")
+                if listening.status == psutil.CONN_LISTEN
+            }
+    return found
 
 
 def said_by_the_test_button(api: AirflowApi, fields: dict[str, Any]) -> tuple[bool, str]:
