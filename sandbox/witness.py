@@ -298,6 +298,8 @@ def _told_differences(
         if times > 1:
             yield Difference("told more than once", event_id, 1, times)
     for message in messages:
+        if message["reason"] == "delayed":
+            continue  # its status is the one that was told before
         for order_id in sorted({order["platform_order_id"] for order in message["orders"]}):
             before = told[order_id, part_of(message["consignment_id"])]
             if message["from_status"] == "signed" and before[-1:] != ["signed"]:

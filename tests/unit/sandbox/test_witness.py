@@ -48,8 +48,9 @@ def test_an_order_whose_parcels_are_all_cancelled_is_never_signed():
         assert not is_signed(true, MONTH_LATER)
 
 
-def notice(number: int, from_status: str, to_status: str) -> dict[str, Any]:
+def notice(number: int, from_status: str, to_status: str, reason: str = "") -> dict[str, Any]:
     return {
+        "reason": reason or to_status,
         "event_id": f"{number}",
         "consignment_id": "LP1",
         "orders": [{"platform_order_id": "1"}],
@@ -66,6 +67,24 @@ def test_a_notice_may_leave_only_a_signature_that_was_told():
     (difference,) = told_differences(wrongly, world, [MONTH_LATER])
     assert (difference.what, difference.true) == ("told from", "in_transit")
     assert told_differences(rightly, world, [MONTH_LATER]) == []
+
+
+def test_a_delay_tells_no_status_a_second_time():
+    world = World(5, START, {"platform_1688": 9}, stories={"flapping_replies": 1})
+    parcels = [
+        (order.order_id, parcel.consignment_id)
+        for order in world.orders()
+        for parcel in order.parcels
+    ]
+    told = [
+        notice(number, "pending", "signed")
+        | {"consignment_id": parcel, "orders": [{"platform_order_id": order}]}
+        for number, (order, parcel) in enumerate(parcels)
+    ]
+    late = [each | {"reason": "delayed", "event_id": each["event_id"] + " late"} for each in told]
+
+    again = {each.what for each in told_differences([*told, *late], world, [MONTH_LATER])}
+    assert "told again" not in again
 
 
 @pytest.mark.parametrize("typed", ["YT88 12", "yt8812", "ＹＴ８８１２", "YT8812\r\n", "\tYT8812 "])
