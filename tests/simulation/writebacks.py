@@ -33,7 +33,13 @@ def no_order_is_wrongly_signed_at_the_erp(life: "Simulation") -> Iterator[str]:
 def what_people_decided_stands(life: "Simulation") -> Iterator[str]:
     for row in _erp_rows(life):
         if row.order_no in life.people.took_back and row.status == "SIGNED":
-            yield f"{row.order_no} is signed again"
+            wrote = rows(
+                life,
+                "select outcome, detail, source_event, before, signed_at, run_id, created_at"
+                " from tracking.erp_writeback where erp_key = :key order by writeback_id",
+                key=row.order_no,
+            )
+            yield f"{row.order_no} is signed again: {[tuple(each) for each in wrote]}"
         if row.signed_at != life.people.signed.get(row.order_no, row.signed_at):
             yield f"{row.order_no} was signed at {row.signed_at}"
 
