@@ -56,7 +56,10 @@ def stored(warehouse: Engine) -> dict[str, int]:
             (select count(*) from tracking.trace_event) as events,
             (select count(*) from tracking.trace_reply) as replies,
             (select count(*) from tracking.status_change) as changes,
-            (select count(*) from tracking.notification where not digest) as notices
+            (
+                select count(*) from tracking.notification
+                where not digest and reason <> 'delayed'
+            ) as notices
     """)
     with warehouse.connect() as connection:
         return dict(connection.execute(counts).one()._mapping)

@@ -201,6 +201,25 @@ left join tracking.trace_event as newest
 where shipment.shipment_id = verdict.shipment_id;
 
 
+-- name: give_up_held
+-- No held notice is about a parcel that no order lists any more: nothing will confirm its sign.
+update tracking.notification
+set
+    state = 'suppressed',
+    reason = 'closed'
+where
+    shipment_id = any(:shipments)
+    and state = 'pending'
+    and due_at is null
+    and not exists (
+        select 1
+        from tracking.order_shipment
+        where
+            order_shipment.shipment_id = notification.shipment_id
+            and order_shipment.superseded_at is null
+    );
+
+
 -- name: changes
 -- Every transition is kept once.
 insert into tracking.status_change (

@@ -573,6 +573,13 @@ def _write(
     if not findings:
         return
     execute("judge", **PARCEL_VERDICTS(finding.verdict for finding in findings))
+    waiting = [
+        finding.verdict.shipment_id
+        for finding in findings
+        if finding.verdict.sign_seen_at and not finding.verdict.sign_confirmed_at
+    ]
+    if waiting:
+        execute("give_up_held", shipments=waiting)
     changed = [finding for finding in findings if finding.changes]
     if changed:
         changes = [change for finding in changed for change in finding.changes]

@@ -252,3 +252,14 @@ def test_a_signature_dated_ahead_is_waited_for(track, lists, reply, load, poll, 
 
     assert load(2.5)["signed"] == 1
     assert erp_row().signed_at == NOON + timedelta(hours=2)
+
+
+def test_a_held_notice_of_a_superseded_parcel_is_given_up(track, reply, load, notices, execute):
+    reply(track(), parcel("LP1", (-3, SIGNED)))
+    load()
+    assert notices() == [("signed", "pending", "signed", False)]
+
+    execute("update tracking.order_shipment set superseded_at = now()")
+    load(1)
+
+    assert notices() == [("signed", "suppressed", "closed", False)]
