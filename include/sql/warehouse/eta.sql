@@ -480,7 +480,8 @@ on conflict (shipment_id) do update
 
 
 -- name: delay
--- The parcels are later than expected, and each has a notice of it that waits to be addressed.
+-- The parcels are later than expected, and each has a notice of it that waits to be addressed. One
+-- whose change is still to be sent comes next time: the newest notice would replace the change.
 with late as (
     select
         found.shipment_id,
@@ -488,6 +489,16 @@ with late as (
     from
         jsonb_to_recordset(cast(:delays as jsonb))
             as found (shipment_id bigint, event_id uuid)
+    where
+        not exists (
+            select 1
+            from tracking.notification
+            where
+                notification.shipment_id = found.shipment_id
+                and notification.state = 'pending'
+                and notification.due_at is not null
+                and not notification.digest
+        )
 ),
 
 known as (

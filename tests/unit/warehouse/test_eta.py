@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -276,6 +277,25 @@ def test_who_is_later_than_expected_is_announced_once(signed, moving, refresh, s
     assert refresh(70) == 0
     assert select("reason, state, due_at from tracking.notification") == [
         ("delayed", "pending", now + 66 * HOUR)
+    ]
+
+
+def test_a_delay_waits_until_the_parcels_change_was_sent(
+    signed, moving, refresh, execute, warehouse, select, now
+):
+    signed(*range(30, 71))
+    parcel = moving()
+    refresh()
+    factories.notification(warehouse, parcel, uuid4(), "delivery_failed", now)
+
+    refresh(66)
+    assert select("reason from tracking.notification") == [("delivery_failed",)]
+
+    execute("update tracking.notification set state = 'sent', sent_at = now()")
+    refresh(67)
+    assert select("reason from tracking.notification order by 1") == [
+        ("delayed",),
+        ("delivery_failed",),
     ]
 
 
