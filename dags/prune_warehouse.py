@@ -25,8 +25,11 @@ from shipment_tracking import hooks, steps
 
 
 @dag(
-    # No start date: with one, the run of last night would start as soon as the DAG is unpaused.
-    schedule=CronTriggerTimetable("15 3 * * *", timezone="Asia/Shanghai", run_immediately=False),
+    # With a start date, or `False` here within 10 % of a day, unpausing would start the run of
+    # last night: https://github.com/apache/airflow/pull/64162.
+    schedule=CronTriggerTimetable(
+        "15 3 * * *", timezone="Asia/Shanghai", run_immediately=duration(0)
+    ),
     start_date=None,
     catchup=False,
     max_active_runs=1,

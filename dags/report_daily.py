@@ -16,7 +16,8 @@ tasks do not wait for each other. Clear the red one after fixing the cause: a ch
 report gets it no second time. What could not be sent for six days is given up.
 
 **By hand.** The param `day` writes the files of a past day again. A backfill does so for each of
-its days and sends nothing. The DAG is paused at first, and unpausing it starts no run.
+its days and sends nothing. The DAG is paused at first. Unpausing it the first time starts no run;
+unpausing it after a pause sends the last report that is due.
 """
 
 from airflow.sdk import dag, task
@@ -27,8 +28,11 @@ from shipment_tracking import hooks, steps
 
 
 @dag(
-    # No start date: with one, the run of this morning would start as soon as the DAG is unpaused.
-    schedule=CronTriggerTimetable("0 8 * * *", timezone="Asia/Shanghai", run_immediately=False),
+    # With a start date, or `False` here within 10 % of a day, unpausing would start the run of
+    # this morning: https://github.com/apache/airflow/pull/64162.
+    schedule=CronTriggerTimetable(
+        "0 8 * * *", timezone="Asia/Shanghai", run_immediately=duration(0)
+    ),
     start_date=None,
     catchup=False,
     max_active_runs=1,

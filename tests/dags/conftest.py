@@ -19,6 +19,7 @@ from sandbox.erp import DemoErp
 from sandbox.receiver import Receiver
 from sandbox.server import Sandbox
 from sandbox.world import World
+from shipment_tracking.domain import days
 
 if TYPE_CHECKING:
     from airflow.models.dagbag import DagBag
@@ -61,6 +62,33 @@ def dag_bag(airflow_database: URL) -> "DagBag":
         for task in dag.tasks:
             task.retry_delay = timedelta()
     return bag
+
+
+@pytest.fixture
+def first_run(dag_bag: "DagBag") -> Callable[[str, timedelta], timedelta]:
+    """How far ahead the first run lies, if a daily DAG is unpaused so long after its time."""
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import TimeRestriction
+
+    def ahead(dag_id: str, late: timedelta) -> timedelta:
+        stored = DagSerialization.deserialize_dag(
+            DagSerialization.serialize_dag(dag_bag.dags[dag_id])
+        )
+        now = datetime.now(UTC)
+        due = (now - late).astimezone(days.SHANGHAI)
+        timetable = stored.timetable.serialize() | {"expression": f"{due:%M %H} * * *"}
+        first = (
+            type(stored.timetable)
+            .deserialize(timetable)
+            .next_dagrun_info(
+                last_automated_data_interval=None,
+                restriction=TimeRestriction(earliest=stored.start_date, latest=None, catchup=False),
+            )
+        )
+        assert first is not None
+        return first.run_after - now
+
+    return ahead
 
 
 @dataclass

@@ -43,20 +43,12 @@ def confirm(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return say
 
 
-def test_n1_it_is_paused_at_first_and_unpausing_starts_no_run(dag_bag: "DagBag") -> None:
-    from airflow.serialization.serialized_objects import DagSerialization
-    from airflow.timetables.base import TimeRestriction
-
-    dag = dag_bag.dags["prune_warehouse"]
-    stored = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
-    first = stored.timetable.next_dagrun_info(
-        last_automated_data_interval=None,
-        restriction=TimeRestriction(earliest=stored.start_date, latest=None, catchup=dag.catchup),
-    )
-
-    assert dag.is_paused_upon_creation
-    assert first is not None
-    assert first.run_after > datetime.now(UTC)
+@pytest.mark.parametrize("late", [timedelta(minutes=5), timedelta(hours=12)])
+def test_n1_it_is_paused_at_first_and_unpausing_starts_no_run(
+    dag_bag: "DagBag", first_run: Callable[[str, timedelta], timedelta], late: timedelta
+) -> None:
+    assert dag_bag.dags["prune_warehouse"].is_paused_upon_creation
+    assert first_run("prune_warehouse", late) > timedelta(hours=11)
 
 
 @pytest.mark.parametrize(("late", "says"), [(timedelta(minutes=5), ""), (timedelta(hours=2), LATE)])

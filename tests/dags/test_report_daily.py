@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,21 +25,21 @@ Keys = Counter[tuple[str, date]]
 DAY_LONG = timedelta(days=1)
 
 
-def test_it_is_paused_at_first_and_unpausing_starts_no_run(dag_bag: "DagBag") -> None:
+@pytest.mark.parametrize("late", [timedelta(minutes=5), timedelta(hours=12)])
+def test_it_is_paused_at_first_and_unpausing_starts_no_run(
+    dag_bag: "DagBag", first_run: Callable[[str, timedelta], timedelta], late: timedelta
+) -> None:
+    assert dag_bag.dags["report_daily"].is_paused_upon_creation
+    assert first_run("report_daily", late) > timedelta(hours=11)
+
+
+def test_it_runs_at_eight_in_shanghai(dag_bag: "DagBag") -> None:
     from airflow.serialization.serialized_objects import DagSerialization
-    from airflow.timetables.base import TimeRestriction
 
-    dag = dag_bag.dags["report_daily"]
-    stored = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
-    first = stored.timetable.next_dagrun_info(
-        last_automated_data_interval=None,
-        restriction=TimeRestriction(earliest=stored.start_date, latest=None, catchup=dag.catchup),
-    )
+    stored = DagSerialization.serialize_dag(dag_bag.dags["report_daily"])
+    timetable = DagSerialization.deserialize_dag(stored).timetable.serialize()
 
-    assert dag.is_paused_upon_creation
-    assert first is not None
-    assert first.run_after > datetime.now(UTC)
-    assert first.run_after.astimezone(days.SHANGHAI).strftime("%H:%M") == "08:00"
+    assert (timetable["expression"], timetable["timezone"]) == ("0 8 * * *", "Asia/Shanghai")
 
 
 def test_every_param_is_explained_in_both_languages(dag_bag: "DagBag") -> None:
