@@ -124,7 +124,7 @@ class Simulation:
             has_zeros=True,
         )
         self.receiver = Receiver(*CHANNELS)
-        self.people = People(self.erp.engine, self.erp.zone)
+        self.people = People(self.erp.engine, self.warehouse, self.erp.zone)
         self.were_deaf: set[str] = set()
         self.unsure: set[str] = set()
         self.signs: dict[str, datetime | None] = {}

@@ -4,7 +4,7 @@ import random
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select, text, update
 
 from sandbox.erp import erp_order
 
@@ -15,13 +15,17 @@ class People:
 
     :param signed: when they signed an order, by its number.
     :param took_back: numbers of orders whose sign, written by the pipeline, they took back.
+    :param unrecorded: those of them that they took back before the pipeline recorded its write; if
+        it dies right then, it cannot tell this from an edit of an unsigned row.
     """
 
-    def __init__(self, erp: Engine, zone: tzinfo) -> None:
+    def __init__(self, erp: Engine, warehouse: Engine, zone: tzinfo) -> None:
         self.erp = erp
+        self.warehouse = warehouse
         self.zone = zone
         self.signed: dict[str, datetime] = {}
         self.took_back: set[str] = set()
+        self.unrecorded: set[str] = set()
 
     @property
     def decided(self) -> set[str]:
@@ -50,6 +54,13 @@ class People:
         )
         if order_no:
             self.took_back.add(order_no)
+            if not self._is_recorded(order_no):
+                self.unrecorded.add(order_no)
+
+    def _is_recorded(self, order_no: str) -> bool:
+        signed = "select 1 from tracking.erp_writeback where erp_key = :key and outcome = 'signed'"
+        with self.warehouse.connect() as connection:
+            return connection.execute(text(signed), {"key": order_no}).first() is not None
 
     def _change(self, dice: random.Random, found_in: str, /, **values: Any) -> str | None:
         """Edit a row that the pipeline works on; returns its number if it still was so."""

@@ -143,7 +143,9 @@ def _settle(
     unwritten: list[SignedRow] = []
     for row in rows:
         audit, state = begun[row.erp_key], before.get(row.erp_key)
-        if audit.outcome:
+        if audit.outcome == "signed":
+            settled[row.erp_key] = "already", audit.detail
+        elif audit.outcome:
             settled[row.erp_key] = audit.outcome, audit.detail
         elif row.erp_key in settled:
             continue

@@ -190,6 +190,20 @@ def test_a_sign_that_a_person_took_back_is_never_written_again(sign, write, edit
     assert (order().status, order().signed_at) == ("SHIPPED", None)
 
 
+def test_a_sign_that_counts_again_after_it_was_taken_back_is_not_counted_as_written(
+    sign, write, edit, order, take_over, execute, audit
+):
+    sign("SO1")
+    write()
+    edit(status="SHIPPED", signed_at=None)
+    take_over()
+    execute("update tracking.erp_row set settled_event = null")
+
+    assert write() == {"already": 1}
+    assert audit() == [("signed", None)]
+    assert order().status == "SHIPPED"
+
+
 def test_a_new_sign_after_one_was_taken_back_is_written(
     sign, write, edit, order, take_over, execute
 ):
