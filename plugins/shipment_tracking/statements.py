@@ -154,6 +154,11 @@ def _module_path(module: str) -> Path:
     for folder in query_folders:
         if (path := folder / f"{module}.sql").is_file():
             return path
+    return _our_module(module)
+
+
+@cache
+def _our_module(module: str) -> Path:
     return include_folder() / "sql" / "warehouse" / f"{module}.sql"
 
 
