@@ -9,7 +9,8 @@ LEFT, BOTTOM, TOP = 48, 24, 10
 LABEL_EVERY = 90
 """Pixels between two labels below the columns."""
 ROW = 40
-NAME_WIDTH = 170
+ROW_WIDTH, NAME_WIDTH = 480, 150
+"""Lying bars are narrow, so that a phone shows the whole of them in a legible size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def columns(data: Series) -> Chart:
 def rows(data: Series, unit: str = "") -> Chart:
     """Lying bars, the values of a label over each other, the largest value behind."""
     top = max((value for _, values in data for value in values), default=0) or 1
-    room = WIDTH - NAME_WIDTH
+    room = ROW_WIDTH - NAME_WIDTH
     bars, labels, shown = [], [], []
     for place, (label, values) in enumerate(data):
         y = place * ROW
@@ -79,7 +80,7 @@ def rows(data: Series, unit: str = "") -> Chart:
             bars.append(Bar(NAME_WIDTH, y + 7, value / top * room, 26, series, label, value))
         labels.append(Tick(y + 17, label))
         shown.append(Tick(y + 33, " / ".join(map(number, values)) + unit))
-    return Chart(WIDTH, max(len(data), 1) * ROW, bars, [], labels, shown)
+    return Chart(ROW_WIDTH, max(len(data), 1) * ROW, bars, [], labels, shown)
 
 
 def nice_top(most: float) -> float:

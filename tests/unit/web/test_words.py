@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shipment_tracking.domain.health import KINDS
 from shipment_tracking.domain.stalls import HOURS
 from shipment_tracking.web import acts, lists, words as module
 from shipment_tracking.web.words import LANGUAGES, preferred, words
@@ -34,6 +35,7 @@ def test_every_value_has_a_word(language):
         "age": (*lists.AGES, lists.UNDATED),
         "backlog": lists.NOTICE_STATES,
         "act": acts.KINDS,
+        "alert": KINDS,
     }
 
     for group, names in values.items():
