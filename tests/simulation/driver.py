@@ -221,6 +221,7 @@ class Simulation:
             f"feeds {', '.join(kind for kind in self.feeds.values() if kind) or 'none'} "
             f"(missed {invariants.missed_by_feeds(self.warehouse)}), "
             f"{invariants.pruned(self.warehouse)} orders pruned, "
+            f"alerts {invariants.alerts(self.warehouse) or 'none'}, "
             f"{len(everything)} processes, "
             f"{sum(process.killed for process in everything)} killed, "
             f"{sum(process.stopped for process in everything)} stopped, "

@@ -89,6 +89,13 @@ def pruned(warehouse: Engine) -> int:
         return int(connection.execute(gone).scalar_one())
 
 
+def alerts(warehouse: Engine) -> str:
+    """The kinds of alerts that were opened, each with how many, such as ``quota 2``."""
+    with warehouse.connect() as connection:
+        kinds = text("select kind, count(*) from tracking.alert group by kind order by kind")
+        return ", ".join(f"{kind} {opened}" for kind, opened in connection.execute(kinds))
+
+
 def nothing_waits(warehouse: Engine) -> bool:
     """Whether all evidence is loaded and judged."""
     waits = text("""
