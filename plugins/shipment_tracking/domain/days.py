@@ -5,6 +5,9 @@ from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
+FIRST_YEAR, LAST_YEAR = 1990, 9998
+"""Outside is what a database keeps where there is no time, such as 1970-01-01 or 9999-12-31."""
+
 
 def begin(day: date) -> datetime:
     """When a day begins in Shanghai; UTC."""

@@ -41,6 +41,9 @@ LEAST = 0.5
 MOST = 3.0
 """Learnt hours are never below or above so many times the default."""
 
+MOST_HOURS = 100_000
+"""What a run may be told; more hours lead to times that PostgreSQL does not know."""
+
 ANY_CARRIER = ""
 
 AT_ONCE = (*sorted(map(str, CONTRADICTS_SIGN)), SIGN_WITHDRAWN)
@@ -116,6 +119,8 @@ def _hours(stage: str, value: object) -> float:
             f"stages are {', '.join(HOURS)}"
         )
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < float(value) < float("inf"):  # type: ignore[arg-type]
-        raise ParamError(f"stalled_after_hours {stage} is {value!r}, not a positive number")
+    if not number or not 0 < float(value) <= MOST_HOURS:  # type: ignore[arg-type]
+        raise ParamError(
+            f"stalled_after_hours {stage} is {value!r}, not a positive number up to {MOST_HOURS}"
+        )
     return float(value)  # type: ignore[arg-type]

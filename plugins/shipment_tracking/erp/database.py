@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-FIRST_YEAR, LAST_YEAR = 1990, 9998
-"""Outside is what a database keeps where there is no time, such as 1970-01-01 or 9999-12-31."""
+from shipment_tracking.domain.days import FIRST_YEAR, LAST_YEAR
 
 _ZERO = re.compile(r"[0\s.:T-]*")
 _DAY = timedelta(days=1)

@@ -114,6 +114,8 @@ def day_of_run(dag_run: Any, given: str | None, now: datetime) -> date:
         return last if clock_hook.is_simulated() or not run_after else days.yesterday(run_after)
     try:
         day = date.fromisoformat(str(given))
+        if day.year < days.FIRST_YEAR:
+            raise ValueError(day)
     except ValueError as error:
         raise ParamError(f"{given!r} is not a day; write it like 2026-03-01") from error
     if day > last:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import get_current_context
 
-from shipment_tracking.domain import stalls
+from shipment_tracking.domain import days, stalls
 from shipment_tracking.domain.models import Run
 from shipment_tracking.errors import ParamError
 from shipment_tracking.hooks import clock_hook, erp_hook, platform_hook, warehouse_hook
@@ -203,6 +203,8 @@ def _times(params: Any, what: str) -> tuple[datetime | None, datetime | None]:
 def _aware(value: Any) -> datetime:
     try:
         time = datetime.fromisoformat(str(value))
+        if not days.FIRST_YEAR <= time.year <= days.LAST_YEAR:
+            raise ValueError(time)
     except ValueError as error:
         raise ParamError(
             f"{value!r} is not a date and time; write it like 2026-03-02T00:00"

@@ -57,7 +57,11 @@ def test_a_day_that_is_given_is_reported() -> None:
 
 @pytest.mark.parametrize(
     ("given", "says"),
-    [("2026-03-02", "2026-03-02 is not over yet in Shanghai"), ("yesterday", "is not a day")],
+    [
+        ("2026-03-02", "2026-03-02 is not over yet in Shanghai"),
+        ("yesterday", "is not a day"),
+        ("0001-01-01", "'0001-01-01' is not a day"),
+    ],
 )
 def test_a_day_that_cannot_be_reported_is_refused(given: str, says: str) -> None:
     with pytest.raises(ParamError, match=says):

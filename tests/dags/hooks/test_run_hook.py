@@ -22,8 +22,13 @@ def test_n12_a_time_without_an_offset_is_shanghai_time(airflow_database: URL, wr
     assert end == datetime(2026, 3, 2, 16, tzinfo=UTC)
 
 
-def test_a_time_that_is_none_is_refused(airflow_database: URL) -> None:
+@pytest.mark.parametrize(
+    "written",
+    ["soon", "0001-01-01T00:00", "0026-03-02T00:00Z", "9999-12-31T23:59:59-12:00"],
+    ids=["word", "first", "mistyped", "last"],
+)
+def test_a_time_that_is_none_is_refused(airflow_database: URL, written: str) -> None:
     from shipment_tracking.hooks.run_hook import interval
 
-    with pytest.raises(ParamError, match="'soon' is not a date and time"):
-        interval({}, {"shipped_from": "soon", "shipped_to": "2026-03-03T00:00"})
+    with pytest.raises(ParamError, match=f"'{written}' is not a date and time"):
+        interval({}, {"shipped_from": written, "shipped_to": "2026-03-03T00:00"})

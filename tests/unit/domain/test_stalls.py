@@ -53,6 +53,7 @@ def test_what_a_run_is_told_wins_over_what_was_learnt():
         ({"pickup": None}, "pickup is None"),
         ({"pickup": float("nan")}, "pickup is nan"),
         ({"pickup": float("inf")}, "pickup is inf"),
+        ({"pickup": 1e9}, "pickup is 1000000000.0, not a positive number up to 100000"),
         ([5], "must be an object by stage"),
     ],
 )
