@@ -6,7 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from sqlalchemy import CursorResult, TextClause
-from sqlalchemy.exc import DBAPIError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from shipment_tracking.errors import StatementError
 from shipment_tracking.statements import binds_of
@@ -16,6 +22,12 @@ DENIED = {"42501", 1044, 1142, 1143, 1227, 1370, 229, 230}
 
 MISTAKES = DENIED | {1052, 1054, 1109, 1110, 1111, 1136, 1247, 1288, 1305, 1318, 102, 207, 208}
 """What drivers of MySQL and SQL Server do not call a programming error, such as unknown names."""
+
+OF_ONE_ROW = {"21000", "P0001", "P0002", "P0003", "P0004", 1172, 1242, 1644, 512, 50000}
+"""
+Codes of PostgreSQL, MySQL and SQL Server for what the ERP's own functions and triggers raise, and
+for a subquery that finds several rows where one is needed.
+"""
 
 _SQLITE = re.compile(
     r"near \"|no such |ambiguous |incomplete input|unrecognized token|wrong number of arguments"
@@ -89,6 +101,11 @@ def require(
         )
 
 
+def is_of_one_row(error: DBAPIError) -> bool:
+    """Whether a statement fails by a value of the row that it met, and not by itself."""
+    return isinstance(error, DataError | IntegrityError) or not OF_ONE_ROW.isdisjoint(_codes(error))
+
+
 def first_line(error: DBAPIError) -> str:
     """What the driver says, without the statement."""
     return str(error.orig).partition("\n")[0]
@@ -97,7 +114,11 @@ def first_line(error: DBAPIError) -> str:
 def _is_mistake(error: DBAPIError) -> bool:
     cause = error.orig
     diagnosis = getattr(cause, "diag", None)
-    if getattr(diagnosis, "context", None) or "row-level security" in str(cause):
+    if (
+        is_of_one_row(error)
+        or getattr(diagnosis, "context", None)
+        or "row-level security" in str(cause)
+    ):
         return False
     if isinstance(error, ProgrammingError | NotSupportedError):
         return True

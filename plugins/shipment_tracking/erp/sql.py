@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, TextClause
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from shipment_tracking.erp.database import ErpDatabase, is_set
-from shipment_tracking.erp.mistakes import first_line, mistake_in, refused, require
+from shipment_tracking.erp.mistakes import (
+    first_line,
+    is_of_one_row,
+    mistake_in,
+    refused,
+    require,
+)
 from shipment_tracking.erp.port import (
     Contact,
     ListedOrder,
@@ -58,15 +65,20 @@ IDENTIFYING = {"erp_key", "waybill_no", "erp_stamp"}
 """Texts that came from the ERP; they find the row, so they are never changed."""
 
 LOCK_WAIT = 5  # seconds
+SHORT_LOCK_WAIT = 50  # milliseconds
 UPSERT = re.compile(r"(?im)\bon\s+duplicate\s+key\s+update\b|^\s*replace\b")
 TWICE = 2
 
+_MYSQL_LOCK_WAIT = "set innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}"
 SET_LOCK_WAIT = {
-    "postgresql": "set local lock_timeout = '{seconds}s'",
-    "mysql": "set innodb_lock_wait_timeout = {seconds}",
-    "mariadb": "set innodb_lock_wait_timeout = {seconds}",
-    "mssql": "set lock_timeout {seconds}000",
+    "postgresql": "set local lock_timeout = {milliseconds}",
+    "mysql": _MYSQL_LOCK_WAIT,
+    "mariadb": _MYSQL_LOCK_WAIT,
+    "mssql": "set lock_timeout {milliseconds}",
+    "sqlite": "pragma busy_timeout = {milliseconds}",
 }
+LOCKED = {"55P03", 1205, 1222}
+"""Codes of PostgreSQL, MySQL and SQL Server for a lock that was not had in time."""
 
 UNSTORABLE = {"22P05", "22021", 1267, 1270, 1271, 1300, 1366, 3854, 3988}
 """Codes of PostgreSQL and MySQL for a text that holds a character which the ERP cannot."""
@@ -87,7 +99,8 @@ class SqlErp(ErpDatabase):
 
     Rows are written each in a savepoint, so that a bad one stops no other.
 
-    :param lock_wait: whole seconds to wait for a row that somebody else holds.
+    :param lock_wait: whole seconds to wait for the first row that somebody else holds; for further
+        ones of the same call it is a moment.
     """
 
     lock_wait: int = LOCK_WAIT
@@ -117,9 +130,9 @@ class SqlErp(ErpDatabase):
                     for row in result.mappings():
                         yield self._listed(row, path.name, promises)
                     promises.report()
-            except DataError as error:
-                raise refused(path, error) from error
             except DBAPIError as error:
+                if is_of_one_row(error):
+                    raise refused(path, error) from error
                 if mistake := mistake_in(path, read, error):
                     raise mistake from error
                 error.add_detail(str(path))
@@ -211,7 +224,9 @@ class SqlErp(ErpDatabase):
                     require(path, result, columns)
                     found: Sequence[RowMapping] | Unreadable = result.mappings().all()
                 except (DBAPIError, UnicodeError) as error:
-                    if isinstance(error, DBAPIError) and not _is_of_one_row(error):
+                    if isinstance(error, DBAPIError) and not (
+                        is_of_one_row(error) or _is_unstorable(error)
+                    ):
                         if mistake := mistake_in(path, ask, error):
                             raise mistake from error
                         error.add_detail(str(path))
@@ -287,23 +302,54 @@ class SqlErp(ErpDatabase):
         write = statement(f"erp/{name}", binds=binds, needs="erp_key")
         written: dict[str, Written] = {}
         several: list[str] = []
-        with self.begin() as connection:
-            if set_lock_wait := SET_LOCK_WAIT.get(connection.dialect.name):
-                connection.exec_driver_sql(set_lock_wait.format(seconds=self.lock_wait))
-            for row in rows:
-                count = _write_row(connection, path, write, row, keep=keep)
-                if isinstance(count, str):
-                    written[row["erp_key"]] = Written.failed(count)
-                elif count > 1:
-                    several.append(
-                        f"{path} would write {count} rows for erp_key {row['erp_key']}; it must "
-                        "write one at most, so nothing was written"
-                    )
-                    written[row["erp_key"]] = Written.failed(several[-1])
-                else:
-                    written[row["erp_key"]] = Written(Outcome.WRITTEN if count else Outcome.NO_ROW)
-            _raise_if_of_no_row(several, len(written))
+        patience = self.lock_wait * 1000
+        pending = deque(rows)
+        while pending:
+            with self.begin() as connection:
+                _wait_for_locks(connection, patience)
+                while pending:
+                    row = pending.popleft()
+                    tried = _write_row(connection, path, write, row, keep=keep)
+                    if tried.reason:
+                        written[row["erp_key"]] = Written.failed(tried.reason)
+                    elif tried.count > 1:
+                        several.append(
+                            f"{path} would write {tried.count} rows for erp_key {row['erp_key']}; "
+                            "it must write one at most, so nothing was written"
+                        )
+                        written[row["erp_key"]] = Written.failed(several[-1])
+                    else:
+                        written[row["erp_key"]] = Written(
+                            Outcome.WRITTEN if tried.count else Outcome.NO_ROW
+                        )
+                    if tried.is_locked:
+                        # Nobody shall wait in turn for what is written while we wait.
+                        patience = SHORT_LOCK_WAIT
+                        break
+        _raise_if_of_no_row(several, len(written))
         return written
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """
+    What came of writing one row.
+
+    :param count: how many rows were written; what would be several is undone.
+    :param reason: why none could be.
+    :param is_locked: whether it is that somebody else holds the row.
+    """
+
+    count: int = 0
+    reason: str = ""
+    is_locked: bool = False
+
+
+def _wait_for_locks(connection: Connection, milliseconds: int) -> None:
+    """Let a statement of the transaction wait so long for a lock; MySQL knows whole seconds."""
+    if statement := SET_LOCK_WAIT.get(connection.dialect.name):
+        seconds = max(1, milliseconds // 1000)
+        connection.exec_driver_sql(statement.format(milliseconds=milliseconds, seconds=seconds))
 
 
 def open_erp(reader: SqlErp, fields: Mapping[str, Any]) -> SqlErp:
@@ -313,11 +359,9 @@ def open_erp(reader: SqlErp, fields: Mapping[str, Any]) -> SqlErp:
 
 def _write_row(
     connection: Connection, path: Path, write: TextClause, row: Mapping[str, Any], *, keep: bool
-) -> int | str:
+) -> _Tried:
     """
     Write one row, and if the ERP cannot hold a character of it, with a question mark in its place.
-
-    :returns: how many rows were written (what would be several is undone), or why none could be.
     """
     reason = ""
     for storable in _ever_plainer(row):
@@ -335,7 +379,7 @@ def _write_row(
                 continue
             if isinstance(error, DBAPIError) and (mistake := mistake_in(path, write, error)):
                 raise mistake from error
-            return reason
+            return _Tried(reason=reason, is_locked=_is_locked(error))
         if result.returns_rows:
             raise StatementError(
                 f"{path} returns rows, so nobody can tell what it wrote; it must be an update "
@@ -343,7 +387,7 @@ def _write_row(
             )
         if count > 1:
             savepoint.rollback()
-            return count
+            return _Tried(count)
         if keep:
             savepoint.commit()
         else:
@@ -351,8 +395,8 @@ def _write_row(
             savepoint.rollback()
         if reason:
             log.info("order %s is written with ? for what the ERP cannot hold", row["erp_key"])
-        return count
-    return reason
+        return _Tried(count)
+    return _Tried(reason=reason)
 
 
 def _rows_written(connection: Connection, write: TextClause, count: int) -> int:
@@ -371,7 +415,10 @@ def _contact(
             f"in {file_name}"
         )
     columns = (*CONTACT_COLUMNS, WECHAT_OPENID)
-    rows = list(dict.fromkeys(tuple(row.get(name) for name in columns) for row in found))
+    rows: list[list[Any]] = []
+    for row in found:
+        if (values := [row.get(name) for name in columns]) not in rows:
+            rows.append(values)
     if not rows:
         return Unreadable(f"order {erp_key} has no contact: {file_name} finds no row of it")
     if len(rows) > 1:
@@ -426,8 +473,10 @@ def _is_unstorable(error: Exception) -> bool:
     return not UNSTORABLE.isdisjoint({getattr(cause, "sqlstate", None), *cause.args[:1]})
 
 
-def _is_of_one_row(error: DBAPIError) -> bool:
-    return isinstance(error, DataError) or _is_unstorable(error)
+def _is_locked(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    codes = {getattr(cause, "sqlstate", None), *getattr(cause, "args", ())[:1]}
+    return not LOCKED.isdisjoint(codes) or str(cause) == "database is locked"
 
 
 def _reason(error: DBAPIError | UnicodeError) -> str:
