@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ _REFUSED = re.compile(
     r"(?:https?://|www\.)[^\s，。；、）)】]+|[\u2600-\u27bf\ufe0e\ufe0f\u20e3\U00010000-\U0010ffff]",
     re.I,
 )
+_BETWEEN = re.compile(r"[\s()\u2010-\u2015\u200b-\u200f-]")
+_MOBILE = re.compile(r"(?:\+?86|0086|\+)?1\d{10}")
 FACTS = (
     "erp_key",
     "platform_order_id",
@@ -108,7 +111,8 @@ class AliyunSms:
 
         :raises DeliveryError: Aliyun does not say that it took it.
         """
-        phones = [contact["phone"] for contact in body.get("contacts", []) if contact.get("phone")]
+        found = [contact["phone"] for contact in body.get("contacts", []) if contact.get("phone")]
+        phones = list(dict.fromkeys(map(_number, found)))
         if not phones:
             raise UnreachableError("no contact has a phone", reason=NO_CONTACT)
         parameters = {
@@ -132,19 +136,19 @@ class AliyunSms:
         content = urlencode(parameters).encode()
         answer = post(f"{self.url}/", content, headers, timeout=self.timeout)
         try:
-            found = json.loads(answer.content)
+            outcome = json.loads(answer.content)
         except ValueError:
-            found = None
+            outcome = None
         # An error has another status than 200, too; its code says more.
-        if not isinstance(found, dict) or "Code" not in found:
+        if not isinstance(outcome, dict) or "Code" not in outcome:
             answer.accept()
             raise DeliveryError("the answer is not a JSON object with a code")
         judge(
-            found["Code"],
-            found.get("Message"),
+            outcome["Code"],
+            outcome.get("Message"),
             REFUSALS,
             success="OK",
-            secrets=(self.secret, self.key, *phones),
+            secrets=(self.secret, self.key, *found, *phones),
         )
 
     def _values(self, body: Mapping[str, Any]) -> dict[str, str]:
@@ -153,6 +157,12 @@ class AliyunSms:
         return {
             variable: _value(str(facts.get(fact) or "")) for variable, fact in self.params.items()
         }
+
+
+def _number(phone: str) -> str:
+    """A mobile number without what people write between its digits; any other as it is."""
+    plain = _BETWEEN.sub("", unicodedata.normalize("NFKC", phone))
+    return plain if _MOBILE.fullmatch(plain) else phone
 
 
 def _value(text: str) -> str:

@@ -104,6 +104,23 @@ def test_all_contacts_get_it_and_what_is_unknown_or_long_fits(gateway, channel):
 
 
 @pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        (["+86 199-0000-0001"], ["+8619900000001"]),
+        (["１９９ ００００ ０００１", "(199)00000001\u200b"], ["19900000001"]),
+        (["19900000001", "19900000001"], ["19900000001"]),
+    ],
+    ids=["signs", "full width", "twice"],
+)
+def test_a_mobile_number_is_sent_without_signs_and_once(written, sent, gateway, channel):
+    contacts = [{"phone": phone} for phone in written]
+
+    channel().send(EVENT, BODY | {"contacts": contacts})
+
+    assert [phone for phone, *_ in gateway.messages] == sent
+
+
+@pytest.mark.parametrize(
     ("changes", "code"),
     [
         ({"access_key_id": "another-key"}, "InvalidAccessKeyId.NotFound"),
