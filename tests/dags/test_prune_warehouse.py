@@ -73,6 +73,14 @@ def test_every_param_is_explained_and_has_a_default(dag_bag: "DagBag") -> None:
     params.validate()
 
 
+def test_no_more_days_can_be_given_than_there_are(dag_bag: "DagBag") -> None:
+    params = dag_bag.dags["prune_warehouse"].params
+
+    most = [params.get_param(name).schema["maximum"] for name in params if name != "dry_run"]
+
+    assert datetime.now(UTC) - timedelta(days=max(most)) > datetime(1900, 1, 1, tzinfo=UTC)
+
+
 def test_what_was_closed_long_ago_is_deleted_and_the_pipeline_goes_on(
     pipeline: Any, prune: Callable[..., str], confirm: Callable[[str], None], count: Count
 ) -> None:

@@ -2,6 +2,9 @@
 
 from airflow.sdk import Param
 
+MOST_DAYS = 36_500
+"""Of what is kept: a hundred years, from which a database can still count back."""
+
 PARAMS = {
     "dry_run": Param(
         False,
@@ -66,6 +69,7 @@ PRUNE_PARAMS = {
         365,
         type="integer",
         minimum=30,
+        maximum=MOST_DAYS,
         description="Days from an order's closing until its parcels are deleted, with their scans, "
         "changes, notices and replies. 订单关闭多少天后删除其包裹、轨迹、状态变化、通知和应答。",
     ),
@@ -73,6 +77,7 @@ PRUNE_PARAMS = {
         30,
         type="integer",
         minimum=1,
+        maximum=MOST_DAYS,
         description="Days from a reply's loading until it is deleted; an order's newest stays. "
         "应答入库多少天后删除；每个订单最新的一份保留。",
     ),
@@ -80,6 +85,7 @@ PRUNE_PARAMS = {
         90,
         type="integer",
         minimum=7,
+        maximum=MOST_DAYS,
         description="Days until a notice that was sent, suppressed or given up is deleted, once "
         "its order is closed. 订单关闭后，已发送、已抑制或已放弃的通知保留多少天。",
     ),
@@ -87,6 +93,7 @@ PRUNE_PARAMS = {
         180,
         type="integer",
         minimum=1,
+        maximum=MOST_DAYS,
         description="Days until a run's numbers and calls are deleted. "
         "运行统计和调用统计保留多少天。",
     ),
@@ -94,6 +101,7 @@ PRUNE_PARAMS = {
         730,
         type="integer",
         minimum=30,
+        maximum=MOST_DAYS,
         description="Days until the record of what a person did on the page Shipments is deleted, "
         "once its order is closed. 订单关闭后，页面上的人工操作记录保留多少天。",
     ),
@@ -101,6 +109,7 @@ PRUNE_PARAMS = {
         30,
         type="integer",
         minimum=1,
+        maximum=MOST_DAYS,
         description="Days from the end of a stored refresh token until it is deleted. "
         "已存的 refresh token 到期多少天后删除。",
     ),

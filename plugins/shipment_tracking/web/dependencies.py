@@ -67,8 +67,11 @@ async def _form(request: Request) -> dict[str, str]:
         body += part
         if len(body) > LARGEST_FORM:
             raise HTTPException(413, "the form is too large")
-    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
-    return dict(pairs)
+    try:
+        text = body.decode("utf-8", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=20))
+    except ValueError as error:
+        raise HTTPException(413, "the form has too many fields") from error
 
 
 CurrentSite = Annotated[Site, Depends(_site)]

@@ -213,8 +213,13 @@ def test_a_viewer_with_an_editors_token_does_nothing(client, story, recorded):
     assert recorded() == []
 
 
-def test_a_form_that_is_too_large_is_refused(client, story):
-    reply = client().post(f"acts/poll_next/{story['order']}", data={"reason": "x" * 20_000})
+@pytest.mark.parametrize(
+    "data",
+    [{"reason": "x" * 20_000}, {f"field{number}": "x" for number in range(30)}],
+    ids=["long", "many fields"],
+)
+def test_a_form_that_is_too_large_is_refused(data, client, story):
+    reply = client().post(f"acts/poll_next/{story['order']}", data=data)
 
     assert reply.status_code == 413
 
