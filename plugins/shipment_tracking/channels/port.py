@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
@@ -142,13 +142,16 @@ class Destination:
     most_per_parcel: int | None = None
     report: bool = False
 
-    def is_quiet(self, at: datetime) -> bool:
-        """Whether its notices wait for the end of its quiet hours at an aware time."""
+    def awake_for(self, at: datetime) -> timedelta:
+        """How long from an aware time until its quiet hours begin; nothing while they last."""
         if self.quiet_hours is None:
-            return False
+            return timedelta.max
         begin, end = self.quiet_hours
-        now = at.astimezone(SHANGHAI).time()
-        return begin <= now < end if begin < end else now >= begin or now < end
+        local = at.astimezone(SHANGHAI)
+        now = local.time()
+        if begin <= now < end if begin < end else now >= begin or now < end:
+            return timedelta()
+        return (datetime.combine(local, begin, SHANGHAI) - local) % timedelta(days=1)
 
     @property
     def account(self) -> str | None:

@@ -69,7 +69,7 @@ def deliver(
     budget: timedelta = BUDGET,
 ) -> Counter[str]:
     """
-    Send what is due, except to channels in their quiet hours.
+    Send what is due, to each channel until its quiet hours begin.
 
     :param accounts: those whose notices are sent.
     :param compose: makes messages of claimed notices, right before they are sent.
@@ -83,15 +83,16 @@ def deliver(
         receiver refuses what it says (``ChannelRefusedError``); everything else was sent.
     """
     outbox.take_back()
-    stop_at = time.monotonic() + budget.total_seconds()
+    began_at = time.monotonic()
     stopped = Event()
     served: list[_Service] = []
-    awake = [each for each in channels.destinations if not each.is_quiet(outbox.now)]
+    awake = [each for each in channels.destinations if each.awake_for(outbox.now)]
     unusable = [mistakes(destination) for destination in awake]
     wrong_texts = {str(error): error for found in unusable for error in found.values()}
     problems: list[Exception] = [*channels.broken.values(), *wrong_texts.values()]
 
     def serve(destination: Destination, held_back: Sequence[str]) -> _Service:
+        stop_at = began_at + min(budget, destination.awake_for(outbox.now)).total_seconds()
         # One connection for all: to open one takes longer than to send a message.
         with outbox.engine.connect() as connection:
             service = _Service(outbox, connection, destination, held_back, stop_at, stopped)

@@ -4,13 +4,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from itertools import pairwise
+from time import sleep
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from shipment_tracking.domain.days import SHANGHAI
 from shipment_tracking.errors import (
     ChannelDownError,
     ChannelRefusedError,
@@ -29,6 +31,18 @@ def refuse(error: Exception, *events: UUID) -> Callable[[UUID], None]:
             raise error
 
     return before
+
+
+def test_a_channel_gets_nothing_once_its_quiet_hours_begin(ship, change, post, wrap, states, at):
+    for number in range(5):
+        change(ship(number), "signed", hours=-number)
+    slow = wrap(lambda event_id: sleep(0.6), at_once=1)
+    begins_at = at(seconds=1).astimezone(SHANGHAI).time()
+
+    counts = post(replace(slow, quiet_hours=(begins_at, time(14))))
+
+    assert 1 <= counts["sent"] <= 3
+    assert [row[1] for row in states()].count("pending") == 5 - counts["sent"]
 
 
 # Failure
