@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 EXAMPLES = 10
 
+LONGEST_ID = 255  # characters
+LONGEST_WAYBILLS = 1_500  # bytes; PostgreSQL's index holds 2,700 of key and waybills together
+
 
 def run(
     erp: Erp,
@@ -88,8 +91,7 @@ class RowReader:
         for row in found:
             self.count += 1
             if not _is_text(row.erp_key):
-                reason = f"erp_key is {row.erp_key!r}, not text; cast it in {self.source}"
-                self._note(f"row {self.count}", reason)
+                self._note(f"row {self.count}", self._not_an_id("erp_key", row.erp_key))
                 continue
             staged = self._read(row.erp_key, row)
             if staged.refusal:
@@ -121,24 +123,29 @@ class RowReader:
         # A CHAR column fills its values up with blanks; no id has any.
         platform, account = _stripped(row.platform), _stripped(row.account)
         order_id = _order_id(row.platform_order_id)
+        waybills = len((row.waybill_no or "").encode("utf-8", "replace"))
+        too_many = waybills > LONGEST_WAYBILLS and (
+            f"waybill_no has {waybills} bytes, more than {LONGEST_WAYBILLS}; let {self.source} "
+            "return null for all parcels of the order"
+        )
         return StagedRow(
             erp_key=erp_key,
             platform=platform if _is_text(platform) else None,
             account=account if _is_text(account) else None,
             platform_order_id=order_id if _is_text(order_id) else None,
-            waybill_no=row.waybill_no,
+            waybill_no=None if too_many else row.waybill_no,
             shipped_at=row.shipped_at,
             priority=row.priority,
             erp_stamp=row.erp_stamp,
             promised_at=row.promised_at,
-            refusal=self._refusal(platform, account, order_id) or row.problem,
+            refusal=self._refusal(platform, account, order_id) or row.problem or too_many or None,
         )
 
     def _refusal(self, platform: object, account: object, order_id: object) -> str | None:
         if platform not in PLATFORMS:
             return f"platform is {platform!r}, not one of {', '.join(map(repr, PLATFORMS))} as text"
         if not isinstance(order_id, str) or not _is_text(order_id):
-            return f"platform_order_id is {order_id!r}, not text; cast it in {self.source}"
+            return self._not_an_id("platform_order_id", order_id)
         if not re.fullmatch(r"[0-9]+", order_id):
             return (
                 f"platform_order_id is {order_id!r}, which is not an order number; correct it, or "
@@ -155,6 +162,11 @@ class RowReader:
             )
         return None
 
+    def _not_an_id(self, name: str, value: object) -> str:
+        if isinstance(value, str) and len(value) > LONGEST_ID:
+            return f"{name} has {len(value)} characters, more than {LONGEST_ID}"
+        return f"{name} is {value!r}, not text; cast it in {self.source}"
+
     def _note(self, row: str, reason: str) -> None:
         self.refused[reason] += 1
         if self.refused[reason] == 1 and len(self.examples) < EXAMPLES:
@@ -163,7 +175,7 @@ class RowReader:
 
 def _is_text(value: object) -> TypeGuard[str]:
     """Whether a value can be an id; PostgreSQL keeps no NUL."""
-    return isinstance(value, str) and value != "" and "\0" not in value
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\0" not in value
 
 
 def _stripped(value: Any) -> Any:

@@ -29,6 +29,12 @@ from .erp_list import order
             {"erp_stamp": b"\x07\xd1"},
             "erp_stamp is binary, not text; cast it in extract_ord",
         ),
+        ({"platform_order_id": "29" * 200}, "platform_order_id has 400 characters, more than 255"),
+        ({"account": "x" * 9_000}, "not the id of an Airflow connection"),
+        (
+            {"waybill_no": ",".join(f"YT{number:013}" for number in range(120))},
+            "waybill_no has 1919 bytes, more than 1500; let extract_orders.sql return null",
+        ),
     ],
 )
 def test_a_bad_row_is_told_and_stops_nobody(bad, told, listing, extract, rows, caplog):
@@ -42,15 +48,25 @@ def test_a_bad_row_is_told_and_stops_nobody(bad, told, listing, extract, rows, c
     assert "1 of 2 rows are not tracked: row SO1" in caplog.text
 
 
-@pytest.mark.parametrize("key", [None, 1001, "", "SO\x001"])
-def test_a_row_without_a_usable_key_is_told_in_the_log(key, listing, extract, rows, caplog):
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (None, "erp_key is None, not text"),
+        (1001, "erp_key is 1001, not text"),
+        ("", "erp_key is '', not text"),
+        ("SO\x001", "erp_key is 'SO\\x001', not text"),
+        ("SO1" * 3_000, "erp_key has 9000 characters, more than 255"),
+    ],
+    ids=["null", "number", "blank", "nul", "long"],
+)
+def test_a_row_without_a_usable_key_is_told_in_the_log(key, told, listing, extract, rows, caplog):
     caplog.set_level("WARNING")
     listing(order(1, erp_key=key), order(2))
 
     extract()
 
     assert set(rows()) == {"SO2"}
-    assert f"row 1: erp_key is {key!r}, not text" in caplog.text
+    assert f"row 1: {told}" in caplog.text
 
 
 def test_a_nul_in_a_note_of_the_erp_loses_no_row(listing, extract, select):
