@@ -81,4 +81,5 @@ def subject(connection: Connection, kind: str, subject_id: int) -> str | None:
 def clean_reason(text: str) -> str:
     """A typed reason as it is stored: masked, one line, no control characters, not too long."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return mask(" ".join(printable.split())[:LONGEST_REASON])
+    # Cut afterwards: what is left of a number would not be known as one.
+    return mask(" ".join(printable.split()))[:LONGEST_REASON]

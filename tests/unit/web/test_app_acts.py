@@ -255,3 +255,11 @@ def test_two_editors_at_once_act_once(story, warehouse, select, kind):
 
     assert sum(done is not None for done in found) == 1
     assert select("count(*) from tracking.act")[0][0] == 1
+
+
+def test_a_number_at_the_end_of_a_long_reason_is_masked_whole():
+    before = "x" * (acts.LONGEST_REASON - 11)
+
+    reason = acts.clean_reason(f"{before} 19900000001")
+
+    assert reason == f"{before} *"
