@@ -1,5 +1,6 @@
 """The rules of truth: which evidence on a parcel wins."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -326,7 +327,14 @@ def timed(*steps: tuple[float, str], action: str | None = None) -> list[Scan]:
     ]
 
 
-STRAYS = ["info_received", "picked_up", "in_transit", "out_for_delivery", "ready_for_pickup"]
+STRAYS = [
+    "info_received",
+    "picked_up",
+    "in_transit",
+    "out_for_delivery",
+    "ready_for_pickup",
+    "exception",
+]
 
 
 @pytest.mark.parametrize("stray", [*STRAYS, "unknown"])
@@ -339,7 +347,30 @@ def test_stray_scan_after_a_proved_signature_means_nothing(stray):
     assert [step.to_status for step in verdict.transitions] == ["picked_up", "signed"]
 
 
-@pytest.mark.parametrize("against", ["delivery_failed", "returning", "returned", "exception"])
+def test_trouble_that_the_platform_has_a_code_for_withdraws_a_proved_signature():
+    (signed, lost) = timed((36, "signed"), (37, "exception"), action="SIGNED")
+
+    told = replace(lost, action="LOST", decided_by="action")
+
+    assert judge([signed, told], None, "pending").status == "exception"
+    assert judge([signed, told], word("signed", hours=36.5), "pending").status == "exception"
+
+
+def test_trouble_that_a_text_tells_of_leaves_the_time_of_the_signature():
+    trail = timed((36, "signed"), (37, "exception"))
+
+    assert judge(trail, None, "pending").status == "exception"
+    verdict = judge(trail, word("signed", hours=38), "pending")
+    assert (verdict.status, *sign(verdict)) == ("signed", START + 36 * HOUR, "self", True)
+    again = timed((1, "signed"), (2, "exception"), (3, "signed"))
+    assert sign(judge(again, word("signed", hours=4), "pending")) == (
+        START + 3 * HOUR,
+        "self",
+        True,
+    )
+
+
+@pytest.mark.parametrize("against", ["delivery_failed", "returning", "returned"])
 def test_contradiction_after_a_proved_signature_withdraws_it(against):
     trail = timed((36, "signed"), (37, against), (38, "in_transit"), action="SIGNED")
 

@@ -209,6 +209,67 @@ def test_parcel_of_an_exchange_keeps_the_order_open(two_parcels):
     assert two_parcels.row("1001").parcels_signed == 1
 
 
+DELAYED = ("2026-09-20 09:05:00", "因天气原因，派送时间可能延误，请耐心等待")
+
+
+def test_delay_told_behind_a_proved_signature_leaves_it(taobao):
+    taobao.answers.unshipped.add("2001")
+    taobao.trace("2001", (*GOT, "GOT"), (*SIGNED, "SIGNED"), (*DELAYED, "OTHER"))
+    taobao.run("2026-09-20 09:30")
+    taobao.answers.unshipped.clear()
+    for at in ("2026-09-20 22:30", "2026-09-21 10:30"):
+        taobao.run(at)
+
+    assert taobao.signed_at("2001") == SIGNED[0]
+    assert taobao.notices() == [("pending", "signed")]
+
+
+def test_delay_told_behind_a_signature_by_text_leaves_its_time(purchase):
+    purchase.parcel("1001", status="SIGN")
+    purchase.trace("1001", GOT, SIGNED, DELAYED)
+    for at in ("2026-09-20 09:30", "2026-09-20 15:30", "2026-09-21 10:00"):
+        purchase.run(at)
+
+    assert purchase.signed_at() == SIGNED[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "签收底单返回中",
+        "回单签收，退回寄件方",
+        '在官网"运单资料&签收图",可查看签收人信息',
+    ],
+)
+def test_paper_that_goes_back_takes_no_signature_with_it(said, purchase):
+    purchase.answers.unshipped.add("1001")
+    purchase.trace("1001", GOT, SIGNED)
+    purchase.run("2026-09-20 09:10")
+    purchase.trace("1001", GOT, SIGNED, ("2026-09-20 09:20:00", said))
+    purchase.run("2026-09-20 15:30")
+    purchase.parcel("1001", status="SIGN")
+    purchase.answers.unshipped.clear()
+    for at in ("2026-09-21 10:00", "2026-09-21 22:30"):
+        purchase.run(at)
+
+    assert purchase.signed_at() == SIGNED[0]
+    assert purchase.notices() == [("pending", "signed")]
+
+
+def test_hand_back_to_the_sender_that_is_coded_as_a_signature_is_none(taobao):
+    taobao.trace(
+        "2001",
+        (*GOT, "GOT"),
+        ("2026-09-20 08:00:00", "收件人拒收", "REJECT"),
+        ("2026-09-22 08:00:00", "快件运输中", "RT_TRANSPORT"),
+        ("2026-09-23 09:00:00", "已签收", "SIGNED"),
+    )
+    for at in ("2026-09-23 09:30", "2026-09-24 09:30"):
+        taobao.run(at)
+
+    assert (taobao.signed_at("2001"), taobao.shipments("2001")[0].status) == ("", "returned")
+
+
 def test_two_orders_in_one_box_are_both_signed(purchase):
     purchase.order("1002", "2026-09-18 19:00")
     purchase.parcel("1002", id="LP7", waybill="YT1", status="SIGN")

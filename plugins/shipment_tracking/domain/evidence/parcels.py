@@ -17,6 +17,9 @@ LEADING_PLATFORM_STATUSES = frozenset(
 CONTRADICTS_SIGN = frozenset(
     {Status.RETURNING, Status.RETURNED, Status.DELIVERY_FAILED, Status.EXCEPTION}
 )
+BY_ACTION = "action"
+"""What decided an event that has the platform's own code."""
+
 _MOVING = frozenset(
     {
         Status.INFO_RECEIVED,
@@ -246,7 +249,7 @@ def _read(trail: Sequence[Scan], word: PlatformWord | None) -> list[_Reading]:
             status = str(Status.RETURNING)
         if sign_since is not None and scan.occurred_at > sign_since:
             proved, sign_since = True, None
-        if status in CONTRADICTS_SIGN:
+        if _contradicts(scan, status):
             proved = False
         elif status == Status.SIGNED:
             proved |= scan.action in SIGN_ACTIONS
@@ -262,10 +265,10 @@ def _read(trail: Sequence[Scan], word: PlatformWord | None) -> list[_Reading]:
 def _without_strays(readings: list[_Reading]) -> list[_Reading]:
     """Without what moves behind the last signature, which the platform holds for true."""
     for number in range(len(readings) - 1, -1, -1):
-        status = readings[number][1]
+        scan, status = readings[number]
         if status == Status.SIGNED:
             return readings[: number + 1]
-        if status not in _MOVING:
+        if status not in _MOVING and not _is_told_trouble(scan, status):
             break
     return readings
 
@@ -280,9 +283,9 @@ def _leads(word: PlatformWord, readings: Sequence[_Reading]) -> bool:
         return True
     if word.status not in LEADING_PLATFORM_STATUSES:
         return False
-    later = [status for scan, status in readings if scan.occurred_at > word.since]
+    later = [(scan, status) for scan, status in readings if scan.occurred_at > word.since]
     if word.status == Status.SIGNED:
-        return not any(status in CONTRADICTS_SIGN for status in later)
+        return not any(_contradicts(scan, status) for scan, status in later)
     if word.status == Status.RETURNING and readings[-1][1] == Status.RETURNED:
         return False
     return not later
@@ -304,8 +307,8 @@ def _signs(readings: Sequence[_Reading]) -> list[Scan]:
     """
     The signatures of the last run of them; its first one is when the parcel was signed.
 
-    A contradiction ends all runs before it. So does a moving parcel, if it is signed again later:
-    the courier had signed too early.
+    A contradiction ends all runs before it. So does a moving parcel, or one in trouble, if it is
+    signed again later: the courier had signed too early.
     """
     run: list[Scan] = []
     moved = False
@@ -313,11 +316,25 @@ def _signs(readings: Sequence[_Reading]) -> list[Scan]:
         if status == Status.SIGNED:
             run = [scan] if moved else [*run, scan]
             moved = False
-        elif status in CONTRADICTS_SIGN:
+        elif _contradicts(scan, status):
             run = []
-        elif status in _MOVING:
+        elif status in _MOVING or _is_told_trouble(scan, status):
             moved = True
     return run
+
+
+def _contradicts(scan: Scan, status: str) -> bool:
+    """Whether an event denies the signature before it."""
+    return status in CONTRADICTS_SIGN and not _is_told_trouble(scan, status)
+
+
+def _is_told_trouble(scan: Scan, status: str) -> bool:
+    """
+    Whether only a text tells of trouble: a delay, or an answer to a complaint.
+
+    The platform's own code for it (lost), or for the parcel, is more.
+    """
+    return status == Status.EXCEPTION and scan.decided_by != BY_ACTION
 
 
 def _leads_again_since(scan: Scan, word: PlatformWord | None) -> datetime:
