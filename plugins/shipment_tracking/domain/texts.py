@@ -142,6 +142,15 @@ WORDINGS: tuple[Wording, ...] = (
         "包裹已由智能柜签收",
     ),
     Wording(
+        "receipt",
+        Status.UNKNOWN,
+        # The paper that a recipient signed goes back to the sender, its parcel does not.
+        r"^(?!.*(?:快件|包裹|货|邮件|运单|订单|拒|签收人))[^,。;\s]{0,10}?"
+        r"(?:签?回单|签回单|签收单|签收底单|签单)(?:返还)?[^,。;\s]{0,8}?[,。;\s]?[^,。;\s]{0,4}?"
+        r"(?:[退返寄带][回还]|返回|回传)",
+        "签收底单返回中",
+    ),
+    Wording(
         "label_words",
         Status.UNKNOWN,
         r"^(?:if (?:not delivered|undeliver\w+|unclaimed),? (?:please )?"

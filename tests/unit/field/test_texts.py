@@ -109,6 +109,7 @@ def test_a_parcel_that_goes_back_to_a_depot_to_be_tried_again_is_no_return(label
         "签回单已签收，运单运输中",
         "取件通知已送达",
         "回单已签收",
+        "已签收回单，原件寄回",
         "已送到小区门口，未联系上客户",
         "已放門口，客戶未收到",
         "放门口被偷，已报案",
@@ -189,6 +190,33 @@ def test_a_request_or_a_pickup_is_not_signed(text):
 )
 def test_what_customs_give_back_to_the_post_goes_on(text):
     assert classify(normalise(text)).status == "in_transit"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "签收底单返回中",
+        "签回单已退回寄件人",
+        "回单签收，退回寄件方",
+        "回单已寄回",
+        "签单返还处理中，待寄回",
+    ],
+)
+def test_a_signed_paper_that_goes_back_says_nothing_of_its_parcel(text):
+    assert classify(normalise(text)).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("已签收，回单已寄回", "signed"),
+        ("货物已签收，回单返回中", "signed"),
+        ("快件退回，回单作废", "returning"),
+        ("客户拒收回单件，退回寄件人", "returning"),
+    ],
+)
+def test_a_parcel_beside_its_paper_is_told_by_itself(text, status):
+    assert classify(normalise(text)).status == status
 
 
 @pytest.mark.parametrize(
