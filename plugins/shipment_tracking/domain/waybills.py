@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 _BETWEEN = re.compile(r"[,;/|、，；／\r\n]+")
+_WORD = re.compile(r"[0-9A-Za-z]+")
 _NOT_A_CHARACTER = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]+")
 
 
@@ -17,6 +18,11 @@ def fold(waybill_no: str | None) -> str | None:
         return None
     plain = unicodedata.normalize("NFKC", waybill_no)
     return _NOT_A_CHARACTER.sub("", plain).upper() or None
+
+
+def words(waybill_nos: str) -> list[str]:
+    """What a text holds between blanks, signs and Chinese characters: numbers, and other words."""
+    return _WORD.findall(unicodedata.normalize("NFKC", waybill_nos))
 
 
 def split(waybill_nos: str) -> list[str]:

@@ -162,6 +162,17 @@ def test_c1_the_warehouse_parts_numbers_as_the_rules_do(ship, insert, warehouse,
     assert [named("YT1"), named(f"YT2{between}yt1 "), named(f"YT2{between}YT3")] == [1, 1, 0]
 
 
+@pytest.mark.parametrize("typed", ["YT2 yt1", "ＹＴ１　YT2", "圆通:YT1(补发)", '["YT1"]'])
+def test_c1_the_warehouse_finds_a_number_among_other_words(ship, insert, warehouse, typed, now):
+    parcel = ship(1)
+    insert("shipment_waybill", shipment_id=parcel, waybill_no="YT1", first_seen_at=now)
+    query = text("select count(*) from tracking.waybills_named(:parcel, :typed)")
+
+    with warehouse.connect() as connection:
+        for asked, found in ((typed, 1), (typed.replace("1", "12").replace("１", "１2"), 0)):
+            assert connection.scalar(query, {"parcel": parcel, "typed": asked}) == found
+
+
 def test_c1_a_notice_names_the_order_of_a_number_typed_otherwise(
     ship, change, receiver, execute, insert, warehouse, new_run, to, now
 ):

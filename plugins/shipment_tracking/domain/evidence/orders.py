@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shipment_tracking.domain.evidence.scans import BEFORE_SHIPPING
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.domain.waybills import fold, split
+from shipment_tracking.domain.waybills import fold, split, words
 
 # An order's status is that of its least advanced live parcel; what went wrong leads.
 LEADS_ORDER = (
@@ -165,13 +165,22 @@ def all_signed(parcels: Iterable[ParcelState]) -> bool:
 
 
 def _named(row: RowState, parcels: Sequence[ParcelState]) -> dict[str | None, str] | None:
-    """The row's numbers as typed, by their folded form: one if a parcel has it so, else each."""
+    """
+    The row's numbers as typed, by their folded form: one if a parcel has it so, else each.
+
+    A part that no parcel has stands for its words if a parcel has one of them.
+    """
     if row.waybill_no is None:
         return None
-    whole = fold(row.waybill_no)
-    is_one = any(whole in _folded(parcel) for parcel in parcels)
-    typed = [row.waybill_no] if is_one else split(row.waybill_no)
-    return {fold(number): number for number in typed}
+    known = {number for parcel in parcels for number in _folded(parcel)}
+    if fold(row.waybill_no) in known:
+        return {fold(row.waybill_no): row.waybill_no}
+    named: dict[str | None, str] = {}
+    for part in split(row.waybill_no):
+        within = [] if fold(part) in known else words(part)
+        is_apart = not known.isdisjoint(map(fold, within))
+        named |= {fold(number): number for number in (within if is_apart else [part])}
+    return named
 
 
 def _folded(parcel: ParcelState) -> set[str | None]:

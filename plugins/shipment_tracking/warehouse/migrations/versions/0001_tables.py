@@ -698,7 +698,8 @@ return nullif(
 );
 comment on function tracking.fold_waybill is 'The form in which waybill numbers are compared.';
 
--- Parts a text as domain.waybills.split does. Its body becomes part of the statement that calls it.
+-- Parts a text as domain.waybills.split and words do. Its body becomes part of the statement that
+-- calls it.
 create function tracking.waybills_named(shipment_id bigint, typed text)
 returns table (waybill_no text)
 language sql stable
@@ -716,6 +717,12 @@ where
             from
                 regexp_split_to_table(waybills_named.typed, '[,;/|、，；／\r\n]+')
                     as part (waybill_no)
+        )
+        or tracking.fold_waybill(shipment_waybill.waybill_no) in (
+            select upper(part.word)
+            from
+                regexp_split_to_table(normalize(waybills_named.typed, nfkc), '[^0-9A-Za-z]+')
+                    as part (word)
         )
     );
 end;
@@ -773,6 +780,13 @@ cross join lateral (
                                 regexp_split_to_table(
                                     erp_row.waybill_no, '[,;/|、，；／\r\n]+'
                                 ) as part (waybill_no)
+                        )
+                        or tracking.fold_waybill(shipment_waybill.waybill_no) in (
+                            select upper(part.word)
+                            from
+                                regexp_split_to_table(
+                                    normalize(erp_row.waybill_no, nfkc), '[^0-9A-Za-z]+'
+                                ) as part (word)
                         )
                     )
             )
