@@ -153,7 +153,7 @@ class _Check:
         if self.is_signed and written.outcome is Outcome.NO_ROW:
             return ""
         said = self._judge("mark_signed", written)
-        if written.outcome is Outcome.WRITTEN and isinstance(self.erp, SqlErp):
+        if written.is_taken and isinstance(self.erp, SqlErp):
             state = self.erp.state_once_signed(sign, now=self.now)
             if state and not state.signed_at:
                 raise StatementError(

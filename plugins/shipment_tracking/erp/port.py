@@ -104,10 +104,12 @@ class Outcome(StrEnum):
     What came of one write.
 
     ``no_row``: the ERP took it, but has no row that is still as it was read.
+    ``untold``: the ERP took it, and does not tell whether it wrote a row.
     """
 
     WRITTEN = "written"
     NO_ROW = "no_row"
+    UNTOLD = "untold"
     FAILED = "failed"
 
 
@@ -121,6 +123,11 @@ class Written:
 
     outcome: Outcome
     reason: str = ""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it was written, as far as the ERP tells."""
+        return self.outcome in (Outcome.WRITTEN, Outcome.UNTOLD)
 
     @classmethod
     def failed(cls, reason: str) -> "Written":

@@ -319,9 +319,7 @@ class SqlErp(ErpDatabase):
                         )
                         written[row["erp_key"]] = Written.failed(several[-1])
                     else:
-                        written[row["erp_key"]] = Written(
-                            Outcome.WRITTEN if tried.count else Outcome.NO_ROW
-                        )
+                        written[row["erp_key"]] = Written(_outcome(tried.count))
                     if tried.is_locked:
                         # Nobody shall wait in turn for what is written while we wait.
                         patience = SHORT_LOCK_WAIT
@@ -397,6 +395,13 @@ def _write_row(
             log.info("order %s is written with ? for what the ERP cannot hold", row["erp_key"])
         return _Tried(count)
     return _Tried(reason=reason)
+
+
+def _outcome(count: int) -> Outcome:
+    """What a count says; a procedure, or a driver that cannot count, has one below 0."""
+    if count < 0:
+        return Outcome.UNTOLD
+    return Outcome.WRITTEN if count else Outcome.NO_ROW
 
 
 def _rows_written(connection: Connection, write: TextClause, count: int) -> int:

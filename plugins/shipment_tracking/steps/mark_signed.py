@@ -26,7 +26,14 @@ log = logging.getLogger(__name__)
 CHUNK = 200
 OUTCOMES = ("signed", "already", "changed", "gone", "failed")
 REHEARSED = ("would_sign", "changed", "failed")
-_REHEARSED = dict(zip(Outcome, REHEARSED, strict=True))
+_REHEARSED = {
+    Outcome.WRITTEN: "would_sign",
+    Outcome.UNTOLD: "would_sign",
+    Outcome.NO_ROW: "changed",
+    Outcome.FAILED: "failed",
+}
+UNSURE = (Outcome.NO_ROW, Outcome.UNTOLD)
+"""Whether these rows are signed, and by whom, they tell themselves."""
 AFTER_NOW = timedelta(minutes=5)
 """A sign further ahead, by a courier's fast clock, waits until its time has come."""
 EXAMPLES = 20
@@ -117,7 +124,7 @@ def _rehearse(
         if this_run.dry_run
         else {sign.erp_key: Written(Outcome.WRITTEN) for sign in signs}
     )
-    would = [sign for sign in signs if written[sign.erp_key].outcome is Outcome.WRITTEN]
+    would = [sign for sign in signs if written[sign.erp_key].is_taken]
     for sign in would[: max(0, examples)]:
         log.info(
             "%s: order %s would be signed at %s",
@@ -215,16 +222,14 @@ def _write(
         return {}
     written = erp.mark_signed([_sign(row) for row in rows], now=now)
     # Read in a new transaction: in the one that wrote, MySQL would still show what it saw first.
-    states, settled = _states(
-        erp, [row for row in rows if written[row.erp_key].outcome is Outcome.NO_ROW]
-    )
+    states, settled = _states(erp, [row for row in rows if written[row.erp_key].outcome in UNSURE])
     for row in rows:
         result = written[row.erp_key]
         if row.erp_key in settled:
             continue
         if result.outcome is Outcome.WRITTEN:
             settled[row.erp_key] = "signed", None
-        elif result.outcome is Outcome.NO_ROW:
+        elif result.outcome in UNSURE:
             audit, state = begun[row.erp_key], states.get(row.erp_key)
             settled[row.erp_key] = _why_not(row, audit.before, state)
         else:

@@ -101,7 +101,7 @@ def _trace(row: TraceRow) -> Trace:
 
 
 def _is_written(written: Mapping[str, Written], trace: Trace) -> bool:
-    return trace.erp_key in written and written[trace.erp_key].outcome is Outcome.WRITTEN
+    return trace.erp_key in written and written[trace.erp_key].is_taken
 
 
 def _done(
