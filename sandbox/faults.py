@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 JSON_TYPE = "application/json;charset=UTF-8"
@@ -29,13 +30,26 @@ HTTP_FAULTS = frozenset(
 ANSWER_FAULTS = frozenset({"half_json", "empty", "duplicated", "reordered", "nan", "garbage"})
 # Done to any good answer; it says the same all the same, but for what cannot be decoded.
 FORM_FAULTS = frozenset({"bom", "raw_control", "gbk", "bad_bytes"})
-FORMS = ("bom", "raw_control", "gbk", "fresh_links", "loose_times")
-"""How the answers about an order may always come. Links and times are alike in all of them."""
+FORMS = (
+    "bom",
+    "raw_control",
+    "gbk",
+    "fresh_links",
+    "loose_times",
+    "numbered_lists",
+    "lists_in_texts",
+    "named_gbk",
+    "twelve_hours",
+    "times_in_parts",
+)
+"""How the answers about an order may always come. Links, lists and times are alike in all of them.
+"""
 
 KINDS = HTTP_FAULTS | ANSWER_FAULTS | FORM_FAULTS
 
 STEP_LISTS = ("logisticsSteps", "transit_step_info", "traceList")
 STEP_TIMES = ("acceptTime", "status_time", "time")
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 STEP_TEXTS = ("remark", "status_desc", "desc")
 
 
@@ -227,6 +241,8 @@ def spelled(kind: str, body: dict[str, Any]) -> tuple[bytes, str]:
             return content.encode("gbk"), "application/json;charset=GBK"
         except UnicodeEncodeError:
             return content.encode(), JSON_TYPE
+    if kind == "named_gbk":
+        return content.encode(), "application/json;charset=GBK"
     return content.encode(), JSON_TYPE
 
 
@@ -249,7 +265,39 @@ def _with_loose_times(steps: list[Any]) -> list[Any]:
     )
 
 
-def _with_each(steps: list[Any], names: Collection[str], change: Callable[[str], str]) -> list[Any]:
+def _numbered(steps: list[Any]) -> dict[str, Any]:
+    """What PHP makes of a list that does not begin at 0."""
+    return {str(number): step for number, step in enumerate(steps, 1)}
+
+
+def _in_a_text(steps: list[Any]) -> str:
+    """A list written out as JSON before it is put into the answer."""
+    return json.dumps(steps, ensure_ascii=False)
+
+
+def _by_twelve_hours(steps: list[Any]) -> list[Any]:
+    """Times by a clock of twelve hours, as the locale of a server prints them."""
+    return _with_times(steps, lambda time: f"{time:%Y-%m-%d %I:%M:%S %p}")
+
+
+def _in_parts(steps: list[Any]) -> list[Any]:
+    """Times as the lists of numbers that Java makes of them."""
+    return _with_times(steps, lambda time: list(time.timetuple()[:6]))
+
+
+def _with_times(steps: list[Any], printed: Callable[[datetime], Any]) -> list[Any]:
+    """Steps with their times printed otherwise; one that is no time stays."""
+
+    def change(told: str) -> Any:
+        try:
+            return printed(datetime.strptime(told, TIME_FORMAT))  # noqa: DTZ007
+        except ValueError:
+            return told
+
+    return _with_each(steps, STEP_TIMES, change)
+
+
+def _with_each(steps: list[Any], names: Collection[str], change: Callable[[str], Any]) -> list[Any]:
     """Steps with the texts under these names changed."""
     return [
         {
@@ -262,10 +310,14 @@ def _with_each(steps: list[Any], names: Collection[str], change: Callable[[str],
     ]
 
 
-RESPELLED: dict[str, Callable[[list[Any]], list[Any]]] = {
+RESPELLED: dict[str, Callable[[list[Any]], Any]] = {
     "raw_control": _with_controls,
     "fresh_links": _with_fresh_links,
     "loose_times": _with_loose_times,
+    "numbered_lists": _numbered,
+    "lists_in_texts": _in_a_text,
+    "twelve_hours": _by_twelve_hours,
+    "times_in_parts": _in_parts,
 }
 _TOKENS = itertools.count(1000)
 
@@ -283,7 +335,7 @@ def _time(step: Mapping[str, Any]) -> str:
     return str(next((step[name] for name in STEP_TIMES if step.get(name)), ""))
 
 
-def _with_steps(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+def _with_steps(value: Any, change: Callable[[list[Any]], Any]) -> Any:
     """An answer with every list of steps in it changed."""
     if isinstance(value, list):
         return [_with_steps(each, change) for each in value]
@@ -295,11 +347,11 @@ def _with_steps(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
     }
 
 
-def _changed(steps: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+def _changed(steps: Any, change: Callable[[list[Any]], Any]) -> Any:
     """Steps changed; a platform may write a list of one as that one."""
     if isinstance(steps, list):
         return change(steps)
     if not isinstance(steps, dict) or not set(STEP_TEXTS) & steps.keys():
         return _with_steps(steps, change)
     changed = change([steps])
-    return changed[0] if len(changed) == 1 else changed
+    return changed[0] if isinstance(changed, list) and len(changed) == 1 else changed

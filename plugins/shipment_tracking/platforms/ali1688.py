@@ -26,7 +26,7 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.platforms import replies
+from shipment_tracking.platforms import times
 from shipment_tracking.platforms.gateway import (
     DialectClient,
     Feeds,
@@ -48,14 +48,16 @@ from shipment_tracking.platforms.replies import (
     LONGEST_ID,
     id_of,
     masked_text,
-    printed_time,
     reading,
+    refuse_other,
+    rows,
     text_of,
     unless_unusable,
     without_id,
     word_of,
 )
 from shipment_tracking.platforms.scans import Scans, Step, scans_of
+from shipment_tracking.platforms.times import printed_time
 from shipment_tracking.platforms.tokens import OAuth
 
 DIALECT = "param2"
@@ -80,6 +82,7 @@ NOT_SHIPPED = "500_2"
 NO_TRACE = "404"
 NO_TRACE_TEXT = "没有物流跟踪信息"  # comes without a code
 QOS_SECONDS = 2  # no official number is published
+TRACE_FIELDS = ("logisticsTrace", "crossPackageFulfillmentDTO")
 UNSHIPPED_LINE = frozenset({"1", "5", "8"})  # not shipped, partly shipped, no logistics order yet
 ENDED_LINE = frozenset({"cancel", "terminated"})
 PARAM_MISSING = "gw.ParamMissing"
@@ -145,10 +148,11 @@ class Ali1688Client(DialectClient):
             unknown=_unknown_statuses,
         )
         with reading("a parcel list of 1688", RejectedError):
-            rows = _parts(body, "result")
-            if not any(id_of(row.get("logisticsId")) for row in rows) and body.get("result"):
+            refuse_other(body, ("result",))
+            listed = rows(body.get("result"))
+            if not any(id_of(row.get("logisticsId")) for row in listed) and body.get("result"):
                 raise RejectedError("not a parcel list of 1688: no row has a logisticsId")
-            return [_parcel(row, order_id) for row in rows]
+            return [_parcel(row, order_id) for row in listed]
 
     def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """All parcels' traces in one call, masked, with nothing but what ``read_traces`` reads."""
@@ -159,10 +163,8 @@ class Ali1688Client(DialectClient):
             unknown=_parts_without_id,
         )
         with reading("a trace of 1688", RejectedError):
-            parts = [
-                *_parts(body, "logisticsTrace"),
-                *_parts(body, "crossPackageFulfillmentDTO"),
-            ]
+            refuse_other(body, TRACE_FIELDS)
+            parts = [part for name in TRACE_FIELDS for part in rows(body.get(name))]
             answered_for = {found for part in parts if (found := text_of(part.get("orderId")))}
             strangers = {other for other in answered_for if not _is_same_order(other, order_id)}
             if strangers:
@@ -185,7 +187,7 @@ class Ali1688Client(DialectClient):
             {"orderId": order_id, "webSite": "1688"},
         )
         result = body.get("result")
-        lines = _parts(result, "productItems") if isinstance(result, dict) else []
+        lines = rows(result.get("productItems")) if isinstance(result, dict) else []
         if not lines:
             raise RetryableError("the order's detail came without its lines")
         return any(
@@ -410,14 +412,14 @@ def read_traces(body: Json) -> list[ParcelTrace]:
 
 def read_time(value: Any) -> datetime:
     """
-    A platform time in UTC, in any spelling of ``replies.read_time``; it prints four of them.
+    A platform time in UTC, in any spelling of ``times.read_time``; it prints four of them.
 
     Without an offset it is Beijing time: ``20260918104333000+0800`` is ``2026-09-18 10:43:33``.
 
     :raises ReplyError: it is not a time.
     """
     try:
-        return replies.read_time(value, SHANGHAI)
+        return times.read_time(value, SHANGHAI)
     except (ValueError, OverflowError, OSError) as error:
         raise ReplyError(f"not a time of 1688: {text_of(value)!r}") from error
 
@@ -431,16 +433,16 @@ def _read_orders(number: int, http_status: int, body: Json) -> Json:
     """The times of the listed orders' last changes, and how many orders there are in all."""
     raise_for_gateway(body)
     raise_for_business(http_status, body, frozenset())
-    rows, total = body.get("result"), body.get("totalRecord")
+    listed, total = body.get("result"), body.get("totalRecord")
     if (
-        not isinstance(rows, list)
+        not isinstance(listed, list)
         or not str(total).isdecimal()
-        or (not rows and int(str(total)) > (number - 1) * PAGE_SIZE)
+        or (not listed and int(str(total)) > (number - 1) * PAGE_SIZE)
     ):
         raise RetryableError("an order list without its orders")
     try:
-        listed = [row["baseInfo"] for row in rows]
-        orders = {str(row.get("idOfStr") or row["id"]): row["modifyTime"] for row in listed}
+        known = [row["baseInfo"] for row in listed]
+        orders = {str(row.get("idOfStr") or row["id"]): row["modifyTime"] for row in known}
         times = {order_id: read_time(modified) for order_id, modified in orders.items()}
     except (KeyError, TypeError, AttributeError, ReplyError) as error:
         raise RetryableError(f"not an order list of 1688: {error!r}") from error
@@ -527,7 +529,7 @@ def _parcel(row: Json, order_id: str) -> Parcel:
 
 
 def _unknown_statuses(body: Json) -> Iterator[str]:
-    for row in _parts(body, "result"):
+    for row in rows(body.get("result")):
         code = word_of(row.get("status"))
         if code not in PARCEL_STATUSES:
             yield f"parcel status {code or 'left out'}"
@@ -535,28 +537,15 @@ def _unknown_statuses(body: Json) -> Iterator[str]:
             yield "parcel without an id"
 
 
-def _parts(body: Json, key: str) -> list[Json]:
-    """A list field, which the platform leaves out, sends as null or prints as ``{}`` when empty."""
-    found = body.get(key)
-    return (
-        [part for part in found if isinstance(part, dict) and part]
-        if isinstance(found, list)
-        else []
-    )
-
-
 def _parts_without_id(body: Json) -> Iterator[str]:
-    for name, id_name in (
-        ("logisticsTrace", "logisticsId"),
-        ("crossPackageFulfillmentDTO", "crossMailNo"),
-    ):
-        for part in _parts(body, name):
+    for name, id_name in zip(TRACE_FIELDS, ("logisticsId", "crossMailNo"), strict=True):
+        for part in rows(body.get(name)):
             if _steps(part) and not id_of(part.get(id_name)):
                 yield f"trace without a {id_name}"
 
 
 def _steps(part: Json) -> list[Json]:
-    return [*_parts(part, "logisticsSteps"), *_parts(part, "crossPackageTraceDTOList")]
+    return [*rows(part.get("logisticsSteps")), *rows(part.get("crossPackageTraceDTOList"))]
 
 
 def _masked(body: Json) -> Json:
@@ -569,10 +558,10 @@ def _masked(body: Json) -> Json:
                     "acceptTime": printed_time(step.get("acceptTime")),
                     "remark": masked_text(step.get("remark")),
                 }
-                for step in _parts(part, "logisticsSteps")
+                for step in rows(part.get("logisticsSteps"))
             ],
         }
-        for part in _parts(body, "logisticsTrace")
+        for part in rows(body.get("logisticsTrace"))
         if (consignment_id := id_of(part.get("logisticsId")))
     ]
     cross_border = [
@@ -584,17 +573,17 @@ def _masked(body: Json) -> Json:
                     "nodeDetail": masked_text(step.get("nodeDetail")),
                     "outTraceNodeCode": word_of(step.get("outTraceNodeCode")) or None,
                 }
-                for step in _parts(part, "crossPackageTraceDTOList")
+                for step in rows(part.get("crossPackageTraceDTOList"))
             ],
         }
-        for part in _parts(body, "crossPackageFulfillmentDTO")
+        for part in rows(body.get("crossPackageFulfillmentDTO"))
         if (number := id_of(part.get("crossMailNo")))
     ]
     return {"logisticsTrace": domestic, "crossPackageFulfillmentDTO": cross_border}
 
 
 def _domestic(body: Json) -> Iterator[ParcelTrace]:
-    for part in _parts(body, "logisticsTrace"):
+    for part in rows(body.get("logisticsTrace")):
         consignment_id = id_of(part.get("logisticsId"))
         if consignment_id:
             yield _trace(
@@ -602,13 +591,13 @@ def _domestic(body: Json) -> Iterator[ParcelTrace]:
                 id_of(part.get("logisticsBillNo")) or None,
                 (
                     Step(step.get("acceptTime"), text_of(step.get("remark")).strip())
-                    for step in _parts(part, "logisticsSteps")
+                    for step in rows(part.get("logisticsSteps"))
                 ),
             )
 
 
 def _cross_border(body: Json) -> Iterator[ParcelTrace]:
-    for part in _parts(body, "crossPackageFulfillmentDTO"):
+    for part in rows(body.get("crossPackageFulfillmentDTO")):
         number = id_of(part.get("crossMailNo"))
         if number:
             yield _trace(
@@ -620,7 +609,7 @@ def _cross_border(body: Json) -> Iterator[ParcelTrace]:
                         text_of(step.get("nodeDetail")).strip(),
                         word_of(step.get("outTraceNodeCode")) or None,
                     )
-                    for step in _parts(part, "crossPackageTraceDTOList")
+                    for step in rows(part.get("crossPackageTraceDTOList"))
                 ),
             )
 

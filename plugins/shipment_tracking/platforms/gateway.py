@@ -231,7 +231,8 @@ class Gateway:
         outcome = "ok"
         try:
             answer = self._answer(self._send(verb, path, params), read, params)
-            words = list(unknown(answer))
+            with reading("an answer that can be read", RejectedError):
+                words = list(unknown(answer))
             if words:
                 outcome = f"unmapped {words[0]}"
                 with self._usage_lock:

@@ -3,18 +3,16 @@
 import json
 import math
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from shipment_tracking.domain.masking import normalise
 from shipment_tracking.domain.models import Parcel, ParcelTrace
 from shipment_tracking.domain.statuses import Status
-from shipment_tracking.errors import PersonNeededError, ReplyError
+from shipment_tracking.errors import PersonNeededError, RejectedError, ReplyError
+from shipment_tracking.platforms.ports import Json
 
 LONGEST_ID = 200
 LONGEST_TIME = 64
@@ -22,8 +20,6 @@ LONGEST_WORD = 60
 LONGEST_TEXT = 10_000
 LONGEST_NUMBER = 19
 LARGEST_NUMBER = 1e40
-LATEST_SECONDS = 10**11
-"""An epoch time below this counts seconds, one above milliseconds."""
 
 UNREADABLE = (
     ArithmeticError,
@@ -37,16 +33,10 @@ UNREADABLE = (
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _CHINESE = frozenset({"gb2312", "gbk", "gb18030", "cp936", "ms936", "x-gbk"})
-_WRITTEN_TIME = re.compile(
-    r"(\d{4})[-/.年] ?(\d{1,2})[-/.月] ?(\d{1,2})日?(?:(?:(?<=日)|[T\s])\s*"
-    r"(\d{1,2})[:时](\d{1,2})(?:[:分](\d{1,2}))?[分秒]?(\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})?)?"
-)
-_COMPACT_TIME = re.compile(
-    r"((?:19|20)\d{2})(\d{2})(\d{2})(?:[T ]?(\d{2})(\d{2})(\d{2})?(\d{3})?(Z|[+-]\d{4})?)?"
-)
+_THREE_BYTES = re.compile(r"[\u0800-\uffff]")
+"""What UTF-8 writes with three bytes, as it does all common Chinese characters."""
 _MAY_NOT_STORE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|\x00")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_DIGITS = frozenset("0123456789")
 
 
 class NotANumberError(ValueError):
@@ -109,20 +99,30 @@ def decode(content: bytes, content_type: str) -> str:
     """
     The text of a body: in the Chinese charset that its ``Content-Type`` names, else in UTF-8.
 
+    Chinese that can be read as UTF-8 is UTF-8, whatever is named: text in another charset cannot.
+
     :raises UnicodeDecodeError: it is not; no character is ever replaced.
     """
     named = _CHARSET.search(content_type)
-    if named and named[1].lower() in _CHINESE:
+    if named and named[1].lower() in _CHINESE and not _is_chinese_utf8(content):
         return content.decode("gb18030")
     return content.decode(json.detect_encoding(content)).removeprefix("\ufeff")
+
+
+def _is_chinese_utf8(content: bytes) -> bool:
+    try:
+        return _THREE_BYTES.search(content.decode()) is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def parse(text: str) -> Any:
     """
     The parsed body, without what no database text can hold; ``None`` if it is not JSON.
 
-    Control characters inside texts are let through, of a key that comes twice the last value
-    stays, and whole numbers longer than any id become text.
+    An object that was written out as a text once more is read. Control characters inside texts are
+    let through, of a key that comes twice the last value stays, and whole numbers longer than any
+    id become text.
 
     :raises NotANumberError: a value is ``NaN`` or infinite.
     """
@@ -134,11 +134,69 @@ def parse(text: str) -> Any:
             parse_float=_finite,
             parse_int=_whole,
         )
+        if isinstance(body, str) and body.lstrip().startswith("{"):
+            return parse(body)
         return _storable(body) if _MAY_NOT_STORE.search(text) else body
     except NotANumberError:
         raise
     except (ValueError, RecursionError):
         return None
+
+
+def rows(value: Any, name: str = "") -> list[Json]:
+    """
+    The objects of a list field, in any shape that other programs give a list.
+
+    A list, one object in its place, a list under ``name`` or alone under another, the object with
+    numbers for names that PHP makes of a list, and each of these as JSON within a text. What is no
+    object is left out; a list may be missing.
+
+    :raises ValueError: a text begins as JSON and is none.
+    """
+    value = within_text(value)
+    if isinstance(value, dict):
+        if name in value:
+            return rows(value[name])
+        within = list(value.values())
+        if len(within) == 1 and isinstance(within[0], list):
+            return rows(within[0])
+        is_numbered = all(key.isdecimal() for key in value)
+        value = [value[key] for key in sorted(value, key=int)] if is_numbered else [value]
+    found = map(within_text, value) if isinstance(value, list) else ()
+    return [row for row in found if isinstance(row, dict) and row]
+
+
+def within_text(value: Any) -> Any:
+    """
+    The value, or what it is as JSON within a text.
+
+    :raises ValueError: a text begins as JSON and is none.
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    found = parse(value)
+    if found is None:
+        raise ValueError("a text begins as JSON and is none")
+    return found
+
+
+def refuse_other(body: Mapping[str, Any], known: Iterable[str]) -> None:
+    """
+    Refuse an answer that says something, and nothing of what it was asked for.
+
+    :param known: the fields that were asked for.
+    :raises RejectedError: it has none of them, but others that hold something.
+    """
+    wanted = set(known)
+    others = [name for name, value in body.items() if isinstance(value, dict | list) and value]
+    if others and not wanted & body.keys():
+        told = ", ".join(name[:LONGEST_WORD] for name in others)
+        raise RejectedError(f"the answer holds {told} instead of {' or '.join(sorted(wanted))}")
+
+
+def without_controls(text: str) -> str:
+    """A text without control characters."""
+    return _CONTROL.sub("", text)
 
 
 def text_of(value: Any) -> str:
@@ -170,43 +228,6 @@ def word_of(value: Any) -> str:
 def masked_text(value: Any) -> str:
     """A description as it is stored: masked, on one line, and never longer than anybody reads."""
     return normalise(text_of(value)[:LONGEST_TEXT])
-
-
-def printed_time(value: Any) -> str | int | float | None:
-    """A time as the platform prints it, fit to be stored; ``None`` if it cannot be one."""
-    if isinstance(value, str):
-        return _CONTROL.sub("", value)[:LONGEST_TIME]
-    return value if text_of(value) else None
-
-
-def read_time(value: Any, zone: ZoneInfo) -> datetime:
-    """
-    A printed time in UTC.
-
-    ``2026-09-18 10:43:33``, with one digit for two, other signs between or the Chinese ones, the
-    same without signs or without a clock, and what counts seconds or milliseconds from 1970. A day
-    that does not begin with its year is not guessed.
-
-    :param zone: of a time without an offset.
-    :raises ValueError: none of these, or no such time.
-    """
-    text = unicodedata.normalize("NFKC", text_of(value)).strip()
-    if text and set(text.removesuffix(".0")) <= _DIGITS and not _COMPACT_TIME.fullmatch(text):
-        return _counted(text.removesuffix(".0"))
-    found = _COMPACT_TIME.fullmatch(text) or _WRITTEN_TIME.fullmatch(text)
-    if not found:
-        raise ValueError(text)
-    year, month, day, hour, minute, second, part, offset = found.groups(default="")
-    iso = f"{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute:0>2}:{second:0>2}"
-    read = datetime.fromisoformat(f"{iso}{part if part.startswith('.') else ''}{offset}")
-    return read.replace(tzinfo=read.tzinfo or zone).astimezone(UTC)
-
-
-def _counted(digits: str) -> datetime:
-    if len(digits) > LONGEST_NUMBER:
-        raise ValueError("longer than any time")
-    count = int(digits)
-    return datetime.fromtimestamp(count if count < LATEST_SECONDS else count / 1000, UTC)
 
 
 def _refuse(constant: str) -> Any:

@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import md5
-from typing import Any
 from urllib.parse import quote_plus
 
 from shipment_tracking.domain.masking import event_hash
@@ -45,13 +44,16 @@ from shipment_tracking.platforms.replies import (
     LONGEST_ID,
     id_of,
     masked_text,
-    printed_time,
     reading,
+    refuse_other,
+    rows,
     text_of,
     unless_unusable,
+    within_text,
     word_of,
 )
 from shipment_tracking.platforms.scans import Scans, Step, scans_of
+from shipment_tracking.platforms.times import printed_time
 
 DIALECT = "router"
 PATH_1688 = "/openapi/http/2/1"
@@ -70,6 +72,8 @@ ORDER_STATUSES: Mapping[str, tuple[Status, str]] = {
     "2": (Status.IN_TRANSIT, "运输中"),
     "3": (Status.SIGNED, "已签收"),
 }
+RESULT_FIELDS = ("logisticsOrders", "traceList", "signStatus")
+DEEPEST = 4  # envelopes around a result
 NO_ORDER_STATUS = "0"
 SIGN_TEXT = "已签收"
 NO_ORDER = "1"
@@ -141,7 +145,7 @@ class Router1688Client(_RouterClient):
         _refuse_unless_number(order_id)
         orders = self._call(WAYBILLS, {"orderId": order_id}).get("logisticsOrders")
         with reading("a waybill list of a router", RejectedError):
-            return [_parcel(row, order_id) for row in _rows(orders)]
+            return [_parcel(row, order_id) for row in rows(orders)]
 
     def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """
@@ -185,7 +189,7 @@ class Router1688Client(_RouterClient):
                         "desc": masked_text(node.get("desc")),
                         "city": masked_text(node.get("city")) or None,
                     }
-                    for node in _rows(result.get("traceList"))
+                    for node in rows(result.get("traceList"))
                 ],
             }
 
@@ -269,11 +273,21 @@ def read_result(http_status: int, body: Json) -> Json:
     """
     What stands under the one key of an answer of the 1688 form.
 
+    A gateway may put it into further envelopes, or leave them all out.
+
     :raises PlatformError: of the kind that says what to do.
     """
     _raise_for_refusal(http_status, body)
+    envelopes = [body]
+    for _ in range(DEEPEST):
+        for each in envelopes:
+            if not each.keys().isdisjoint(RESULT_FIELDS):
+                return each
+        within = [within_text(value) for each in envelopes for value in each.values()]
+        envelopes = [value for value in within if isinstance(value, dict)]
     for result in body.values():
         if isinstance(result, dict):
+            refuse_other(result, RESULT_FIELDS)
             return result
     raise RetryableError("neither a result nor an error of the router")
 
@@ -303,8 +317,8 @@ def read_traces(body: Json) -> list[ParcelTrace]:
     """
     with reading("a trace of a router", ReplyError):
         found = [
-            *(_parcel_trace(part) for part in _rows(body.get("traces")) if _has_ids(part)),
-            *(_order_trace(part) for part in _rows(body.get("orders")) if _has_status(part)),
+            *(_parcel_trace(part) for part in rows(body.get("traces")) if _has_ids(part)),
+            *(_order_trace(part) for part in rows(body.get("orders")) if _has_status(part)),
         ]
     return unless_unusable(found, body)
 
@@ -331,13 +345,6 @@ def _raise_for_refusal(http_status: int, body: Json) -> None:
         raise error_of(ERRORS, "401", "HTTP 401", now=datetime.now(UTC))
     if http_status >= 400:
         raise RetryableError(f"HTTP {http_status}", code=str(http_status))
-
-
-def _rows(value: Any) -> list[Json]:
-    """A list of objects that say something, or none where it is left out or null."""
-    if not isinstance(value, list):
-        return []
-    return [row for row in value if isinstance(row, dict) and row]
 
 
 def _parcel(row: Json, order_id: str) -> Parcel:
@@ -384,7 +391,7 @@ def _parcel_trace(part: Json) -> ParcelTrace:
             text_of(node.get("desc")).strip(),
             city=text_of(node.get("city")) or None,
         )
-        for node in _rows(part.get("traceList"))
+        for node in rows(part.get("traceList"))
     ]
     scans = _scans(steps)
     told = {event.status for event in scans.events}

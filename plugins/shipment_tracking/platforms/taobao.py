@@ -34,7 +34,7 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.platforms import replies
+from shipment_tracking.platforms import times
 from shipment_tracking.platforms.gateway import DialectClient, Feeds, Gateway, Unknown, nothing
 from shipment_tracking.platforms.ports import Account, Changes, Json, TokenPair, Waybills
 from shipment_tracking.platforms.probe import Probe
@@ -51,14 +51,17 @@ from shipment_tracking.platforms.replies import (
     LONGEST_NUMBER,
     id_of,
     masked_text,
-    printed_time,
     reading,
+    refuse_other,
+    rows,
     text_of,
     unless_unusable,
+    within_text,
     without_id,
     word_of,
 )
 from shipment_tracking.platforms.scans import Step, scans_of
+from shipment_tracking.platforms.times import printed_time
 from shipment_tracking.platforms.tokens import OAuth
 
 DIALECT = "top"
@@ -80,6 +83,7 @@ PARCEL_FIELDS = "tid,order_code,out_sid,company_name,status,is_split,sub_tids"
 PAGE_SIZE = 40
 TRADES_A_PAGE = 100
 MESSAGES_A_PAGE = 100
+MOST_LINES = 50  # in a question about a split order
 SCAN_TOPIC = "taobao_logistics_LogsticDetailTrace"  # spelt so
 LARGEST_ID = 2**63 - 1
 LEARN_SECONDS = 5
@@ -147,7 +151,7 @@ ERRORS = (
     Rule(("10",), RetryableError),
     Rule((), RetryableError, sub_code="isp."),
     Rule(
-        ("24", "25"),
+        ("24", "25", "sign-check-failure"),
         AuthError,
         "the signature is refused: correct the app secret (password)",
     ),
@@ -192,10 +196,10 @@ class TaobaoClient(DialectClient):
     def fetch_parcels(self, order_id: str) -> list[Parcel]:
         """The order's parcels; none when the order is not shipped yet."""
         with reading("a parcel list of TOP", RejectedError):
-            rows = self._shippings(order_id)
-            if rows and not any(id_of(row.get("order_code")) for row in rows):
+            listed = self._shippings(order_id)
+            if listed and not any(id_of(row.get("order_code")) for row in listed):
                 raise RejectedError("not a parcel list of TOP: no parcel has an order_code")
-            return [_parcel(row, order_id) for row in rows]
+            return [_parcel(row, order_id) for row in listed]
 
     def fetch_traces(self, order_id: str, waybills: Waybills | None = None) -> Json:
         """
@@ -225,7 +229,7 @@ class TaobaoClient(DialectClient):
     def has_unshipped_lines(self, order_id: str) -> bool:
         """Whether a line still waits for its shipping, as the trade's status tells."""
         body = self._call(TRADE, order_id, {"fields": "tid,status"})
-        (trade, *_) = _rows(body.get("trade"), "trade") or ({},)
+        (trade, *_) = rows(body.get("trade"), "trade") or ({},)
         tid, status = text_of(trade.get("tid")) or order_id, word_of(trade.get("status"))
         if tid != order_id:
             raise RetryableError(f"order {order_id} was answered with trade {tid}")
@@ -245,7 +249,7 @@ class TaobaoClient(DialectClient):
                 unknown=_unknown_statuses,
             )
             known = len(seen)
-            for row in _rows(body.get("shippings"), "shipping"):
+            for row in rows(body.get("shippings"), "shipping"):
                 code, tid = id_of(row.get("order_code")), text_of(row.get("tid")) or order_id
                 seen[code + tid] = tid
                 if tid == order_id:
@@ -284,7 +288,7 @@ class TaobaoClient(DialectClient):
         """One question for a plain order; one a parcel, with its lines, for a split one."""
         if len({each for ids in consignments.values() for each in ids}) < 2:
             try:
-                return [self._call(TRACE_SEARCH, order_id, {}, unknown=_unknown_actions)]
+                return _parts(self._call(TRACE_SEARCH, order_id, {}, unknown=_unknown_actions))
             except RejectedError as error:
                 if SPLIT_ORDER not in str(error):
                     raise
@@ -469,7 +473,10 @@ def read_answer(http_status: int, body: Json) -> Json:
 
     :raises PlatformError: of the kind that says what to do.
     """
-    refusal = body.get("error_response")
+    refusal = within_text(body.get("error_response"))
+    if not isinstance(refusal, dict) and (body.get("error_code") or body.get("sub_code")):
+        # What refuses a call before it reaches the gateway knows no root.
+        refusal = {"code": body.get("error_code"), "msg": body.get("error_message")} | body
     if isinstance(refusal, dict):
         said = [str(refusal[key]) for key in ("msg", "sub_msg") if refusal.get(key)]
         raise error_of(
@@ -485,7 +492,7 @@ def read_answer(http_status: int, body: Json) -> Json:
     for name, answer in body.items():
         if name.endswith("_response") and isinstance(answer, dict):
             return answer
-    if "request_id" not in body:
+    if "request_id" not in body or str(body.get("success")).lower() == "false":
         raise RetryableError("neither an answer nor an error of TOP")
     return body
 
@@ -554,12 +561,12 @@ def read_traces(body: Json) -> list[ParcelTrace]:
 
 def read_time(value: Any) -> datetime:
     """
-    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8, or as ``replies.read_time`` reads.
+    A platform time in UTC: ``2026-09-18 10:43:33``, naive GMT+8, or as ``times.read_time`` reads.
 
     :raises ReplyError: it is not a time.
     """
     try:
-        return replies.read_time(value, SHANGHAI)
+        return times.read_time(value, SHANGHAI)
     except (ValueError, OverflowError, OSError) as error:
         raise ReplyError(f"not a time of TOP: {text_of(value)!r}") from error
 
@@ -598,11 +605,11 @@ def _call(
 def _read_trades(number: int, http_status: int, body: Json) -> Json:
     """The times of the listed orders' last changes, and how many orders there are in all."""
     answer = read_answer(http_status, body)
-    rows, total = _rows(answer.get("trades"), "trade"), _whole(answer.get("total_results"))
-    if not rows and total > (number - 1) * TRADES_A_PAGE:
+    trades, total = rows(answer.get("trades"), "trade"), _whole(answer.get("total_results"))
+    if not trades and total > (number - 1) * TRADES_A_PAGE:
         raise RetryableError("an order list without its orders")
     try:
-        orders = {str(row["tid"]): read_time(row["modified"]) for row in rows}
+        orders = {str(row["tid"]): read_time(row["modified"]) for row in trades}
     except (KeyError, ReplyError) as error:
         raise RetryableError(f"not an order list of TOP: {error!r}") from error
     return {"orders": orders, "total": total}
@@ -610,8 +617,8 @@ def _read_trades(number: int, http_status: int, body: Json) -> Json:
 
 def _read_messages(http_status: int, body: Json) -> Json:
     """The ids of all messages, those of scans to confirm, and their orders' newest scans."""
-    rows = _rows(read_answer(http_status, body).get("messages"), "tmc_message")
-    scans = [row for row in rows if row.get("topic") == SCAN_TOPIC]
+    messages = rows(read_answer(http_status, body).get("messages"), "tmc_message")
+    scans = [row for row in messages if row.get("topic") == SCAN_TOPIC]
     orders: dict[str, datetime] = {}
     try:
         for row in scans:
@@ -619,7 +626,7 @@ def _read_messages(http_status: int, body: Json) -> Json:
                 order_id, at = read_message(row)
                 orders[order_id] = max(at, orders.get(order_id, at))
         return {
-            "ids": {str(row["id"]) for row in rows},
+            "ids": {str(row["id"]) for row in messages},
             "receipts": [str(row["id"]) for row in scans],
             "orders": orders,
         }
@@ -703,18 +710,6 @@ def _lacks_argument(error: PlatformError) -> bool:
     return isinstance(error, PlatformBugError) and not _lacks_api(error)
 
 
-def _rows(value: Any, name: str) -> list[Json]:
-    """
-    A list of objects in any of its shapes.
-
-    Wrapped (``{"shipping": [...]}``), bare, as ``simplify`` asks, a single object, or left out.
-    """
-    if isinstance(value, dict) and (name in value or not value):
-        value = value.get(name)
-    found = value if isinstance(value, list) else [value]
-    return [each for each in found if isinstance(each, dict) and each]
-
-
 def _split(row: Json) -> dict[str, str]:
     """What a question about a parcel says of its order lines; nothing when it holds them all."""
     # The API's own page also spells it "is_spilt".
@@ -724,7 +719,8 @@ def _split(row: Json) -> dict[str, str]:
     if isinstance(lines, dict):
         lines = lines.get("number")
     if isinstance(lines, list):
-        lines = ",".join(str(line) for line in lines)
+        # Any line of it names the parcel.
+        lines = ",".join(str(line) for line in lines[:MOST_LINES])
     return {"is_split": "1", "sub_tid": str(lines)} if lines else {}
 
 
@@ -741,17 +737,16 @@ def _whole(value: Any) -> int:
 
 def _parts(body: Json) -> list[Json]:
     """The parcels' parts of an answer to ``TRACE_GET``, or the one that ``TRACE_SEARCH`` is."""
-    result = body.get("result")
-    found = (result if isinstance(result, dict) else body).get("transit_step_result")
-    return _rows(found, "transit_step_result")
+    refuse_other(body, ("result", "transit_step_result", "trace_list"))
+    return rows(body.get("result", body), "transit_step_result")
 
 
 def _steps(part: Json) -> list[Json]:
-    return _rows(part.get("trace_list"), "transit_step_info")
+    return rows(part.get("trace_list"), "transit_step_info")
 
 
 def _unknown_statuses(body: Json) -> Iterator[str]:
-    for row in _rows(body.get("shippings"), "shipping"):
+    for row in rows(body.get("shippings"), "shipping"):
         if _status(row) is Status.UNKNOWN:
             yield f"parcel status {word_of(row.get('status')) or 'left out'}"
         if not id_of(row.get("order_code")):
@@ -759,7 +754,7 @@ def _unknown_statuses(body: Json) -> Iterator[str]:
 
 
 def _unknown_actions(body: Json) -> Iterator[str]:
-    for part in (body, *_parts(body)):
+    for part in _parts(body):
         for step in _steps(part):
             action = word_of(step.get("action"))
             if action and action not in ACTIONS and not _is_hop_or_return(action):

@@ -31,8 +31,30 @@ def order(request, field):
         "2026年09月20日9时00分",
         "2026-09-20  09:00:00.0",
         "２０２６-０９-２０ ０９：００",
+        "2026-09-20 9:00:00 AM",
+        "2026/9/20 上午9:00:00",
+        "2026年9月20日 星期日 9:00 a.m.",
+        "2026-09-20T09:00:00+08",
+        "2026-09-20 09:00:00 GMT+8",
+        "2026-09-20T09:00:00.000+08:00[Asia/Shanghai]",
+        "2026-09-20 09:00:00,000",
+        "2026-09-20 09:00:00:000",
+        "20260920 09:00:00",
+        "Sun Sep 20 09:00:00 CST 2026",
+        "Sun Sep 20 01:00:00 UTC 2026",
+        "Sun, 20 Sep 2026 01:00:00 GMT",
+        "Sep 20, 2026 9:00:00 AM",
+        "September 20, 2026, 9:00 am",
+        "20-Sep-2026 09:00",
+        "/Date(1789866000000+0800)/",
         "1789866000",
         "1789866000000",
+        1789866000.0,
+        1789866000000000,
+        [2026, 9, 20, 9, 0],
+        [2026, 9, 20, 9, 0, 0, 123],
+        {"time": 1789866000000, "year": 126, "month": 8, "date": 20, "hours": 9},
+        {"$date": "2026-09-20T01:00:00Z"},
     ],
 )
 def test_time_in_another_spelling_is_that_time(printed, order):
@@ -46,7 +68,36 @@ def test_time_in_another_spelling_is_that_time(printed, order):
 
 
 @pytest.mark.parametrize(
-    "printed", ["20/09/2026 09:00", "09/10/2026 09:00", "2026-9-19:00", "周日"]
+    ("printed", "utc"),
+    [
+        ("2026-09-20 12:05:00 AM", "2026-09-19 16:05"),
+        ("2026-09-20 12:30 PM", "2026-09-20 04:30"),
+        ("2026/9/20 下午9:00:00", "2026-09-20 13:00"),
+        ("Sep 20, 2026 9:00:00 P.M.", "2026-09-20 13:00"),
+        ("2026-09-20 13:05 PM", "2026-09-20 05:05"),
+        ("2026-09-20 24:00:00", "2026-09-20 16:00"),
+    ],
+)
+def test_clock_of_twelve_hours_or_of_24_is_that_time(printed, utc, order):
+    order.trace("1", GOT, (printed, OUT[1]))
+    order.run("2026-09-21 09:30")
+
+    assert [f"{event.occurred_at:%F %H:%M}" for event in order.events("1")][1:] == [utc]
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "20/09/2026 09:00",
+        "09/10/2026 09:00",
+        "26-09-20 09:00",
+        "09-20 09:00",
+        "2026-9-19:00",
+        "2026-09-20 24:30",
+        "2026-09-20 晚上12:05",
+        "周日",
+        "Sun",
+    ],
 )
 def test_day_that_could_be_another_is_rejected_not_guessed(printed, order):
     order.trace("1", GOT, (printed, OUT[1]))
@@ -61,7 +112,23 @@ def test_day_that_could_be_another_is_rejected_not_guessed(printed, order):
 # Waybill numbers
 
 
-@pytest.mark.parametrize("typed", ["YT1,YT2", "YT1，yt2", "YT1 / YT2", "YT1;YT2", "YT1\r\nYT2\r\n"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "YT1,YT2",
+        "YT1，yt2",
+        "YT1 / YT2",
+        "YT1;YT2",
+        "YT1\r\nYT2\r\n",
+        "YT1 YT2",
+        "ＹＴ１　yt2",
+        "YT1+YT2",
+        "YT1\tYT2",
+        '["YT1","YT2"]',
+        "YT1(补发),圆通:YT2",
+        "YT1和YT2",
+    ],
+)
 def test_row_with_two_numbers_is_signed_with_the_last_of_them(typed, field):
     field.order("1", "2026-09-18 19:00", waybill_no=typed)
     field.parcel("1", status="SIGN")
@@ -80,8 +147,9 @@ def test_row_with_two_numbers_is_signed_with_the_last_of_them(typed, field):
     assert {order["erp_key"] for orders in named for order in orders} == {"SO1"}
 
 
-def test_number_of_two_that_no_parcel_has_is_named(field):
-    field.order("1", "2026-09-18 19:00", waybill_no="YT1,YT9")
+@pytest.mark.parametrize("typed", ["YT1,YT9", "YT1 YT9", "圆通YT1&YT9"])
+def test_number_of_two_that_no_parcel_has_is_named(typed, field):
+    field.order("1", "2026-09-18 19:00", waybill_no=typed)
     field.parcel("1", status="SIGN")
     field.trace("1", GOT, ("2026-09-20 09:00:00", SELF))
     field.run("2026-09-20 09:30")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from sandbox.faults import KINDS, Faults, Latency
+from sandbox.faults import FORMS, KINDS, Faults, Latency
 from sandbox.platform_1688 import DETAIL, INFOS, TRACES, Answer
 from sandbox.server import Sandbox
 
@@ -250,7 +250,7 @@ def test_some_orders_always_answer_in_an_odd_form(world, clock):
         answer = Answer(200, text, "ok", account=order.account, order_id=order.order_id)
         return sandbox._in_its_form(answer).body
 
-    honest = body(9)
+    honest = body(len(FORMS))
     assert body(0) == b"\xef\xbb\xbf" + honest
     assert body(1).replace(b"\x07", b"").replace(b"\n", b"") == honest != body(1)
     assert body(2) == honest.decode().encode("gbk")
@@ -258,3 +258,8 @@ def test_some_orders_always_answer_in_an_odd_form(world, clock):
     assert "已签收，地图：https://map.example/m/" in first
     assert first != second
     assert "2026/3/2 9:05:00" in body(4).decode()
+    assert json.loads(body(5))["logisticsSteps"]["1"]["remark"] == "已签收"
+    assert json.loads(json.loads(body(6))["logisticsSteps"])[0]["remark"] == "已签收"
+    assert body(7) == honest
+    assert "2026-03-02 09:05:00 AM" in body(8).decode()
+    assert json.loads(body(9))["logisticsSteps"][0]["acceptTime"] == [2026, 3, 2, 9, 5, 0]

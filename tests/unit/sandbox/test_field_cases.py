@@ -12,7 +12,7 @@ PROJECT = Path(__file__).parents[3]
 CASES = (
     *(f"A{number}" for number in range(1, 7)),
     *(f"B{number}" for number in range(1, 7)),
-    *(f"C{number}" for number in range(1, 5)),
+    *(f"C{number}" for number in range(1, 6)),
     *(f"D{number}" for number in range(1, 5)),
     *("E1", "E2", "E3", "F1", "F2"),
 )

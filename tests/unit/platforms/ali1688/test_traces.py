@@ -147,7 +147,7 @@ def test_a_city_is_read_from_the_text(text, city):
     [
         {"logisticsTrace": [{"logisticsBillNo": "YT1"}]},
         {"logisticsTrace": ["LP1"]},
-        {"logisticsTrace": {"logisticsId": "LP1"}},
+        {"logisticsTrace": {"logisticsBillNo": "YT1"}},
         {},
     ],
 )

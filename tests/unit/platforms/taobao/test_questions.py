@@ -56,6 +56,17 @@ def test_an_order_known_to_be_split_is_asked_for_in_parts(searching, talker, ask
     assert asked() == [PARCELS, TRACE_SEARCH]
 
 
+def test_no_more_lines_of_a_parcel_are_named_than_the_platform_takes(searching, talker, asked):
+    lines = {"sub_tids": {"number": list(range(1, 61))}, "is_split": True}
+    talker.says(shippings(lines))
+    talker.says({"logistics_trace_search_response": part()})
+
+    searching.fetch_traces(ORDER, {"YT1": ["LP1"], "YT2": ["LP2"]})
+
+    assert asked() == [PARCELS, TRACE_SEARCH]
+    assert talker.asked[-1][1]["sub_tid"].split(",") == [str(line) for line in range(1, 51)]
+
+
 def test_any_other_refusal_of_a_search_is_this_orders_trouble(searching, talker):
     talker.says({"error_response": {"code": 15, "sub_code": "isv.trade-not-exist", "msg": "x"}})
 
