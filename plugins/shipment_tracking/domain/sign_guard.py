@@ -176,7 +176,7 @@ DENIALS: tuple[Denial, ...] = (
         rf"(?:(?<!申)请(?!假){_REST}|注意{_REST}|提醒{_REST}|要求[^,。;!已]{{0,10}}{_SIGN}"
         r"|(?<![按应依]客户)(?<![按应依]收件人)要求[^,。;!已]{0,4}(?:放|留|置)[^,。;!已]*"
         rf"|务必{_REST}"
-        rf"|凭(?:码|取件码|取货码)?(?:来|到|去){_REST}|签收[前后时码]{_REST}|(?:变更|更改|修改"
+        rf"|凭(?:码|取件码|取货码)?(?:来|到|去){_REST}|签收(?:[前后时码]|超[时期]|逾期|预警|二维码){_REST}|(?:变更|更改|修改"
         rf"|改址|改派)(?!后?[^,。;!未待]{{0,6}}已?(?:成功)?(?:签收|妥投)){_REST}"
         rf"|取件后{_REST}|\bplease\b[^.;]*)",
         "快件到达网点，请您签收",
@@ -233,7 +233,7 @@ DENIALS: tuple[Denial, ...] = (
         + r".*(?:退回|退件(?!需求)|退签|退货(?!无忧|寄件)|退还|退供|退运|退返|召回|售后|返程"
         r"|(?<!退)换货(?!.*(?:新[件机品]|换出))|旧[件机品]|(?:返|送|维)修|厂家[^,。;]{0,4}(?:签收|收货|收到)"
         r"|返厂|返还|(?<!回单)返回|返货|原返|逆向|改退|转退|拦截"
-        r"|寄[件方]+[人方]?[^,。;:]{0,4}(?:收|签)|"
+        r"|寄[件方]+[人方]?[^,。;:]{0,4}(?:收|签|撤[回销]|取[走回])|"
         r"(?:商家|卖家|发件人|寄件人|供货商)[^,。;]{0,6}(?:签收|收货|收到)"
         r"|return(?:ed|ing|s)?\b(?! label)|to (?:the )?(?:original )?(?:sender|shipper|merchant"
         r"|seller)|\brts\b|intercept).*$",
@@ -261,7 +261,7 @@ DENIALS: tuple[Denial, ...] = (
         r"|签收(?:入库|上架|到件|入仓|扫描入|文件|总包|单证)|documents? delivered|(?:邮政"
         r"|商家)已?签收|(?:上门|成功)(?:揽收|揽件)"
         r"|(?:(?:deliver\w*|hand\w*|dropped)[^,.;]{0,14} (?:to|at)|(?:received|accepted"
-        r"|signed(?: for)?"
+        r"|(?:accepted and )?signed(?: for| off)?"
         r"|picked up|collected) (?:by|at)|left (?:with|at))"
         r" (?:the |a |an |our |your |local |final |destination |delivery |next |partner |us"
         r"|(?:recipient|addressee|consignee|receiver|customer|neighbou?r)(?:['’]s|s['’])? (?!at "
@@ -272,7 +272,8 @@ DENIALS: tuple[Denial, ...] = (
         r"|usps|ups|fedex(?! office)|dhl|dpd|gls|tnt|evri|hermes|yodel|purolator|post office|aramex"
         r"|(?:\w+ )?post\b(?! ?(?:box|code))|country\b|(?:royal|\w+) mail\b|parcelforce|postnl"
         r"|postnord|correos|la poste|colissimo|yamato|sagawa|(?:\w+ )?(?:express|branch)\b"
-        r"|agent\b(?!,? (?:for (?:the )?(?:recipient|addressee|customer|consignee)|of|front"
+        r"|agent\b(?: for (?:the )?final delivery)?"
+        r"(?!,? (?:for (?:the )?(?:recipient|addressee|customer|consignee)|of|front"
         r"|reception|mail ?room|picked))|"
         r"shipper|seller|merchant|vendor|(?:local )?company|\w+ (?:warehouse|hub|depot|carrier"
         r"|courier|airline|company|facility))",
