@@ -24,7 +24,11 @@ GATEWAY = "https://dysmsapi.aliyuncs.com"
 LIMITS = Limits(at_once=4)
 LONGEST_VALUE = 35  # characters of one variable
 _REFUSED = re.compile(
-    r"(?:https?://|www\.)[^\s，。；、）)】]+|[\u2600-\u27bf\ufe0e\ufe0f\u20e3\U00010000-\U0010ffff]",
+    r"(?:https?://|www\.)[^\s，。；、）)】]+"
+    r"|(?<![a-z0-9_.-])(?:[a-z0-9-]+\.)+(?:com|cn|net|org|info|top|cc|vip|shop|hk|tw)"
+    r"(?![a-z0-9_-])(?:[/:][!-~]*)?"
+    r"|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
+    r"|[\u2600-\u27bf\ufe0e\ufe0f\u20e3\U00010000-\U0010ffff]",
     re.I,
 )
 _BETWEEN = re.compile(r"[\s()\u2010-\u2015\u200b-\u200f-]")
@@ -166,7 +170,7 @@ def _number(phone: str) -> str:
 
 
 def _value(text: str) -> str:
-    """The text without addresses and emoji; Aliyun refuses these, and an empty value."""
+    """The text without addresses, hosts and emoji; Aliyun refuses these, and an empty value."""
     return " ".join(_REFUSED.sub(" ", text).split())[:LONGEST_VALUE] or "-"
 
 

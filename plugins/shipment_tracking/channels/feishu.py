@@ -67,11 +67,13 @@ class Feishu:
             timestamp = str(int(time.time()))
             message |= {"timestamp": timestamp, "sign": signature(timestamp, self.secret)}
         answer = post_json(self.url, message, timeout=self.timeout)
-        words = str(answer.get("msg"))
+        # An older bot answers by another name.
+        code = answer.get("code", answer.get("StatusCode"))
+        words = str(answer.get("msg", answer.get("StatusMessage")))
         # The code of a bad request also stands for too many.
-        is_rate = answer.get("code") == BAD_REQUEST and TOO_OFTEN in words
+        is_rate = code == BAD_REQUEST and TOO_OFTEN in words
         judge(
-            answer.get("code"),
+            code,
             words,
             REFUSALS | {BAD_REQUEST: LIMITED} if is_rate else REFUSALS,
             success=0,

@@ -178,6 +178,9 @@ def test_who_has_no_phone_is_not_reached(contacts, channel):
     [
         ("快件已到\U0001f4e6，详见https://t.example/*，请查收", "快件已到 ，详见 ，请查收"),
         ("www.express.example", "-"),
+        ("快件已签收，请登录sf-express.com/cn评价", "快件已签收，请登录 评价"),
+        ("查询 T.CN/A1，或10.0.0.12:8080", "查询 ，或 :8080"),
+        ("V1.2.3，3.5 kg，YT.1", "V1.2.3，3.5 kg，YT.1"),
         (" \n", "-"),
         ("第一行\n第二行", "第一行 第二行"),
     ],

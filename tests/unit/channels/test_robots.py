@@ -133,6 +133,21 @@ def test_a_robot_without_a_secret_gets_no_signature(kind, httpserver, channel):
     assert "sign" not in {**request.args, **request.get_json()}
 
 
+@pytest.mark.parametrize(
+    ("status", "meaning"), [(0, None), (19021, Meaning.CLOSED), (11232, Meaning.LIMITED)]
+)
+def test_an_older_feishu_bot_answers_by_another_name(status, meaning, httpserver, channel):
+    answer = {"Extra": None, "StatusCode": status, "StatusMessage": "said"}
+    httpserver.expect_request(PATHS["feishu"]).respond_with_json(answer)
+
+    if meaning is None:
+        channel("feishu").send(EVENT, {"text": TEXT})
+    else:
+        with pytest.raises(DeliveryError, match="said") as caught:
+            channel("feishu").send(EVENT, {"text": TEXT})
+        assert meaning_of(caught.value) == meaning
+
+
 @pytest.mark.parametrize("kind", ["dingtalk", "feishu"])
 def test_a_wrong_secret_closes_the_channel(kind, strict, channel):
     robot = strict(kind)

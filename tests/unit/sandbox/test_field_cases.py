@@ -14,7 +14,7 @@ CASES = (
     *(f"B{number}" for number in range(1, 7)),
     *(f"C{number}" for number in range(1, 6)),
     *(f"D{number}" for number in range(1, 5)),
-    *("E1", "E2", "E3", "F1", "F2"),
+    *("E1", "E2", "E3", "F1", "F2", "F3", "F4"),
 )
 
 
