@@ -147,6 +147,17 @@ def test_row_with_two_numbers_is_signed_with_the_last_of_them(typed, field):
     assert {order["erp_key"] for orders in named for order in orders} == {"SO1"}
 
 
+def test_row_with_one_of_the_numbers_in_the_platforms_own_field_is_signed(field):
+    field.order("1", "2026-09-18 19:00", waybill_no="yt2")
+    field.parcel("1", waybill="YT1，YT2", status="SIGN")
+    field.trace("1", GOT, ("2026-09-20 09:00:00", SELF))
+    field.run("2026-09-20 09:30")
+
+    assert (field.signed_at("1"), field.row("1").last_error) == ("2026-09-20 09:00:00", None)
+    (told,) = field.messages()
+    assert [order["erp_key"] for order in told["orders"]] == ["SO1"]
+
+
 @pytest.mark.parametrize("typed", ["YT1,YT9", "YT1 YT9", "圆通YT1&YT9"])
 def test_number_of_two_that_no_parcel_has_is_named(typed, field):
     field.order("1", "2026-09-18 19:00", waybill_no=typed)

@@ -184,7 +184,8 @@ def _named(row: RowState, parcels: Sequence[ParcelState]) -> dict[str | None, st
 
 
 def _folded(parcel: ParcelState) -> set[str | None]:
-    return {fold(number) for number in parcel.waybills}
+    """A parcel's numbers; sellers type several into the one field of a platform, too."""
+    return {fold(number) for typed in parcel.waybills for number in (typed, *split(typed))}
 
 
 def _lacks_parcel(missing: Sequence[str], parcels: Sequence[ParcelState]) -> str | None:

@@ -724,6 +724,12 @@ where
                 regexp_split_to_table(normalize(waybills_named.typed, nfkc), '[^0-9A-Za-z]+')
                     as part (word)
         )
+        or tracking.fold_waybill(waybills_named.typed) in (
+            select tracking.fold_waybill(part.waybill_no)
+            from
+                regexp_split_to_table(shipment_waybill.waybill_no, '[,;/|、，；／\r\n]+')
+                    as part (waybill_no)
+        )
     );
 end;
 comment on function tracking.waybills_named is
@@ -787,6 +793,13 @@ cross join lateral (
                                 regexp_split_to_table(
                                     normalize(erp_row.waybill_no, nfkc), '[^0-9A-Za-z]+'
                                 ) as part (word)
+                        )
+                        or tracking.fold_waybill(erp_row.waybill_no) in (
+                            select tracking.fold_waybill(part.waybill_no)
+                            from
+                                regexp_split_to_table(
+                                    shipment_waybill.waybill_no, '[,;/|、，；／\r\n]+'
+                                ) as part (waybill_no)
                         )
                     )
             )
