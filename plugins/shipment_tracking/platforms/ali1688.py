@@ -83,6 +83,8 @@ NO_TRACE = "404"
 NO_TRACE_TEXT = "没有物流跟踪信息"  # comes without a code
 QOS_SECONDS = 2  # no official number is published
 TRACE_FIELDS = ("logisticsTrace", "crossPackageFulfillmentDTO")
+ANSWER_FIELDS = (*TRACE_FIELDS, "result", "success", "errorCode", "errorMessage", "errorMsg")
+"""What is in every answer; an empty list may be left out."""
 UNSHIPPED_LINE = frozenset({"1", "5", "8"})  # not shipped, partly shipped, no logistics order yet
 ENDED_LINE = frozenset({"cancel", "terminated"})
 PARAM_MISSING = "gw.ParamMissing"
@@ -334,6 +336,8 @@ def raise_for_business(
 
     :raises PlatformError: of the kind that says what to do.
     """
+    if http_status < 400 and body.keys().isdisjoint(ANSWER_FIELDS):
+        raise RetryableError("neither an answer nor an error of 1688")
     code = str(body.get("errorCode") or "")
     message = str(body.get("errorMessage") or body.get("errorMsg") or "")
     # An answer may leave out whether it is a success; then a message alone makes it an error.
@@ -343,7 +347,8 @@ def raise_for_business(
         return body
     if code in empty_codes or (not code and NO_TRACE_TEXT in message):
         return {}
-    raise error_of(ORDER_ERRORS, code, message or "no message", now=datetime.now(UTC))
+    told = message or str(body.get("message") or "no message")
+    raise error_of(ORDER_ERRORS, code, told, now=datetime.now(UTC))
 
 
 def authorisation_page(account: Account) -> str:
