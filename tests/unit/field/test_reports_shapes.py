@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.faults import FORMS, spelled
+
 from .stage import GOT, OUT, TOP, Field
 
 ROUTER = "platform_tmall"
@@ -140,3 +142,28 @@ def test_parcel_without_a_status_stops_no_other(field):
     field.run("2026-09-20 08:30")
 
     assert [field.row(order).status for order in "123"] == ["out_for_delivery"] * 3
+
+
+@pytest.mark.parametrize("account", ["platform_1688", TOP, ROUTER])
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_of_the_simulated_world_says_the_same(form, account, field):
+    field.order("1", "2026-09-18 19:00", account=account)
+    field.parcel("1")
+    field.trace("1", GOT, OUT)
+    plain = field.answers.answer
+
+    def answer(path: str, params: Any) -> tuple[bytes, str]:
+        return spelled(form, json.loads(plain(path, params)[0]))
+
+    field.answers.answer = answer  # type: ignore[method-assign]
+    field.run("2026-09-20 09:30")
+
+    assert field.row("1").last_error is None
+    assert [f"{event.occurred_at:%F %T}" for event in field.events("1")] == [
+        "2026-09-18 12:00:00",
+        "2026-09-20 00:00:00",
+    ]
+    assert [event.description.partition("，地图")[0] for event in field.events("1")] == [
+        GOT[1],
+        OUT[1],
+    ]
