@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, MetaData, Table, insert, text
 
 from shipment_tracking.domain.masking import HASH_VERSION, event_hash
-from shipment_tracking.platforms import ali1688
+from shipment_tracking.platforms.ali1688 import traces as ali1688_traces
 from shipment_tracking.statements import query
 from shipment_tracking.steps import load_traces
 from shipment_tracking.warehouse import loading
@@ -209,7 +209,9 @@ def _rate_of_scans(warehouse: Engine) -> float:
 
 def _scans(replies: Sequence[str], first: int) -> Iterator[Row]:
     for number, reply in enumerate(replies, first):
-        for parcel, trace in enumerate(ali1688.read_traces(ali1688._masked(json.loads(reply)))):
+        for parcel, trace in enumerate(
+            ali1688_traces.read_traces(ali1688_traces.mask(json.loads(reply)))
+        ):
             for event in trace.events:
                 yield _as_row(
                     shipment_id=number * 10 + parcel,

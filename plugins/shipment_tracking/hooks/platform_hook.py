@@ -124,7 +124,7 @@ class PlatformHook(BaseHook):
             needs_access_token,
         )
         from shipment_tracking.platforms.ports import Account
-        from shipment_tracking.platforms.taobao import SIGN_METHODS
+        from shipment_tracking.platforms.taobao.api import SIGN_METHODS
 
         connection = find(self.platform_conn_id)
         if connection.conn_type != self.conn_type:

@@ -1,1 +1,1 @@
-"""The platforms' protocols: HTTP and replies, nothing else; one module a dialect."""
+"""The platforms' protocols: HTTP and replies, nothing else; one package a dialect."""

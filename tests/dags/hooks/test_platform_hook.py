@@ -108,7 +108,7 @@ def test_a_shop_of_taobao_or_tmall_is_reached_by_its_own_protocol(
 ) -> None:
     from shipment_tracking.hooks.platform_hook import PlatformHook
     from shipment_tracking.platforms import dialects
-    from shipment_tracking.platforms.taobao import TaobaoClient
+    from shipment_tracking.platforms.taobao.client import TaobaoClient
 
     shop = {"host": "https://eco.taobao.com", "platform": platform, "dialect": "top"}
     connect("platform_shop", PLATFORM, **shop)
@@ -175,7 +175,7 @@ def test_airflow_offers_the_connection_type_with_its_form(airflow_database: URL)
 
 def test_the_form_offers_what_the_hook_takes() -> None:
     from shipment_tracking.platforms.dialects import FEEDS, PLATFORMS
-    from shipment_tracking.platforms.taobao import SIGN_METHODS
+    from shipment_tracking.platforms.taobao.api import SIGN_METHODS
     from shipment_tracking.provider import get_provider_info
 
     (form,) = get_provider_info()["connection-types"]

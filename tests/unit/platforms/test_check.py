@@ -12,12 +12,12 @@ from sandbox.defaults import apps_for
 from sandbox.server import Sandbox
 from sandbox.world import World
 from shipment_tracking.domain.findings import Finding, verdict
-from shipment_tracking.platforms.ali1688 import ORDER, PARCELS, TRACES
+from shipment_tracking.platforms.ali1688.api import ORDER, PARCELS, TRACES
 from shipment_tracking.platforms.check import Pause, check
 from shipment_tracking.platforms.dialects import CLIENTS, PROBES
 from shipment_tracking.platforms.gateway import Gateway
-from shipment_tracking.platforms.router import ORDER_STATUS, TRACE, WAYBILLS
-from shipment_tracking.platforms.taobao import (
+from shipment_tracking.platforms.router.api import ORDER_STATUS, TRACE, WAYBILLS
+from shipment_tracking.platforms.taobao.api import (
     CONFIRM,
     CONSUME,
     PARCELS as SHIPPINGS,

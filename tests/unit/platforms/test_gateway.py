@@ -20,7 +20,7 @@ from shipment_tracking.errors import (
     RejectedError,
     RetryableError,
 )
-from shipment_tracking.platforms.ali1688 import sign
+from shipment_tracking.platforms.ali1688.api import sign
 from shipment_tracking.platforms.check import Pause
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import PlatformClient

@@ -12,8 +12,10 @@ from shipment_tracking.errors import (
     RetryableError,
     UnmappedError,
 )
-from shipment_tracking.platforms import ali1688, router, taobao
+from shipment_tracking.platforms.ali1688 import errors as ali1688_errors
 from shipment_tracking.platforms.refusals import BAD_ORDER_ID, Rule, error_of
+from shipment_tracking.platforms.router import errors as router_errors
+from shipment_tracking.platforms.taobao import errors as taobao_errors
 
 EVENING = datetime(2026, 9, 18, 14, 30, tzinfo=UTC)  # half past ten at night in Beijing
 RULES = (
@@ -72,14 +74,16 @@ def test_a_daily_ban_ends_at_midnight_in_beijing_unless_told():
     assert told.until == EVENING + timedelta(seconds=61)
 
 
-@pytest.mark.parametrize("rules", [ali1688.GATEWAY_ERRORS, taobao.ERRORS, router.ERRORS])
+@pytest.mark.parametrize(
+    "rules", [ali1688_errors.GATEWAY_ERRORS, taobao_errors.ERRORS, router_errors.ERRORS]
+)
 def test_n14_what_a_person_must_fix_says_what_to_do(rules):
     silent = [rule for rule in rules if issubclass(rule.raises, PersonNeededError)]
 
     assert [rule.codes for rule in silent if not rule.advice] == []
 
 
-@pytest.mark.parametrize("rules", [taobao.ERRORS, router.ERRORS])
+@pytest.mark.parametrize("rules", [taobao_errors.ERRORS, router_errors.ERRORS])
 def test_n14_an_order_number_that_is_refused_says_where_to_correct_it(rules):
     error = error_of(rules, "41", "Invalid arguments:orderId", now=EVENING)
 

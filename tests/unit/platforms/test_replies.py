@@ -20,9 +20,19 @@ from shipment_tracking.errors import (
     RetryableError,
     TokenError,
 )
-from shipment_tracking.platforms import ali1688, taobao
-from shipment_tracking.platforms.ali1688 import Ali1688Client
-from shipment_tracking.platforms.taobao import TaobaoClient
+from shipment_tracking.platforms.ali1688 import (
+    api as ali1688_api,
+    oauth as ali1688_oauth,
+    traces as ali1688_traces,
+)
+from shipment_tracking.platforms.ali1688.client import Ali1688Client
+from shipment_tracking.platforms.taobao import (
+    api as taobao_api,
+    errors as taobao_errors,
+    feed as taobao_feed,
+    traces as taobao_traces,
+)
+from shipment_tracking.platforms.taobao.client import TaobaoClient
 
 REPLIES = Path(__file__).parents[2] / "replies"
 NAMES = sorted(file.stem for file in REPLIES.glob("*.json"))
@@ -152,9 +162,9 @@ def parcel_of(parcels: list[Parcel]) -> Found:
 def read_error(client: Any, body: Any) -> Found:
     found = error_of(lambda: client.fetch_traces(ORDER), body)
     api = (
-        ali1688.TRACES.rpartition("/")[2]
+        ali1688_api.TRACES.rpartition("/")[2]
         if isinstance(client, Ali1688Client)
-        else taobao.TRACE_SEARCH
+        else taobao_api.TRACE_SEARCH
     )
     assert found["said"].startswith(f"platform_1688: {api}: ")
     return found
@@ -164,7 +174,11 @@ def read_trace(client: Any, body: Any) -> Found:
     answer = body.get("logistics_trace_search_response") or (body.get("logisticsTrace") or [{}])[0]
     order = str(answer.get("tid") or answer.get("orderId") or ORDER)
     waybill_no = answer.get("out_sid") or "-"
-    read = ali1688.read_traces if isinstance(client, Ali1688Client) else taobao.read_traces
+    read = (
+        ali1688_traces.read_traces
+        if isinstance(client, Ali1688Client)
+        else taobao_traces.read_traces
+    )
     found = scans_of(read(client.fetch_traces(order, {waybill_no: ["LP1"]})))
     remarks = [step.get("remark") for step in answer.get("logisticsSteps") or []]
     return found | {"truncate_or_store_text": found["said"] == remarks}
@@ -192,21 +206,21 @@ def read_order(client: Any, body: Any) -> Found:
     assert client.has_unshipped_lines(str(trade.get("tid", ORDER))) is False
     items = body.get("result", {}).get("nativeLogistics", {}).get("logisticsItems", [{}])
     shipped = items[0].get("deliveredTime")
-    at = ali1688.read_time(shipped) if shipped else None
+    at = ali1688_traces.read_time(shipped) if shipped else None
     return {"shipped_at_utc": at and f"{at:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def read_platform_time(client: Any, body: Any) -> Found:
-    assert ali1688.read_time(body["result"]) == datetime(2026, 9, 25, 2, 10, 10, tzinfo=UTC)
+    assert ali1688_traces.read_time(body["result"]) == datetime(2026, 9, 25, 2, 10, 10, tzinfo=UTC)
     return {}
 
 
 def read_pair(client: Any, body: Any) -> Found:
     if "error" in body:
         with pytest.raises(TokenError):
-            ali1688.read_refresh(400, body, datetime.now(UTC))
+            ali1688_oauth.read_refresh(400, body, datetime.now(UTC))
     else:
-        pair = ali1688.read_refresh(200, body, datetime.now(UTC))
+        pair = ali1688_oauth.read_refresh(200, body, datetime.now(UTC))
         assert (pair.access_token, pair.refresh_token) == (
             body["access_token"],
             body.get("refresh_token"),
@@ -216,14 +230,17 @@ def read_pair(client: Any, body: Any) -> Found:
 
 def read_action(client: Any, body: Any) -> Found:
     content = json.loads(body["content"])
-    assert taobao.read_message(body) == (str(content["tid"]), taobao.read_time(content["time"]))
+    assert taobao_feed.read_message(body) == (
+        str(content["tid"]),
+        taobao_traces.read_time(content["time"]),
+    )
     step = {
         "status_time": content["time"],
         "status_desc": content["desc"],
         "action": content["action"],
     }
     part = {"order_code": "LP1", "out_sid": content["out_sid"], "trace_list": [step]}
-    return scans_of(taobao.read_traces({"transit_step_result": [part]}))
+    return scans_of(taobao_traces.read_traces({"transit_step_result": [part]}))
 
 
 def read_orders(client: Any, body: Any) -> Found:
@@ -238,7 +255,7 @@ def read_orders(client: Any, body: Any) -> Found:
 
 
 def read_queue(client: Any, body: Any) -> Found:
-    order_id, at = taobao.read_message(body)
+    order_id, at = taobao_feed.read_message(body)
     assert order_id == "43895470821219993"
     assert at == datetime(2017, 8, 10, 7, 31, 20, tzinfo=UTC)
     return {}
@@ -247,12 +264,12 @@ def read_queue(client: Any, body: Any) -> Found:
 def read_signatures(client: Any, body: Any) -> Found:
     for vector in body:
         if vector["platform"] == "1688":
-            made = ali1688.sign(vector["url_path"], vector["params"], vector["secret"])
+            made = ali1688_api.sign(vector["url_path"], vector["params"], vector["secret"])
             # Sorted by key alone, as some clients do it, another one comes out.
             assert (made == vector["signature"]) is (vector["sort"] != "key")
         else:
             params = vector["params"] | {"sign": "no matter", "empty": ""}
-            made = taobao.sign(params, vector["secret"], vector["sign_method"])
+            made = taobao_api.sign(params, vector["secret"], vector["sign_method"])
             assert made == vector["signature"]
     return {}
 
@@ -269,7 +286,7 @@ READERS: dict[str, Callable[[Any, Any], Found]] = {
     "1688_system_current_time": read_platform_time,
     "top_err_": read_error,
     "top_trace_search_split_error": lambda client, body: error_of(
-        lambda: taobao.read_answer(200, body), body
+        lambda: taobao_errors.read_answer(200, body), body
     ),
     "top_trace_search_": read_trace,
     "top_logistics_orders_": read_parcels,

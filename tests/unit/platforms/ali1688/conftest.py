@@ -2,7 +2,7 @@
 
 import pytest
 
-from shipment_tracking.platforms.ali1688 import Ali1688Client
+from shipment_tracking.platforms.ali1688.client import Ali1688Client
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.platforms.ali1688 import raise_for_gateway
+from shipment_tracking.platforms.ali1688.errors import raise_for_gateway
 
 from .orders import ORDER
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shipment_tracking.errors import RetryableError
-from shipment_tracking.platforms.ali1688 import OrderFeed
+from shipment_tracking.platforms.ali1688.feed import OrderFeed
 
 from .orders import ORDER
 

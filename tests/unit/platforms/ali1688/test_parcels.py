@@ -3,7 +3,7 @@
 import pytest
 
 from shipment_tracking.errors import RejectedError, RetryableError
-from shipment_tracking.platforms.ali1688 import sign
+from shipment_tracking.platforms.ali1688.api import sign
 
 from .orders import ORDER
 

@@ -7,7 +7,7 @@ import pytest
 
 from shipment_tracking.domain.models import ParcelTrace
 from shipment_tracking.errors import ReplyError, RetryableError
-from shipment_tracking.platforms.ali1688 import read_time, read_traces
+from shipment_tracking.platforms.ali1688.traces import read_time, read_traces
 
 from .orders import ORDER
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shipment_tracking.platforms.dialects import client as open_client
-from shipment_tracking.platforms.router import Router1688Client, RouterTaobaoClient
+from shipment_tracking.platforms.router.client import Router1688Client, RouterTaobaoClient
 
 
 @pytest.fixture

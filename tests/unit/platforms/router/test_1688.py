@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shipment_tracking.platforms.router import PATH_1688, read_traces, sign
+from shipment_tracking.platforms.router.api import PATH_1688, sign
+from shipment_tracking.platforms.router.traces import read_traces
 
 from .answers import KNOWN, ORDER, SIGNED, TRANSIT, WAYBILL, articles_sign, trace
 

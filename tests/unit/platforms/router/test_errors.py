@@ -12,8 +12,8 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.platforms import router
-from shipment_tracking.platforms.router import read_traces
+from shipment_tracking.platforms.router import errors as router_errors
+from shipment_tracking.platforms.router.traces import read_traces
 
 from .answers import KNOWN, ORDER
 
@@ -49,10 +49,10 @@ def test_an_error_says_what_to_do(form, spelled, code, error, talker, request):
 
 
 def test_every_rule_is_tried():
-    known = {code for rule in router.ERRORS for code in rule.codes}
+    known = {code for rule in router_errors.ERRORS for code in rule.codes}
 
     assert known >= ERRORS.keys() - {"9001"}
-    assert {rule.raises for rule in router.ERRORS} == {*ERRORS.values()} - {UnmappedError}
+    assert {rule.raises for rule in router_errors.ERRORS} == {*ERRORS.values()} - {UnmappedError}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shipment_tracking.domain.evidence import PlatformWord, Scan, Verdict, judge
-from shipment_tracking.platforms.router import read_traces
+from shipment_tracking.platforms.router.traces import read_traces
 
 from .answers import KNOWN, ORDER, SIGNED, TRANSIT, trace
 

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shipment_tracking.errors import RejectedError, UnmappedError
-from shipment_tracking.platforms.router import PATH_TAOBAO, read_traces
+from shipment_tracking.platforms.router.api import PATH_TAOBAO
+from shipment_tracking.platforms.router.traces import read_traces
 from shipment_tracking.steps.gather_traces import fingerprint
 
 from .answers import ORDER, articles_sign

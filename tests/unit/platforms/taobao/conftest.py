@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from shipment_tracking.platforms.taobao import TaobaoClient
+from shipment_tracking.platforms.taobao.client import TaobaoClient
 
 from .answers import NO_PACKAGE, ORDER
 

@@ -13,7 +13,8 @@ from shipment_tracking.errors import (
     TokenError,
     UnmappedError,
 )
-from shipment_tracking.platforms.taobao import PARCELS, read_answer
+from shipment_tracking.platforms.taobao.api import PARCELS
+from shipment_tracking.platforms.taobao.errors import read_answer
 
 from .answers import NO_PACKAGE, ORDER, recorded
 

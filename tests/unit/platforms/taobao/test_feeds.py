@@ -8,7 +8,7 @@ import pytest
 
 from shipment_tracking.errors import RetryableError
 from shipment_tracking.platforms.ports import Changes
-from shipment_tracking.platforms.taobao import MessageFeed, TradeFeed
+from shipment_tracking.platforms.taobao.feed import MessageFeed, TradeFeed
 
 from .answers import ORDER
 

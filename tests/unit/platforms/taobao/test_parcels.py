@@ -3,7 +3,7 @@
 import pytest
 
 from shipment_tracking.errors import RejectedError, RetryableError
-from shipment_tracking.platforms.taobao import TRADE
+from shipment_tracking.platforms.taobao.api import TRADE
 
 from .answers import EMPTY_LIST, LIST, ORDER, WAYBILL, recorded, shippings
 

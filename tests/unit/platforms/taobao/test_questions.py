@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shipment_tracking.errors import AuthError, RejectedError, RetryableError
-from shipment_tracking.platforms.taobao import PARCELS, TRACE_GET, TRACE_SEARCH, read_traces, sign
+from shipment_tracking.platforms.taobao.api import PARCELS, TRACE_GET, TRACE_SEARCH, sign
+from shipment_tracking.platforms.taobao.traces import read_traces
 
 from .answers import EMPTY_LIST, NO_PACKAGE, NOON, ORDER, WAYBILL, part, recorded, shippings, traces
 

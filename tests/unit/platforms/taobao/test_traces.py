@@ -8,7 +8,8 @@ import pytest
 
 from shipment_tracking.domain.evidence import PlatformWord, Scan, Verdict, judge
 from shipment_tracking.errors import ReplyError, RetryableError
-from shipment_tracking.platforms.taobao import TRACE_SEARCH, read_time, read_traces
+from shipment_tracking.platforms.taobao.api import TRACE_SEARCH
+from shipment_tracking.platforms.taobao.traces import read_time, read_traces
 
 from .answers import LIST, NOON, ORDER, WAYBILL, part, recorded, traces
 

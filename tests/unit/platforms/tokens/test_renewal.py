@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from sandbox.platform_1688 import OAUTH as RENEWAL_1688
 from shipment_tracking.errors import RetryableError
-from shipment_tracking.platforms import ali1688
+from shipment_tracking.platforms.ali1688 import oauth as ali1688_oauth
 from shipment_tracking.platforms.ports import TokenPair
 from shipment_tracking.platforms.tokens import OAuth, Tokens
 from shipment_tracking.warehouse.tokens import WarehouseTokens
@@ -103,7 +103,7 @@ def test_a_failed_renewal_is_not_repeated_while_the_token_is_valid(
     account = connect().account
     connect().fetch_parcels(order_of(sandbox))
     clock.advance(minutes=9.9 * 60)
-    tokens = Tokens(account, ali1688.OAUTH, WarehouseTokens(quotas, cipher), clock=clock.now)
+    tokens = Tokens(account, ali1688_oauth.OAUTH, WarehouseTokens(quotas, cipher), clock=clock.now)
     asked: list[str] = []
 
     def be_away(oauth: OAuth, refresh_token: str) -> TokenPair:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shipment_tracking.errors import RetryableError, TokenError
-from shipment_tracking.platforms import ali1688, taobao
+from shipment_tracking.platforms.ali1688 import oauth as ali1688_oauth
+from shipment_tracking.platforms.taobao import oauth as taobao_oauth
 
 from .calls import START
 
@@ -22,11 +23,11 @@ def recorded(name: str) -> dict[str, Any]:
 def test_the_lives_of_a_pair_are_read_in_all_their_spellings():
     body = recorded("1688_oauth_token_ok")["body"]
 
-    pair = ali1688.read_refresh(200, body, START)
+    pair = ali1688_oauth.read_refresh(200, body, START)
 
     assert pair.expires_at == START + timedelta(hours=10)
     assert pair.refresh_expires_at == datetime(2026, 10, 14, 12, 3, 39, tzinfo=UTC)
-    older = ali1688.read_refresh(
+    older = ali1688_oauth.read_refresh(
         200, body | {"refresh_token_timeout": "20121222222222+0800"}, START
     )
     assert older.refresh_expires_at == datetime(2012, 12, 22, 14, 22, 22, tzinfo=UTC)
@@ -36,14 +37,14 @@ def test_the_lives_of_a_pair_are_read_in_all_their_spellings():
 def test_a_pair_is_not_lost_over_an_end_that_cannot_be_read(end):
     body = recorded("1688_oauth_token_ok")["body"] | {"refresh_token_timeout": end}
 
-    pair = ali1688.read_refresh(200, body, START)
+    pair = ali1688_oauth.read_refresh(200, body, START)
 
     assert pair.access_token
     assert pair.refresh_expires_at is None
 
 
 def test_a_renewal_may_leave_the_refresh_token_out():
-    pair = ali1688.read_refresh(200, recorded("1688_oauth_refresh_ok")["body"], START)
+    pair = ali1688_oauth.read_refresh(200, recorded("1688_oauth_refresh_ok")["body"], START)
 
     assert pair.access_token == "a2222222-b0b1-4f73-a5de-9bed637e0188"
     assert (pair.refresh_token, pair.refresh_expires_at) == (None, None)
@@ -53,15 +54,15 @@ def test_a_refused_renewal_has_an_envelope_of_its_own():
     reply = recorded("1688_oauth_invalid_grant")
 
     with pytest.raises(TokenError, match="refresh token expired"):
-        ali1688.read_refresh(reply["_http_status"], reply["body"], START)
+        ali1688_oauth.read_refresh(reply["_http_status"], reply["body"], START)
 
 
 @pytest.mark.parametrize(
     ("read", "body"),
     [
-        (ali1688.read_refresh, {"expires_in": "36000"}),
-        (taobao.read_refresh, {"top_auth_token_refresh_response": {"token_result": "{"}}),
-        (taobao.read_refresh, {"top_auth_token_refresh_response": {"request_id": "r"}}),
+        (ali1688_oauth.read_refresh, {"expires_in": "36000"}),
+        (taobao_oauth.read_refresh, {"top_auth_token_refresh_response": {"token_result": "{"}}),
+        (taobao_oauth.read_refresh, {"top_auth_token_refresh_response": {"request_id": "r"}}),
     ],
 )
 def test_an_answer_without_a_token_is_passing_trouble(read, body):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shipment_tracking.platforms.ali1688 import PARCEL_STATUSES
+from shipment_tracking.platforms.ali1688.traces import PARCEL_STATUSES
 from shipment_tracking.steps import load_traces
 from shipment_tracking.warehouse import parcels
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from shipment_tracking.errors import OwnerTextsError
-from shipment_tracking.platforms.ali1688 import read_traces
+from shipment_tracking.platforms.ali1688.traces import read_traces
 from shipment_tracking.statements import OWNER_FOLDER
 from shipment_tracking.steps import load_traces
 
