@@ -14,6 +14,9 @@ from .invariants import rows
 if TYPE_CHECKING:
     from .driver import Simulation
 
+IN_QUEUE = 1.0
+"""Seconds that a request may lie with the receiver, unread, after its sender died."""
+
 LASTING: frozenset[str] = frozenset()
 """Kinds of alerts that the world itself gives reason for."""
 
@@ -294,6 +297,6 @@ def _unsure(life: "Simulation", delivery: Delivery) -> bool:
     return any(
         process.step in SENDS
         and (process.killed or process.stopped or not process.ended_well)
-        and process.started <= at <= (process.ended or at)
+        and process.started <= at <= (process.ended or at) + IN_QUEUE
         for process in life.processes.all
     )
