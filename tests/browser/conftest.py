@@ -28,7 +28,7 @@ from sandbox.airflow_api import AirflowApi
 from sandbox.postgres import PrivatePostgres
 from sandbox.programs import free_port
 
-SECONDS = 90.0
+SECONDS = 240.0
 QUIET = (
     "--headless=new",
     "--no-sandbox",
