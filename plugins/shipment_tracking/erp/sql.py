@@ -99,8 +99,8 @@ class SqlErp(ErpDatabase):
 
     Rows are written each in a savepoint, so that a bad one stops no other.
 
-    :param lock_wait: whole seconds to wait for the first row that somebody else holds; for further
-        ones of the same call it is a moment.
+    :param lock_wait: whole seconds to wait for the first row that another session has locked; for
+        further ones of the same call it is a moment.
     """
 
     lock_wait: int = LOCK_WAIT
@@ -321,7 +321,8 @@ class SqlErp(ErpDatabase):
                     else:
                         written[row["erp_key"]] = Written(_outcome(tried.count))
                     if tried.is_locked:
-                        # Nobody shall wait in turn for what is written while we wait.
+                        # What was written is committed before we wait for the next.
+                        # Else it would block other sessions.
                         patience = SHORT_LOCK_WAIT
                         break
         _raise_if_of_no_row(several, len(written))
@@ -335,7 +336,7 @@ class _Tried:
 
     :param count: how many rows were written; what would be several is undone.
     :param reason: why none could be.
-    :param is_locked: whether it is that somebody else holds the row.
+    :param is_locked: whether another session has locked the row.
     """
 
     count: int = 0

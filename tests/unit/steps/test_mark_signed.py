@@ -190,7 +190,7 @@ def test_a_sign_that_a_person_took_back_is_never_written_again(sign, write, edit
     assert (order().status, order().signed_at) == ("SHIPPED", None)
 
 
-def test_a_sign_that_counts_again_after_it_was_taken_back_is_not_counted_as_written(
+def test_a_sign_that_was_taken_back_counts_as_already_there(
     sign, write, edit, order, take_over, execute, audit
 ):
     sign("SO1")
