@@ -169,6 +169,13 @@ def test_a_withdrawn_signature_is_no_violation(planted):
     assert violated(planted) == []
 
 
+def test_a_signature_whose_parcels_were_deleted_is_no_violation(planted):
+    written_order_is_signed(planted)
+    planted.execute("update tracking.tracked_order set pruned_at = :at", at=YESTERDAY)
+
+    assert violated(planted) == []
+
+
 def test_a_withdrawn_scan_that_came_back_in_other_words_is_none(planted):
     event_twice(planted)
     planted.execute(
