@@ -44,7 +44,7 @@ down: $(STAMP) ## end everything that make up started
 
 .PHONY: test
 test: $(STAMP) ## run the tests
-	@$(PYTHON) -m pytest -n 3 --dist loadgroup
+	@$(PYTHON) -m pytest -n 3
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## run the tests that need no server and no other program

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import settings
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
+from xdist.scheduler import LoadScopeScheduling
 
 from sandbox.erp import metadata
 from sandbox.postgres import PrivatePostgres
@@ -60,15 +62,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=1, help="how many worlds the soak lives through")
 
 
+class OneProcessAFolder(LoadScopeScheduling):
+    """
+    A folder whose tests start Airflow is done by one process, and any other test by any.
+
+    The option ``--dist loadgroup`` has no effect from pytest 9.2 on (pytest-xdist issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.split("/")[1]
+        return folder if folder in STARTS_AIRFLOW else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessAFolder:
+    return OneProcessAFolder(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark what starts servers; what starts Airflow is one group a folder, done by one process."""
+    """Mark what starts a server or another program."""
     for item in items:
-        for folder in STARTS_AIRFLOW:
-            if folder in item.path.relative_to(item.config.rootpath).parts:
-                item.add_marker(pytest.mark.xdist_group(folder))
-                item.add_marker(pytest.mark.server)
-        if SERVERS & set(item.fixturenames) or _shop_of(item) in ("postgresql", "mariadb"):
+        starts_airflow = item.path.relative_to(item.config.rootpath).parts[1] in STARTS_AIRFLOW
+        needs_server = SERVERS & set(item.fixturenames)
+        if starts_airflow or needs_server or _shop_of(item) in ("postgresql", "mariadb"):
             item.add_marker(pytest.mark.server)
 
 

@@ -112,6 +112,10 @@ class Browser:
         place = f"//tr[.//text()='{row}']" if row else ""
         return self._visible(By.XPATH, f"{place}//button[{condition}]")
 
+    def option(self, text: str) -> WebElement:
+        """An option of an open list, which may still be loading, by a part of its text."""
+        return self._visible(By.XPATH, f"//*[@role='option'][contains(., '{text}')]")
+
     def reads(self, text: str) -> str:
         """The page's text, once it holds this one."""
         return str(wait_until(lambda: text in self.text() and self.text()))

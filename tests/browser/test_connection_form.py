@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from selenium.webdriver.common.keys import Keys
 
 from sandbox.up import ACCOUNTS, QPS, platform_connections
 
@@ -24,7 +23,8 @@ def saved(browser: Any, stack: Any, good: dict[str, Any]) -> dict[str, Any]:
     browser.open("/connections")
     browser.button("Add Connection").click()
     browser.find("input[name=connection_id]").send_keys(ACCOUNT)
-    browser.find("[role=dialog] input[role=combobox]").send_keys("E-commerce", Keys.ENTER)
+    browser.find("[role=dialog] input[role=combobox]").send_keys("E-commerce")
+    browser.option("E-commerce").click()
     browser.find("input[name=host]").send_keys(good["host"])
     browser.find("input[name=login]").send_keys(good["login"])
     browser.find("input[name=password]").send_keys(good["password"])
