@@ -15,14 +15,7 @@ inner join tracking.tracked_order on erp_row.order_id = tracked_order.order_id
 where
     erp_writeback.outcome = 'signed'
     and erp_row.signed_at is null
-    and (
-        tracked_order.pruned_at is null
-        or exists (
-            select 1
-            from tracking.order_shipment
-            where order_shipment.order_id = erp_row.order_id
-        )
-    )
+    and tracked_order.pruned_at is null
     and not exists (
         select 1
         from tracking.order_shipment

@@ -349,8 +349,10 @@ order by
 
 
 -- name: rows
--- The ERP rows of the orders, with the signature that each was given before. One that was settled
--- before the parcels were pruned stays the same signature, and so does one that was written before.
+-- The ERP rows of the orders that are judged by their parcels, with the signature that each was
+-- given before. One that was settled before the parcels were pruned stays the same signature, and
+-- so does one that was written before. A row that was signed and closed before the parcels were
+-- pruned is not judged again: its evidence is deleted.
 select
     erp_row.order_id,
     erp_row.erp_key,
@@ -372,7 +374,11 @@ left join tracking.erp_writeback as written
         and erp_row.settled_event = written.source_event
         and written.waybill_no = coalesce(erp_row.waybill_no, '')
         and written.outcome in ('signed', 'already')
-where erp_row.order_id = any(:orders)
+where
+    erp_row.order_id = any(:orders)
+    and not coalesce(
+        erp_row.signed_at is not null and erp_row.closed_at <= tracked_order.pruned_at, false
+    )
 order by erp_row.erp_key;
 
 

@@ -88,6 +88,33 @@ def test_it_is_not_written_to_the_erp_a_second_time(
     ]
 
 
+def test_a_backfill_that_gets_no_traces_leaves_its_signature(
+    signed, prune, select, warehouse, new_run, now
+):
+    signed()
+    prune()
+    (before,) = select("status, signed_at, sign_kind, latest_trace from tracking.erp_row")
+    parcel = parcels.ParcelRow(
+        order_id=select("order_id from tracking.tracked_order")[0].order_id,
+        account="platform_1688",
+        consignment_id="LP1",
+        waybill_no="YT1",
+        platform_code="SEND",
+        platform_status="pending",
+        listed=True,
+        seen_at=now,
+        announce=False,
+    )
+    with warehouse.begin() as connection:
+        parcels.keep(connection, [parcel])
+
+    load_traces.run(warehouse, new_run(), now=now)
+
+    assert select("status from tracking.shipment") == [("pending",)]
+    assert select("status, signed_at, sign_kind, latest_trace from tracking.erp_row") == [before]
+    assert before.signed_at is not None
+
+
 def test_after_it_was_closed_again_it_is_pruned_again(signed, prune, comes_back, execute, at):
     signed()
     prune()
