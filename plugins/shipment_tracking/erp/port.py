@@ -46,9 +46,14 @@ class OrderList:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Why the ERP does not say what is asked about one order."""
+    """
+    Why the ERP does not say what is asked about one order.
+
+    :param is_error: the ERP failed when it was asked, which may pass.
+    """
 
     reason: str
+    is_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)

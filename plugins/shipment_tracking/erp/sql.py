@@ -418,7 +418,8 @@ def _contact(
     if isinstance(found, Unreadable):
         return Unreadable(
             f"the ERP cannot read the contact of order {erp_key}; correct it at the ERP, or a cast "
-            f"in {file_name}"
+            f"in {file_name}",
+            is_error=True,
         )
     columns = (*CONTACT_COLUMNS, WECHAT_OPENID)
     rows: list[list[Any]] = []

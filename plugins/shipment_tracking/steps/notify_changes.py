@@ -154,7 +154,8 @@ class _Writer:
         contacts = self._open_erp().contacts(keys)
         for contact in contacts.values():
             if isinstance(contact, Unreadable):
-                log.warning("%s; that customer is not notified", contact.reason)
+                outcome = "will be notified later" if contact.is_error else "is not notified"
+                log.warning("%s; that customer %s", contact.reason, outcome)
         self._looked_up |= contacts
         return contacts
 
@@ -230,9 +231,11 @@ def _customers_letter(
         facts["orders"] = [order for order, _ in willing]
         facts["contacts"] = [told for _, told in willing]
         return _message(messages, claim, facts)
-    unusable = [contact.reason for _, contact in found if isinstance(contact, Unreadable)]
+    unusable = [contact for _, contact in found if isinstance(contact, Unreadable)]
     if unusable:
-        return _no_message(claim, "no contact", "; ".join(unusable))
+        may_pass = any(contact.is_error for contact in unusable)
+        reasons = "; ".join(contact.reason for contact in unusable)
+        return _no_message(claim, "" if may_pass else "no contact", reasons)
     return _no_message(claim, "opted out")
 
 

@@ -215,8 +215,11 @@ class _Service:
                 if message.body is not None:
                     to_send.append(message)
                     continue
-                self.outbox.suppress(self.connection, message)
-                self.counts["suppressed"] += len(message.claims)
+                if message.suppressed:
+                    self.outbox.suppress(self.connection, message)
+                    self.counts["suppressed"] += len(message.claims)
+                else:
+                    self._put_off(message, DeliveryError(message.error or ""))
                 _let_go(message.claims, held)
             with closing(self._send_all(pool, to_send)) as outcomes:
                 for message, error in outcomes:
@@ -317,9 +320,7 @@ class _Service:
             message = replace(message, claims=message.claims[:1])
         elif _is_refused_digest(message, error):
             error, self.is_left = DeliveryError(str(error)), True
-        dead = self.outbox.fail(self.connection, message, error)
-        self.counts["dead"] += dead
-        self.counts["failed"] += len(message.claims) - dead
+        self._put_off(message, error)
         self.failures, self.is_taking = self.failures + 1, False
         self.is_closed |= isinstance(error, ReceiverClosedError)
         if self.is_closed or error.retry_after or self.failures >= FAILURES_IN_A_ROW:
@@ -329,6 +330,12 @@ class _Service:
         else:
             self.last_error = str(error)
         return message.claims
+
+    def _put_off(self, message: Message, error: DeliveryError) -> None:
+        """Note a failure; the notices are due again later, or dead."""
+        dead = self.outbox.fail(self.connection, message, error)
+        self.counts["dead"] += dead
+        self.counts["failed"] += len(message.claims) - dead
 
 
 def _is_refused_digest(message: Message, error: BaseException | None) -> bool:

@@ -125,7 +125,8 @@ class Message:
     """
     One message and the notices it tells of.
 
-    :param body: None when nobody may be told; ``suppressed`` then says why.
+    :param body: None when nobody can be told; ``suppressed`` then says why they never will be, or
+        is empty when they may be later.
     :param error: what somebody has to fix so that they can be notified.
     :param is_digest: it tells of changes that could also be told of in several messages.
     """
