@@ -34,7 +34,7 @@ from shipment_tracking.domain.models import Run
 from shipment_tracking.erp.sql import SqlErp
 from shipment_tracking.hooks.clock_hook import now
 from shipment_tracking.notices.messages import Messages
-from shipment_tracking.platforms.dialects import OAUTHS, client
+from shipment_tracking.platforms.dialects import DIALECTS, client
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account
 from shipment_tracking.platforms.tokens import Tokens
@@ -157,7 +157,7 @@ def _work_in_lane(order: dict[str, Any], warehouse: Engine, this_run: Run) -> An
     )
     lease = timedelta(seconds=order["lease"])
     store = WarehouseTokens(warehouse, Fernet(order["fernet_key"]), lease=lease)
-    tokens = Tokens(account, OAUTHS.get(account.dialect), store, clock=now)
+    tokens = Tokens(account, DIALECTS[account.dialect].oauth, store, clock=now)
     opened = client(
         Gateway(account, quota, tokens, sleep=lambda seconds: time.sleep(seconds * PATIENCE))
     )

@@ -1,6 +1,6 @@
 """A platform client from the connection of one account."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -118,11 +118,7 @@ class PlatformHook(BaseHook):
 
     def account(self) -> "Account":
         """The connection, read and checked."""
-        from shipment_tracking.platforms.dialects import (
-            DIALECT_OF,
-            PLATFORMS,
-            needs_access_token,
-        )
+        from shipment_tracking.platforms.dialects import DIALECTS, OFFICIAL
         from shipment_tracking.platforms.ports import Account
         from shipment_tracking.platforms.taobao.api import SIGN_METHODS
 
@@ -130,12 +126,13 @@ class PlatformHook(BaseHook):
         if connection.conn_type != self.conn_type:
             raise self._error(f"is of type {connection.conn_type}, not {self.conn_type}")
         extra = extra_of(connection, known=EXTRA_FIELDS)
-        platform = self._one_of(extra, "platform", tuple(DIALECT_OF))
-        extra["dialect"] = extra.get("dialect") or DIALECT_OF[platform]
-        dialect = self._one_of(extra, "dialect", tuple(PLATFORMS))
-        self._one_of(extra, "platform", PLATFORMS[dialect], of=f" of the dialect {dialect}")
+        platform = self._one_of(extra, "platform", tuple(OFFICIAL))
+        extra["dialect"] = extra.get("dialect") or OFFICIAL[platform]
+        name = self._one_of(extra, "dialect", tuple(DIALECTS))
+        dialect = DIALECTS[name]
+        self._one_of(extra, "platform", dialect.platforms, of=f" of the dialect {name}")
         access_token = extra.get("access_token") or ""
-        if needs_access_token(dialect, platform):
+        if dialect.has_session(platform):
             access_token = self._required(access_token, "extra access_token")
         sign_method = {"sign_method": extra.get("sign_method") or SIGN_METHODS[0]}
         gateway = self._gateway(connection)
@@ -143,7 +140,7 @@ class PlatformHook(BaseHook):
         return Account(
             conn_id=self.platform_conn_id,
             platform=platform,
-            dialect=dialect,
+            dialect=name,
             gateway=gateway,
             app_key=self._required(connection.login, "login (app key)"),
             app_secret=self._required(connection.password, "password (app secret)"),
@@ -151,17 +148,17 @@ class PlatformHook(BaseHook):
             refresh_token=extra.get("refresh_token") or None,
             qps=self._qps(extra.get("qps")),
             sign_method=self._one_of(sign_method, "sign_method", SIGN_METHODS),
-            feed=self._feed(extra.get("feed") or "", dialect),
+            feed=self._feed(extra.get("feed") or "", name),
         )
 
     def _tokens(self, account: "Account", warehouse: "Engine") -> "Tokens":
-        from shipment_tracking.platforms.dialects import OAUTHS
+        from shipment_tracking.platforms.dialects import DIALECTS
         from shipment_tracking.platforms.tokens import Tokens
         from shipment_tracking.warehouse.tokens import WarehouseTokens
 
         cipher = token_cipher()
         store = WarehouseTokens(warehouse, cipher) if cipher else None
-        return Tokens(account, OAUTHS.get(account.dialect), store, clock=now)
+        return Tokens(account, DIALECTS[account.dialect].oauth, store, clock=now)
 
     def _tokens_within_reach(self, account: "Account") -> "tuple[Tokens | None, str]":
         """The account's tokens as a lane has them, or why not, if it matters."""
@@ -200,7 +197,7 @@ class PlatformHook(BaseHook):
         return bare if not port or port == usual else f"{bare}:{port}"
 
     def _one_of(
-        self, extra: dict[str, Any], field: str, choices: tuple[str, ...], *, of: str = ""
+        self, extra: dict[str, Any], field: str, choices: Sequence[str], *, of: str = ""
     ) -> str:
         value, texts = extra.get(field), ", ".join(map(repr, choices))
         if value in (None, ""):
@@ -210,10 +207,11 @@ class PlatformHook(BaseHook):
         return str(value)
 
     def _feed(self, feed: str, dialect: str) -> str:
-        from shipment_tracking.platforms.dialects import FEEDS
+        from shipment_tracking.platforms.dialects import DIALECTS
 
-        if feed and feed not in FEEDS[dialect]:
-            choices = " or ".join(FEEDS[dialect])
+        feeds = DIALECTS[dialect].feeds
+        if feed and feed not in feeds:
+            choices = " or ".join(feeds)
             raise self._error(
                 f"extra feed is {feed!r}; the dialect {dialect} has "
                 + (f"{choices}, or leave it empty" if choices else "none: leave it empty")

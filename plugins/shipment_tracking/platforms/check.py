@@ -16,7 +16,7 @@ from shipment_tracking.errors import (
     QuotaError,
     UnmappedError,
 )
-from shipment_tracking.platforms.dialects import PROBES
+from shipment_tracking.platforms.dialects import DIALECTS
 from shipment_tracking.platforms.gateway import Gateway
 
 SHORTEST_PAUSE = 0.2  # seconds
@@ -55,7 +55,7 @@ def check(gateway: Gateway, *, now: Callable[[], datetime]) -> Iterator[Finding]
     account = gateway.account
     goes_on = True
     try:
-        for probe in PROBES[account.dialect](gateway, now):
+        for probe in DIALECTS[account.dialect].probes(gateway, now):
             if not goes_on:
                 yield Finding(probe.about, None)
                 continue

@@ -1,6 +1,7 @@
 """Which module speaks which dialect, and which platforms are reached by it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from shipment_tracking.platforms import ali1688, router, taobao
 from shipment_tracking.platforms.ali1688 import (
@@ -28,48 +29,71 @@ from shipment_tracking.platforms.taobao import (
 )
 from shipment_tracking.platforms.tokens import OAuth
 
-CLIENTS: dict[str, Callable[[Gateway], PlatformClient]] = {
-    ali1688.DIALECT: ali1688_client.Ali1688Client,
-    taobao.DIALECT: taobao_client.TaobaoClient,
-    router.DIALECT: router_client.client,
-}
-PLATFORMS: dict[str, tuple[str, ...]] = {
-    ali1688.DIALECT: ("1688",),
-    taobao.DIALECT: ("taobao", "tmall"),
-    router.DIALECT: ("1688", "taobao", "tmall"),
-}
-DIALECT_OF = {"1688": ali1688.DIALECT, "taobao": taobao.DIALECT, "tmall": taobao.DIALECT}
-"""The platforms, each with its official dialect: an account's own, unless it names another."""
 
-FEEDS: dict[str, tuple[str, ...]] = {
-    ali1688.DIALECT: tuple(ali1688_feed.FEEDS),
-    taobao.DIALECT: tuple(taobao_feed.FEEDS),
-    router.DIALECT: (),
-}
-"""What can tell which orders changed."""
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """
+    One protocol.
 
-READERS: dict[str, TraceReader] = {
-    ali1688.DIALECT: ali1688_traces.read_traces,
-    taobao.DIALECT: taobao_traces.read_traces,
-    router.DIALECT: router_traces.read_traces,
+    :param platforms: what is reached by it.
+    :param is_official: an account of these platforms speaks it, unless it names another.
+    :param read_traces: a stored reply to its parcels' traces.
+    :param probes: what a check of a connection asks.
+    :param feeds: what can tell which orders changed.
+    :param oauth: how its access tokens are renewed, if they can be.
+    :param has_session: whether calls for a platform carry the account's access token.
+    """
+
+    platforms: Sequence[str]
+    is_official: bool
+    client: Callable[[Gateway], PlatformClient]
+    read_traces: TraceReader
+    probes: Probes
+    feeds: Sequence[str] = ()
+    oauth: OAuth | None = None
+    has_session: Callable[[str], bool] = lambda platform: True
+
+
+DIALECTS: dict[str, Dialect] = {
+    ali1688.DIALECT: Dialect(
+        platforms=("1688",),
+        is_official=True,
+        client=ali1688_client.Ali1688Client,
+        read_traces=ali1688_traces.read_traces,
+        probes=ali1688_probe.probes,
+        feeds=tuple(ali1688_feed.FEEDS),
+        oauth=ali1688_oauth.OAUTH,
+    ),
+    taobao.DIALECT: Dialect(
+        platforms=("taobao", "tmall"),
+        is_official=True,
+        client=taobao_client.TaobaoClient,
+        read_traces=taobao_traces.read_traces,
+        probes=taobao_probe.probes,
+        feeds=tuple(taobao_feed.FEEDS),
+        oauth=taobao_oauth.OAUTH,
+    ),
+    router.DIALECT: Dialect(
+        platforms=("1688", "taobao", "tmall"),
+        is_official=False,
+        client=router_client.client,
+        read_traces=router_traces.read_traces,
+        probes=router_probe.probes,
+        has_session=router_api.has_session,
+    ),
 }
-PROBES: dict[str, Probes] = {
-    ali1688.DIALECT: ali1688_probe.probes,
-    taobao.DIALECT: taobao_probe.probes,
-    router.DIALECT: router_probe.probes,
+
+READERS: dict[str, TraceReader] = {name: each.read_traces for name, each in DIALECTS.items()}
+
+OFFICIAL: dict[str, str] = {
+    platform: name
+    for name, each in DIALECTS.items()
+    if each.is_official
+    for platform in each.platforms
 }
-OAUTHS: dict[str, OAuth] = {
-    ali1688.DIALECT: ali1688_oauth.OAUTH,
-    taobao.DIALECT: taobao_oauth.OAUTH,
-}
-"""Dialects whose access tokens can be renewed."""
+"""The platforms, each with its official dialect."""
 
 
 def client(gateway: Gateway) -> PlatformClient:
     """The client of the gateway's dialect."""
-    return CLIENTS[gateway.account.dialect](gateway)
-
-
-def needs_access_token(dialect: str, platform: str) -> bool:
-    """Whether an account can be asked with an access token alone."""
-    return dialect != router.DIALECT or router_api.has_session(platform)
+    return DIALECTS[gateway.account.dialect].client(gateway)

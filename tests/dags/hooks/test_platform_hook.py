@@ -117,7 +117,7 @@ def test_a_shop_of_taobao_or_tmall_is_reached_by_its_own_protocol(
     account = PlatformHook("platform_shop").account()
 
     assert (account.platform, account.gateway) == (platform, "https://eco.taobao.com")
-    assert dialects.CLIENTS[account.dialect] is TaobaoClient
+    assert dialects.DIALECTS[account.dialect].client is TaobaoClient
     assert account.sign_method == "hmac-sha256"
     assert account.feed == ""
     assert PlatformHook("platform_old_shop").account().sign_method == "md5"
@@ -174,17 +174,18 @@ def test_airflow_offers_the_connection_type_with_its_form(airflow_database: URL)
 
 
 def test_the_form_offers_what_the_hook_takes() -> None:
-    from shipment_tracking.platforms.dialects import FEEDS, PLATFORMS
+    from shipment_tracking.platforms.dialects import DIALECTS
     from shipment_tracking.platforms.taobao.api import SIGN_METHODS
     from shipment_tracking.provider import get_provider_info
 
     (form,) = get_provider_info()["connection-types"]
     offered = {name: field["schema"].get("enum") for name, field in form["conn-fields"].items()}
 
-    assert set(offered["platform"]) == {name for names in PLATFORMS.values() for name in names}
-    assert offered["dialect"] == list(PLATFORMS)
+    dialects = DIALECTS.values()
+    assert set(offered["platform"]) == {name for each in dialects for name in each.platforms}
+    assert offered["dialect"] == list(DIALECTS)
     assert offered["sign_method"] == list(SIGN_METHODS)
-    assert set(offered["feed"]) == {*(feed for feeds in FEEDS.values() for feed in feeds)}
+    assert set(offered["feed"]) == {feed for each in dialects for feed in each.feeds}
 
 
 @pytest.mark.parametrize("key", ["", "{FERNET_KEY}"])

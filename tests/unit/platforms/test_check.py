@@ -14,7 +14,6 @@ from sandbox.world import World
 from shipment_tracking.domain.findings import Finding, verdict
 from shipment_tracking.platforms.ali1688.api import ORDER, PARCELS, TRACES
 from shipment_tracking.platforms.check import Pause, check
-from shipment_tracking.platforms.dialects import CLIENTS, PROBES
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.router.api import ORDER_STATUS, TRACE, WAYBILLS
 from shipment_tracking.platforms.taobao.api import (
@@ -367,7 +366,3 @@ def test_what_a_feed_needs_is_asked_for_if_the_connection_has_one(
     for api in apis:
         deny(account, api)
         assert f"{api}: the app may not use this API" in failure(findings(account, feed=feed))
-
-
-def test_every_dialect_can_be_checked():
-    assert PROBES.keys() == CLIENTS.keys()

@@ -12,7 +12,7 @@ from sandbox.clock import Clock
 from sandbox.defaults import App, apps_for
 from sandbox.server import Sandbox
 from sandbox.world import World
-from shipment_tracking.platforms.dialects import OAUTHS, client
+from shipment_tracking.platforms.dialects import DIALECTS, client
 from shipment_tracking.platforms.gateway import Gateway
 from shipment_tracking.platforms.ports import Account, PlatformClient
 from shipment_tracking.platforms.tokens import Tokens
@@ -72,7 +72,7 @@ def connect(
         quota = Quota(
             quotas, gateway=found.gateway, app_key=found.app_key, account=account, qps=1000
         )
-        tokens = Tokens(found, OAUTHS[found.dialect], store, clock=clock.now)
+        tokens = Tokens(found, DIALECTS[found.dialect].oauth, store, clock=clock.now)
         opened.append(client(Gateway(found, quota, tokens, sleep=lambda seconds: None)))
         return opened[-1]
 
