@@ -91,18 +91,16 @@ where
 
 
 -- name: backlog
--- The notices that wait to be sent are counted, and those that were given up.
+-- The notices that wait to be sent are counted, and those that were given up; each number is that
+-- of the list of the same state.
 select
-    (
-        select count(*)
-        from tracking.notification
-        where state = 'pending'
-    ) as pending,
-    (
-        select count(*)
-        from tracking.notification
-        where state = 'dead'
-    ) as dead;
+    count(*) filter (where notification.state = 'pending') as pending,
+    count(*) filter (where notification.state = 'dead') as dead
+from tracking.notification
+left join tracking.shipment on notification.shipment_id = shipment.shipment_id
+where
+    notification.state in ('dead', 'pending')
+    and (cast(:account as text) is null or shipment.account = :account);
 
 
 -- name: accounts
@@ -266,6 +264,7 @@ where
         cast(:channel as text) is null
         or notification.audience || '/' || notification.channel = :channel
     )
+    and (cast(:account as text) is null or shipment.account = :account)
 order by notification.created_at desc, notification.notification_id desc
 limit
     :most

@@ -6,7 +6,6 @@ Addresses in its pages are relative, so it works below any prefix.
 
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
@@ -143,7 +142,9 @@ def _add_lists(app: FastAPI) -> None:
             scopes = fetch(
                 connection, "web_board.scopes", rows.Scopes, exceptions=exceptions, **binds
             )
-            backlog = fetch(connection, "web_board.backlog", rows.Backlog)
+            backlog = fetch(
+                connection, "web_board.backlog", rows.Backlog, account=wanted.account or None
+            )
             accounts = fetch(connection, "web_board.accounts", rows.Account)
         return answer(
             request,
@@ -158,6 +159,9 @@ def _add_lists(app: FastAPI) -> None:
             account=wanted.account,
             ages=(*lists.AGES, *([lists.UNDATED] if any(row.undated for row in stages) else [])),
             address=wanted.address,
+            notices_address=lambda state: lists.NoticeFilter(
+                state, account=wanted.account
+            ).address(),
         )
 
     @app.get("/orders", include_in_schema=False)
@@ -195,44 +199,30 @@ def _add_lists(app: FastAPI) -> None:
     def notices(
         request: Request, user: Reader, warehouse: Warehouse, done: str = ""
     ) -> HTMLResponse:
-        state, channel, page = _notices_wanted(request)
+        wanted = lists.NoticeFilter.read(request.query_params)
         with reading.reading(warehouse) as connection:
-            found = lists.notices(connection, state, channel, page)
+            found = lists.notices(connection, wanted)
         total = found[0].total if found else 0
-        query = {"state": state} | ({"channel": channel} if channel else {})
         return answer(
             request,
             "notices.html",
             "notices",
-            state=state,
+            wanted=wanted,
             states=lists.NOTICE_STATES,
             found=found,
-            page=page,
             total=total,
             last=lists.last_page(total),
-            query=urlencode(query),
-            page_address=lambda number: f"?{urlencode(query | {'page': number})}",
+            page_address=lambda page: f"?{wanted.address(page=page)}",
             may_act=user.may_act,
             done=done if done in acts.KINDS else "",
         )
 
     @app.get("/notices.csv", include_in_schema=False)
     def notices_csv(request: Request, warehouse: Warehouse) -> Response:
-        state, channel, _ = _notices_wanted(request)
+        wanted = lists.NoticeFilter.read({**request.query_params, "page": "1"})
         with reading.reading(warehouse, seconds=reading.EXPORT_SECONDS) as connection:
-            found = lists.notices(connection, state, channel, 1, most=lists.MOST_EXPORTED)
-        return _csv(f"notices_{state}", found, lists.NOTICE_COLUMNS)
-
-
-def _notices_wanted(request: Request) -> tuple[str, str, int]:
-    """State, channel and page of a list of notices."""
-    given = request.query_params
-    state = given.get("state", "")
-    return (
-        state if state in lists.NOTICE_STATES else lists.NOTICE_STATES[0],
-        given.get("channel", "").replace("\0", "")[:200],
-        lists.page_number(given.get("page", "")),
-    )
+            found = lists.notices(connection, wanted, most=lists.MOST_EXPORTED)
+        return _csv(f"notices_{wanted.state}", found, lists.NOTICE_COLUMNS)
 
 
 def _csv(name: str, found: list[Any], columns: tuple[str, ...]) -> Response:

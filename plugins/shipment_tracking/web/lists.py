@@ -105,7 +105,7 @@ class Filter:
             scope=one_of("scope", SCOPES, "open"),
             status=one_of("status", STATUSES, ""),
             age=one_of("age", (*AGES, UNDATED), ""),
-            account=given.get("account", "").replace("\0", "")[:200],
+            account=_name(given, "account"),
             sort=one_of("sort", tuple(SORTS), "shipped"),
             descending=given.get("down") == "1",
             page=page_number(given.get("page", "")),
@@ -140,6 +140,42 @@ class Filter:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeFilter:
+    """What a list of notices holds; anything unknown in the address counts as not given."""
+
+    state: str
+    channel: str = ""
+    account: str = ""
+    page: int = 1
+
+    @classmethod
+    def read(cls, given: Any) -> "NoticeFilter":
+        """:param given: the parameters of the address."""
+        state = given.get("state", "")
+        return cls(
+            state=state if state in NOTICE_STATES else NOTICE_STATES[0],
+            channel=_name(given, "channel"),
+            account=_name(given, "account"),
+            page=page_number(given.get("page", "")),
+        )
+
+    def address(self, **changes: Any) -> str:
+        """The parameters of the list with other fields."""
+        other = replace(self, **{"page": 1, **changes})
+        fields = {
+            "state": other.state,
+            "channel": other.channel,
+            "account": other.account,
+            "page": str(other.page) if other.page > 1 else "",
+        }
+        return urlencode({name: value for name, value in fields.items() if value})
+
+
+def _name(given: Any, field: str) -> str:
+    return str(given.get(field, "")).replace("\0", "")[:200]
+
+
 def page_number(text: str) -> int:
     """A page's number from an address; 1 for anything else."""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 1
@@ -168,16 +204,17 @@ def orders(
 
 
 def notices(
-    connection: Connection, state: str, channel: str, page: int, *, most: int = PAGE
+    connection: Connection, wanted: NoticeFilter, *, most: int = PAGE
 ) -> list[rows.ListedNotice]:
     """A page of the dead or pending notices; each row has the length of the whole list."""
     return fetch(
         connection,
         "web_board.notices",
         rows.ListedNotice,
-        state=state,
-        channel=channel or None,
-        skip=(page - 1) * most,
+        state=wanted.state,
+        channel=wanted.channel or None,
+        account=wanted.account or None,
+        skip=(wanted.page - 1) * most,
         most=most,
     )
 

@@ -31,6 +31,9 @@ def shop(warehouse, at):
         shipment_id = factories.shipment(
             warehouse, order_id, number, status=status, account=account
         )
+        state = "dead" if number > 2 else "pending"
+        event = factories.status_change(warehouse, shipment_id, status, at())
+        factories.notification(warehouse, shipment_id, event, status, at(), state=state)
         if number == 4:
             factories.insert(
                 warehouse,
@@ -54,7 +57,7 @@ def shop(warehouse, at):
 
 def links(text: str) -> dict[str, int]:
     """The addresses of a page's numbers."""
-    found = re.findall(r'<a href="\./(orders\?[^"]*)">(?:<b>)?(\d+)', text)
+    found = re.findall(r'<a href="\./((?:orders|notices)\?[^"]*)">(?:<b>)?(\d+)', text)
     return {unescape(address): int(number) for address, number in found}
 
 
@@ -76,6 +79,8 @@ def test_each_number_of_the_board_is_the_length_of_its_list(client, shop):
     assert found["orders?scope=unloaded"] == 1
     assert found["orders?scope=quarantined"] == 1
     assert found["orders?scope=open"] == 6
+    assert found["notices?state=pending"] == 2
+    assert found["notices?state=dead"] == 4
 
 
 def test_the_numbers_of_one_account_are_those_of_its_lists(client, shop):
@@ -83,6 +88,7 @@ def test_the_numbers_of_one_account_are_those_of_its_lists(client, shop):
 
     of_account = {address: number for address, number in found.items() if "account_0" in address}
     assert of_account["orders?scope=open&account=account_0"] == 3
+    assert of_account["notices?state=dead&account=account_0"] == 2
     assert {address: total(client(), address) for address in of_account} == of_account
 
 
