@@ -128,7 +128,7 @@ def _views(shipments: int) -> Iterator[tuple[str, Statements]]:
         [
             ("web_board.stages", account, plain),
             ("web_board.scopes", account | {"exceptions": list(lists.EXCEPTIONS)}, plain),
-            ("web_board.backlog", {}, plain),
+            ("web_board.backlog", {"account": None}, plain),
             ("web_board.accounts", {}, plain),
         ],
     )
@@ -138,7 +138,7 @@ def _views(shipments: int) -> Iterator[tuple[str, Statements]]:
     yield "orders, all for CSV", orders(lists.MOST_EXPORTED)
     for sort in ("news", "next"):
         yield f"orders, by {sort}", orders(sort=sort)
-    notices = {"channel": None, "skip": 0, "most": lists.PAGE}
+    notices = {"account": None, "channel": None, "skip": 0, "most": lists.PAGE}
     for state in lists.NOTICE_STATES:
         binds = notices | {"state": state}
         yield f"notices, {state}", [("web_board.notices", binds, plain)]

@@ -94,13 +94,22 @@ where
 -- The notices that wait to be sent are counted, and those that were given up; each number is that
 -- of the list of the same state.
 select
-    count(*) filter (where notification.state = 'pending') as pending,
-    count(*) filter (where notification.state = 'dead') as dead
-from tracking.notification
-left join tracking.shipment on notification.shipment_id = shipment.shipment_id
-where
-    notification.state in ('dead', 'pending')
-    and (cast(:account as text) is null or shipment.account = :account);
+    (
+        select count(*)
+        from tracking.notification
+        left join tracking.shipment on notification.shipment_id = shipment.shipment_id
+        where
+            notification.state = 'pending'
+            and (cast(:account as text) is null or shipment.account = :account)
+    ) as pending,
+    (
+        select count(*)
+        from tracking.notification
+        left join tracking.shipment on notification.shipment_id = shipment.shipment_id
+        where
+            notification.state = 'dead'
+            and (cast(:account as text) is null or shipment.account = :account)
+    ) as dead;
 
 
 -- name: accounts

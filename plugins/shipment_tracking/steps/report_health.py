@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
@@ -13,7 +14,7 @@ from shipment_tracking.domain.health import Thresholds
 from shipment_tracking.domain.models import Run
 from shipment_tracking.notices.messages import ALERT, ALERTS, Messages
 from shipment_tracking.warehouse import runs, troubles
-from shipment_tracking.warehouse.alerts import EVENT_IDS, AlertContent, AlertOutbox, Trouble
+from shipment_tracking.warehouse.alerts import AlertContent, AlertOutbox, Trouble
 from shipment_tracking.warehouse.delivery import BUDGET, deliver
 from shipment_tracking.warehouse.outbox import (
     LEASE,
@@ -27,6 +28,7 @@ from shipment_tracking.warehouse.outbox import (
 
 log = logging.getLogger(__name__)
 
+EVENT_IDS = UUID("0a5c7f8e-3a4b-5d0e-9c57-2f1d6b8e4a31")
 MOST_ITEMS = 1000
 """Alerts in one message; further ones go into the next."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
 
@@ -19,7 +19,6 @@ from shipment_tracking.statements import query
 from shipment_tracking.warehouse.outbox import Claim, Outbox
 from shipment_tracking.warehouse.rows import JsonRows, fetch
 
-EVENT_IDS = UUID("0a5c7f8e-3a4b-5d0e-9c57-2f1d6b8e4a31")
 NEWS = timedelta(days=6)
 """An end that is older is not told any more; notices are kept for longer."""
 
@@ -144,15 +143,14 @@ class AlertOutbox(Outbox):
         return sorted(runs.items())
 
     def _row(self, trouble: Trouble) -> AlertRow:
-        event_id = uuid5(EVENT_IDS, f"{trouble.kind}/{trouble.subject}/{self.now.isoformat()}")
         return AlertRow(
             trouble.kind,
             trouble.account,
             trouble.subject,
             trouble.severity,
             mask(trouble.detail)[:MOST_DETAIL],
-            event_id,
-            uuid5(event_id, "cleared"),
+            uuid4(),
+            uuid4(),
         )
 
     def _execute(self, connection: Connection, name: str, **binds: Any) -> Any:

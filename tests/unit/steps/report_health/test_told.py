@@ -65,6 +65,20 @@ def test_a_channel_that_is_down_hears_of_it_once_it_is_back(lock_out, report, re
     assert items("ops") == items("phone") == [("alert", "locked_out", "platform_1688")]
 
 
+def test_a_trouble_that_ends_and_returns_at_one_time_is_told_again(
+    lock_out, report, execute, items
+):
+    lock_out()
+    report()
+    execute("delete from tracking.circuit")
+    assert report() == {"cleared": 1, "sent": 1}
+
+    lock_out(number=2)
+
+    assert report() == {"opened": 1, "sent": 1}
+    assert [reason for reason, _, _ in items()] == ["alert", "alert_cleared", "alert"]
+
+
 def test_a_repeat_has_the_same_event_id(lock_out, report, receiver, execute):
     lock_out()
     report()
