@@ -129,7 +129,11 @@ class AlertOutbox(Outbox):
     def runs_told(
         self, claims: Sequence[Claim]
     ) -> list[tuple[datetime, list[tuple[Claim, AlertContent]]]]:
-        """The notices with what may be said of them, by the run that made them."""
+        """
+        The notices with what may be said of them, by the run that made them.
+
+        Of a run the critical ones are first, then they go by kind and subject.
+        """
         notices = [claim.notification_id for claim in claims]
         with self.engine.begin() as connection:
             found = fetch(
@@ -140,7 +144,7 @@ class AlertOutbox(Outbox):
         for claim in claims:
             row = rows[claim.notification_id]
             runs.setdefault(row.created_at, []).append((claim, row))
-        return sorted(runs.items())
+        return [(time, sorted(runs[time], key=_by_urgency)) for time in sorted(runs)]
 
     def _row(self, trouble: Trouble) -> AlertRow:
         return AlertRow(
@@ -157,3 +161,8 @@ class AlertOutbox(Outbox):
         module = "alerts" if name in _OWN else "outbox"
         given = {"now": self.now, "digest": self.digest, **binds}
         return connection.execute(query(f"{module}.{name}"), given)
+
+
+def _by_urgency(told: tuple[Claim, AlertContent]) -> tuple[bool, str, str]:
+    _, alert = told
+    return alert.severity != "critical", alert.kind, alert.subject
