@@ -179,9 +179,9 @@ class Facts:
     reconciliation: Sequence[ReconciliationRow]
 
 
-def read(warehouse: Engine, day: date) -> Facts:
-    """Everything of a day in Shanghai, as of one moment; the reconciliation as of now."""
-    binds = {
+def binds_of(day: date) -> dict[str, Any]:
+    """What the statements of a day's report take."""
+    return {
         "day": day,
         "day_begins": days.begin(day),
         "day_ends": days.end(day),
@@ -190,6 +190,11 @@ def read(warehouse: Engine, day: date) -> Facts:
         "fewest": FEWEST_PARCELS,
         "most": MOST_ROWS,
     }
+
+
+def read(warehouse: Engine, day: date) -> Facts:
+    """Everything of a day in Shanghai, as of one moment; the reconciliation as of now."""
+    binds = binds_of(day)
     with warehouse.connect() as connection:
         connection = connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
