@@ -41,6 +41,7 @@ FORMS = (
     "named_gbk",
     "twelve_hours",
     "times_in_parts",
+    "code_of_success",
 )
 """How the answers about an order may always come. Links, lists and times are alike in all of them.
 """
@@ -217,6 +218,9 @@ def nan_in(body: dict[str, Any]) -> dict[str, Any]:
 
 def respelled(kind: str, body: dict[str, Any]) -> dict[str, Any]:
     """An answer with its steps in the words of a form; the same where the form has none."""
+    if kind == "code_of_success":
+        is_good = body.get("success") in (True, "true")
+        return {**body, "success": 1, "errorCode": "0", "errorMessage": "OK"} if is_good else body
     change = RESPELLED.get(kind)
     return dict(_with_steps(body, change)) if change else body
 

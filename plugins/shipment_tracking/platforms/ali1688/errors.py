@@ -20,6 +20,8 @@ NO_TRACE_TEXT = "没有物流跟踪信息"  # comes without a code
 QOS_SECONDS = 2  # no official number is published
 ANSWER_FIELDS = (*TRACE_FIELDS, "result", "success", "errorCode", "errorMessage", "errorMsg")
 """What is in every answer; an empty list may be left out."""
+NO_ERROR = frozenset({"", "0", "200", "success"})
+"""Codes that gateways in between write into an answer that is none of an error."""
 PARAM_MISSING = "gw.ParamMissing"
 NO_PERMISSION = "gw.APIACLDecline"
 
@@ -91,14 +93,18 @@ def raise_for_business(
     """
     if http_status < 400 and body.keys().isdisjoint(ANSWER_FIELDS):
         raise RetryableError("neither an answer nor an error of 1688")
-    code = str(body.get("errorCode") or "")
+    told_code = body.get("errorCode")
+    code = "" if told_code is None else str(told_code)
+    has_error = code.lower() not in NO_ERROR
     message = str(body.get("errorMessage") or body.get("errorMsg") or "")
-    # An answer may leave out whether it is a success; then a message alone makes it an error.
-    if str(body.get("success", not message)).lower() == "true" and not code:
+    # An answer may leave out whether it is a success; then a message without a code makes it an
+    # error.
+    success = body.get("success", bool(code) or not message)
+    if str(success).lower() in ("true", "1") and not has_error:
         if http_status >= 400:
             raise RetryableError(f"HTTP {http_status}", code=str(http_status))
         return body
-    if code in empty_codes or (not code and NO_TRACE_TEXT in message):
+    if code in empty_codes or (not has_error and NO_TRACE_TEXT in message):
         return {}
     told = message or str(body.get("message") or "no message")
     raise error_of(ORDER_ERRORS, code, told, now=datetime.now(UTC))

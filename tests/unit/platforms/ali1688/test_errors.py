@@ -60,6 +60,8 @@ def test_every_documented_code_of_the_gateway_has_its_consequence(codes, kind):
         {"errorCode": "isp.busy"},
         {"errorMessage": "系统繁忙"},
         {"errorMsg": "系统繁忙"},
+        {"success": 0, "errorCode": "0", "errorMessage": "系统繁忙"},
+        {"success": True, "errorCode": "isp.busy"},
     ],
 )
 def test_an_unknown_business_error_is_tried_again_and_then_told(body, client, talker):
@@ -68,6 +70,23 @@ def test_an_unknown_business_error_is_tried_again_and_then_told(body, client, ta
     with pytest.raises(RetryableError):
         client.fetch_traces(ORDER)
     assert len(talker.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"success": 1},
+        {"success": "1", "errorCode": 0},
+        {"success": "TRUE", "errorCode": "200", "errorMessage": "OK"},
+        {"errorCode": "0", "errorMessage": "成功"},
+        {"errorCode": "SUCCESS", "errorMsg": "success"},
+        {"success": True, "errorCode": None, "errorMessage": ""},
+    ],
+)
+def test_an_answer_that_calls_itself_good_in_another_way_is_good(told, client, talker):
+    talker.says({"logisticsTrace": [], **told})
+
+    assert client.fetch_traces(ORDER)["logisticsTrace"] == []
 
 
 def test_an_http_error_is_no_answer_whatever_its_body_says(client, talker):
