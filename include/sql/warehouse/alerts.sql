@@ -79,7 +79,8 @@ returning
 -- name: address
 -- Each open alert that nobody was told of has a notice for each channel of ops. Of one that is
 -- over, the channels that took it have another notice that says so; others are not told of it. Of a
--- muted one nothing more is sent.
+-- muted one nothing more is sent. Nothing here waits for a notice that is being acknowledged, since
+-- that waits for its alert.
 with useless as (
     select
         notification.notification_id,
@@ -134,6 +135,14 @@ where
     alert.cleared_at is null
     and alert.told_at is null
     and alert.muted_at is null
+    and not exists (
+        select 1
+        from tracking.notification
+        where
+            notification.event_id = alert.event_id
+            and notification.audience = 'ops'
+            and notification.channel = channel.name
+    )
 union all
 select
     alert.cleared_event_id,
@@ -151,6 +160,14 @@ where
     and alert.muted_at is null
     and notification.state = 'sent'
     and notification.channel = any(cast(:channels as text[]))
+    and not exists (
+        select 1
+        from tracking.notification as known
+        where
+            known.event_id = alert.cleared_event_id
+            and known.audience = notification.audience
+            and known.channel = notification.channel
+    )
 order by
     event_id,
     name

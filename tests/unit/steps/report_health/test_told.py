@@ -1,6 +1,9 @@
 """What ops hears of alerts, when nothing is sent, and what becomes of channels that fail."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from sqlalchemy import text
 
 from shipment_tracking.errors import ChannelDownError, ConnectionFieldError
 
@@ -77,6 +80,21 @@ def test_a_trouble_that_ends_and_returns_at_one_time_is_told_again(
 
     assert report() == {"opened": 1, "sent": 1}
     assert [reason for reason, _, _ in items()] == ["alert", "alert_cleared", "alert"]
+
+
+def test_it_waits_for_no_notice_that_another_run_is_acknowledging(
+    lock_out, report, receiver, warehouse
+):
+    lock_out()
+    receiver.go_down("ops")
+    with pytest.raises(ChannelDownError):
+        report()
+
+    with ThreadPoolExecutor(1) as pool, warehouse.begin() as another:
+        another.execute(text("update tracking.notification set state = 'sent'"))
+        # The other run would wait for the alert next.
+        with pytest.raises(ChannelDownError, match="1 notices are pending"):
+            pool.submit(report, hours=1).result(timeout=30)
 
 
 def test_a_repeat_has_the_same_event_id(lock_out, report, receiver, execute):
