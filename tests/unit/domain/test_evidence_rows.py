@@ -1,5 +1,6 @@
 """The rules of truth: when a row of the ERP is signed, and what it shows until then."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -47,6 +48,22 @@ def test_order_is_signed_with_its_last_parcel():
     verdict = judge_row(row(), [parcel(1, hours=5), parcel(2, hours=3)], False)
 
     assert (verdict.status, verdict.signed_at) == ("signed", START + 5 * HOUR)
+
+
+def test_a_row_follows_a_parcel_that_was_signed_anew_until_the_erp_was_written():
+    first, second = uuid4(), uuid4()
+    before = row(signed_at=START, sign_kind="family", sign_event=first)
+    parcels = [parcel(1, hours=7, sign_event=second)]
+
+    moved = judge_row(before, parcels, False)
+    kept = judge_row(replace(before, written_event=first), parcels, False)
+
+    assert (moved.signed_at, moved.sign_kind, moved.sign_event) == (
+        START + 7 * HOUR,
+        "self",
+        second,
+    )
+    assert (kept.signed_at, kept.sign_kind, kept.sign_event) == (START, "family", first)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What users reported in public of replies that change, shrink or repeat, and of their times."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from .stage import GOT, OUT, SELF, SIGNED, TOP
@@ -131,6 +133,27 @@ def test_number_that_was_mistyped_proves_nothing_once_corrected(account, field):
         field.run(at)
 
     assert field.shipments("3001")[0].status == "picked_up"
+
+
+def test_number_that_was_mistyped_leaves_no_time_of_its_signature(field):
+    """The first reply of the right number tells of the whole way, up to the signature."""
+    field.order("3001", "2026-09-18 19:00", account=TOP)
+    field.answers.unshipped.add("3001")
+    field.parcel("3001", waybill="YT8")
+    field.trace("3001", (*GOT, "GOT"), (*SIGNED, "SIGNED"))
+    field.run("2026-09-20 09:30")
+    field.parcel("3001", waybill="YT1")
+    field.answers.unshipped.clear()
+    field.trace(
+        "3001",
+        ("2026-09-20 10:00:00", "快件已揽收", "GOT"),
+        ("2026-09-21 08:00:00", SIGNED[1], "SIGNED"),
+    )
+    field.run("2026-09-21 09:30")
+
+    (parcel,), row = field.shipments("3001"), field.row("3001")
+    assert parcel.sign_confirmed_at is not None
+    assert parcel.signed_at == row.signed_at == datetime(2026, 9, 21, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("body", [b'{"success":"true"}', b'{"success":"true","logisticsTrace":[]}'])

@@ -1,7 +1,7 @@
 """Judges orders and rows of the ERP by their parcels: how far they are, and whether signed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -99,7 +99,8 @@ def judge_row(
 
     The row is signed when each parcel that is not cancelled is signed and confirmed, and for a
     whole order the platform says that no line is left to ship. Until then it shows its least
-    advanced live parcel, at most ``out_for_delivery`` of signed ones. The last signature counts.
+    advanced live parcel, at most ``out_for_delivery`` of signed ones. The last signature counts,
+    and the row keeps it, unless its parcel was signed anew before the ERP was written.
     """
     named = _named(row, parcels)
     own = [
@@ -116,6 +117,8 @@ def judge_row(
     is_complete = has_unshipped_lines is False if named is None else not missing
     is_signed = all_signed and is_complete
     last = max(signed, key=_by_signature, default=None)
+    if _is_replaced(row, signed):
+        row = replace(row, signed_at=None, sign_kind=None, sign_event=None)
     signed_at = row.signed_at or (last.signed_at if last else None)
     error = _lacks_parcel(missing, parcels) or _rests_on_earlier_parcel(expected)
     if is_signed and signed_at and row.shipped_at and signed_at < row.shipped_at - BEFORE_SHIPPING:
@@ -144,6 +147,16 @@ def judge_row(
         latest_trace_at=moved.last_event_at if moved else None,
         waybill_nos=_numbers(live),
         sign_error=error,
+    )
+
+
+def _is_replaced(row: RowState, signed: Sequence[ParcelState]) -> bool:
+    """Whether the signature of a row that was not written is no parcel's newest one any more."""
+    events = {parcel.sign_event for parcel in signed}
+    return (
+        row.sign_event is not None
+        and row.written_event is None
+        and events.isdisjoint({row.sign_event, None})
     )
 
 

@@ -191,6 +191,9 @@ def settle_signature(
     """
     Decide whether a parcel's signature is confirmed; a confirmed one never moves.
 
+    A parcel that lost its signature and was signed again has a new one, also where one reply tells
+    of both.
+
     The platform's status needs the event that tells when, or traces that were asked for later and
     know of none, or a day after which it still holds though traces were asked for. An event does
     not tell when if the parcel moved after it and before the platform said signed, or if the
@@ -206,6 +209,8 @@ def settle_signature(
     """
     if verdict.status != Status.SIGNED:
         return Signature()
+    if any(step.from_status == Status.SIGNED for step in verdict.transitions):
+        before = Signature()
     seen_at = before.seen_at or now
     if before.confirmed_at:
         return Signature(before.signed_at, seen_at, before.confirmed_at)
