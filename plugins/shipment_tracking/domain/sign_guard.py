@@ -37,7 +37,7 @@ DENIALS: tuple[Denial, ...] = (
     Denial(
         "withdrawn",
         "A signature that failed or was taken back",
-        r"^.*(?:反签收|(?:撤销|撤回|取消|作废|否认|虚假|误|假)(?:了)?(?:点|操作)?签收"
+        r"^.*(?:反签收|误(?:点|按|刷|扫|操作)?了?(?:签|配达|妥投)|(?:撤销|撤回|取消|作废|否认|虚假|误|假)(?:了)?(?:点|操作)?签收"
         r"|签收(?:录入)?(?:失败|撤销|异常|有误|取消|作废|错误)|signature (?:was )?(?:withdrawn"
         r"|void)"
         r"|(?:scan|status|event|signature|delivered|delivery)\b[^,.;]{0,20}\b(?:removed|deleted"
@@ -58,7 +58,10 @@ DENIALS: tuple[Denial, ...] = (
         r"|0+[件个](?:包裹|快件)?中(?:的|有)?0+[件个]|少件|短少|未完成"
         r"|(?:signed|deliver\w*|received|collected|accepted)\b[^,.;]{0,20} 0+ (?:out )?of 0+"
         r"|(?<![0.])0{1,2} ?%|(?<![/0])0+/0+ (?:piece|pcs|parcel|package|item)|delivered short"
+        r"|[二两三四五六七八九十0][件箱个票][里中](?:面|头|的)?(?:已|只|先)?签"
         r"|其余|剩余|余下|(?:还|尚)(?:有|差|缺).{0,6}(?:件|箱)"
+        r"|\b0+ (?:out )?of (?:\w+ )?0+\b[^,.;]{0,30}\b(?:deliver|sign|receiv|collect|accept)\w*"
+        r"|\b(?:others?|rest) (?:follow|is|are|will|to)\b|\bstill (?:to come|in transit)\b"
         r"|partial(?:ly)? deliver|part(?:ial)? delivery|remaining (?:piece|package|parcel"
         r"|item)).*$",
         "包裹 1/3 已签收，其余在途",
@@ -80,7 +83,7 @@ DENIALS: tuple[Denial, ...] = (
         r"|code|card|call|letter|link)\b[^,.;]*"
         r"|[收接]到(?:了)?[^,。;]{0,6}?(?:短信|通知|取[件货]码|验证码|电话|来电)"
         r"|\bdelivery (?:order|appointment|card)\b[^,.;]*"
-        r"|(?:送货|提货|交接|装车)单(?:据)?已?(?:由[^,。;]{0,8})?签[收字名章]|收取(?!保管)[^,。;]{0,6}费[^,。;]*|(?:签收|代签|代收)(?:协议|授权|委托书?|服务)[^,。;]*"
+        r"|(?:送货|提货|交接|装车)单(?:据)?已?(?:由[^,。;]{0,8})?签[收字名章]?|收取(?!保管)[^,。;]{0,6}费[^,。;]*|(?:签收|代签|代收)(?:协议|授权|委托书?|服务)[^,。;]*"
         r"|签收(?:照片?|图片|凭证|影像|底单|存根|联|回[单执]|单(?!位))[^,。;]*"
         r"|(?:货款|款项|钱款|运费)(?:已|经)?(?:[由被][^,。;]{0,8})?(?:签收|收[到取妥讫])[^,。;]*"
         r"|(?:取件|提货|签收)?(?:通知|短信|取件码)(?:单)?已?送达[^,。;]*|签?(?:回单|回执单?"
@@ -111,9 +114,36 @@ DENIALS: tuple[Denial, ...] = (
         "It speaks of signatures in general, or of another kind of signing",
         r"(?:签收|妥投|送达|完成|成功)率[^,。;]*|签约[^,。;]*|签收件(?!人)[^,。;]*|配交接"
         r"|(?:完成|成功)[^,。;]{0,4}前(?!台)[^,。;]*"
-        r"|(?:delivery|success) rate\b[^,.;]*",
+        r"|(?:delivery|success) rate\b[^,.;]*|\b(?:delivered|signed|received)\b\W*means\b[^.;]*",
         "派送成功率已达标",
         "派送成功，率先签收",
+    ),
+    Denial(
+        "virtual",
+        "What is delivered is no parcel",
+        r"(?:虚拟(?:商品|物品|货物|订单)|电子(?:券|票|凭证|卡)|卡密|激活码|充值|兑换码)[^,。;]*"
+        r"|(?:digital (?:item|goods|content|code|product|order)|virtual|e-?(?:ticket|book"
+        r"|voucher|gift card)s?|download|voucher)\b[^,.;]*",
+        "Digital item delivered to your account",
+        "Digital camera delivered to the recipient",
+    ),
+    Denial(
+        "question",
+        "It asks whether the parcel was signed for, or may be left somewhere",
+        r"[^,。;!?]*(?:吗|可否|能否|要不要|好不好|行不行)[^,。;!?]*"
+        r"|[^,。;!?]*(?:签收|妥投|收到|收货|送达|取走)(?:了)?\?(?=.)"
+        r"|\b(?:did|do|does|has|have|can|could|may|should|would|is|was|are)\b"
+        r"[^,.;?]*\b(?:you|your|we|the)\b[^,.;?]*\?",
+        "包裹已签收吗，请回复",
+        "包裹已签收，您满意吗",
+    ),
+    Denial(
+        "wish",
+        "Somebody says what would do, or what comes of it",
+        r"[^,。;!]*(?:即可|就行|就好|便可|就可以)[^,。;!]*"
+        r"|\b(?:would like|wants?|wish(?:es)?|prefers?)\b[^,.;]*|\bby signing\b[^.;]*",
+        "客户回复：放门口就行",
+        "已签收，凭单号评价即可",
     ),
     Denial(
         "task",
@@ -135,7 +165,7 @@ DENIALS: tuple[Denial, ...] = (
         r"^(?!.*(?:已(?:[被由][^,。;待等未]{0,10})?(?:签收|妥投)|签收(?:成功|完成|人[:是])))"
         r".*(?:(?:(?<!招)待|等[待候]?|尚未|还未)(?:收[件货][人方]|客户|买家|对方)?(?:来|的)?"
         r"(?:签[收字]|签?回单|盖章|卸[货车]|验[收货]|确认)"
-        r"|(?:收[件货]人|客户)(?:[尚还暂]|还没)?未(?:签收|确认)).*$"
+        r"|(?:收[件货]人|客户)(?:[尚还暂]|还没)?未(?:签收|确认)|货?(?:尚|还)未卸).*$"
         r"|^.*(?:收[件货]人|客户|买家|用户|业主|村民)[尚还暂]?(?:未|没有?)[来去前往]{0,2}[取领].*$"
         r"|^.*\b(?:pending|awaiting|waiting for)\b[^,.;]{0,24}"
         r"(?:confirm|accept|signature|unload|inspect).*$",
@@ -155,7 +185,8 @@ DENIALS: tuple[Denial, ...] = (
     Denial(
         "promise",
         "A signature that is still to come",
-        r"(?:预计|预期|计划|预定|即将|将(?:于|由|在|会|为|送|派|被)|准备|等待|等候"
+        r"(?:预计|预期|(?:承诺|答应)(?=[^,。;]{0,2}(?:[今明]|晚上|[上下]午|马上|尽快))|计划|预定|即将"
+        r"|将(?:于|由|在|会|为|送|派|被)|准备|等待|等候"
         r"|(?<!平)等(?=.{0,8}签收)"
         r"|正[在向往]|可由|(?<!招)待(?![人补])|以便|方便|便于|避免|防止|争取|尽快|稍后|随后|今日内|(?:明"
         r"|次|改|择|后)[天日](?!已|撤|同意))"
@@ -195,7 +226,7 @@ DENIALS: tuple[Denial, ...] = (
         "disputed",
         "Somebody says that it was not received, or that the wrong one received it",
         r"^.*(?:(?<![如若])(?:未|没有?)收到|未联系上|联系不上|被[偷盗]|报案|冒领|疑似"
-        r"|(?:客户|收件人|本人|用户)不在(?!.*(?:签收|代[收签]|妥投|已放))"
+        r"|(?<!之前)(?<!此前)(?<!前次)(?<!上次)(?:客户|收件人|本人|用户)不在(?!.*(?:签收|代[收签]|妥投|已放))"
         r"|签收[,。]?.{0,6}(?:否认|异议|争议)"
         r"|(?:签收|妥投|送达)[^。;如若前次]{0,14}(?:未|没有?)(?:实际|真正)?(?:[派配]送|送[达到货]"
         r"|投递|妥投)"
@@ -206,7 +237,8 @@ DENIALS: tuple[Denial, ...] = (
         r"|[,。;](?:客户|收[件货]人|买家)(?:已|正在)?投诉"
         r"|\bdisput\w*|\b(?:lost|stolen)\b"
         r"|\bwrong (?:customer|address|person|house|recipient|door|unit|floor"
-        r"|apartment|building|place)"
+        r"|apartment|building|place|suite|office|shop)"
+        r"|\b(?:previous|former|other|different) (?:tenant|occupant|resident|owner|recipient)"
         r"|\bden(?:ies|ied)\b|by mistake|before (?:the |actual )*deliver).*$",
         "已放门口，客户未收到",
         "已签收，如未收到请联系快递员",
@@ -260,7 +292,8 @@ DENIALS: tuple[Denial, ...] = (
         r"|[^,。;]{0,4}交接(?:完成|成功)(?!.*(?:签|盖章))"
         r"|签收(?:入库|上架|到件|入仓|扫描入|文件|总包|单证)|documents? delivered|(?:邮政"
         r"|商家)已?签收|(?:上门|成功)(?:揽收|揽件)"
-        r"|(?:(?:deliver\w*|hand\w*|dropped)[^,.;]{0,14} (?:to|at)|(?:received|accepted"
+        r"|(?:(?:deliver\w*|hand\w*|dropped)\b(?! to (?:the )?(?:recipient|addressee|consignee"
+        r"|customer|receiver) (?:at|in|on|from)\b)[^,.;]{0,14} (?:to|at)|(?:received|accepted"
         r"|(?:accepted and )?signed(?: for| off)?"
         r"|picked up|collected) (?:by|at)|left (?:with|at))"
         r" (?:the |a |an |our |your |local |final |destination |delivery |next |partner |us"
@@ -318,8 +351,10 @@ AGREED = re.compile(
 """Words that say of themselves that a parcel is signed."""
 
 CLAIM = re.compile(
-    AGREED.pattern
-    + r"|签|送[达到交至上进]|送货(?=上门|入户|成功|完)|交[付由给完予于到]|塞[进在入到]"
+    AGREED.pattern + r"|签|盖章|领讫|代领|送[达到交至上进]|(?:拎|搬|抬|拿)进|[派递]到[^,。;]{0,8}手"
+    r"|投[入进][^,。;]{0,12}(?:箱|门缝)|亲取|took (?:it|them|the \w+|your \w+) in\b"
+    r"|(?:taken|emptied) by (?:the )?(?:recipient|addressee|customer|resident)"
+    r"|送货(?=上门|入户|成功|完)|交[付由给完予于到]|塞[进在入到]"
     r"|转交|当面|收[货妥取到了下的讫]"
     r"|收件(?![人客地公方网员扫])"
     r"|代[收取]|人.{0,2}收|收$|领[件走]|亲领|取[件货出回用餐]|提[走货取]|自[取提领]|派[遞递]|(?:派|配"

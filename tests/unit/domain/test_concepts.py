@@ -2,7 +2,7 @@
 
 import pytest
 
-from shipment_tracking.domain.concepts import concepts, stem
+from shipment_tracking.domain.concepts import _WORDS, concepts, stem
 from shipment_tracking.domain.text_model import fold
 
 
@@ -24,6 +24,12 @@ from shipment_tracking.domain.text_model import fold
 )
 def test_a_text_has_its_concepts_in_order(text, meant):
     assert concepts(fold(text)) == meant
+
+
+def test_every_word_is_written_as_a_folded_text_has_it():
+    words = [word.replace("_", " ") for line in _WORDS.values() for word in line.split()]
+
+    assert [word for word in words if fold(word) != word] == []
 
 
 def test_the_longest_word_counts():
