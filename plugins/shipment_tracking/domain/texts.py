@@ -28,8 +28,6 @@ CLAIMED_MARGIN = 0.25
 """The same where the words only may."""
 NARROW_MARGIN = 0.1
 """Below this lead the model's answer is marked: more than every third is wrong."""
-UNKNOWN_MARGIN = 0.01
-"""Below this lead it is none."""
 
 MODEL, NARROW = "model", "model?"
 KEPT_READINGS = 20_000
@@ -232,8 +230,6 @@ def read(description: str, model: text_model.TextModel) -> Reading:
         if guess.margin < (AGREED_MARGIN if verdict.agreed else CLAIMED_MARGIN):
             return Reading(guess.unsigned, None, NARROW)
         return Reading(Status.SIGNED, sign_kind(description), decided_by)
-    if guess.margin < UNKNOWN_MARGIN:
-        return Reading(Status.UNKNOWN, None, decided_by)
     return Reading(guess.status, None, decided_by)
 
 
