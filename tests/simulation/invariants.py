@@ -165,11 +165,25 @@ def changes_chain(life: "Simulation") -> Iterator[str]:
 
 
 def no_change_is_stored_twice(life: "Simulation") -> Iterator[str]:
+    """It comes again only after a platform took it back, as with an old reply for a while."""
     twice = """
-        select shipment_id, from_status, to_status, occurred_at, count(*) as times
-        from tracking.status_change
-        group by shipment_id, from_status, to_status, occurred_at
-        having count(*) > 1
+        select change.shipment_id, change.from_status, change.to_status, change.occurred_at
+        from tracking.status_change as change
+        inner join tracking.status_change as again
+            on change.shipment_id = again.shipment_id
+            and change.from_status = again.from_status
+            and change.to_status = again.to_status
+            and change.occurred_at = again.occurred_at
+            and change.event_id <> again.event_id
+            and change.detected_at <= again.detected_at
+        where not exists (
+            select 1
+            from tracking.status_change as back
+            where
+                back.shipment_id = change.shipment_id
+                and back.from_status = change.to_status
+                and back.detected_at between change.detected_at and again.detected_at
+        )
     """
     for row in rows(life, twice):
         yield str(tuple(row))
