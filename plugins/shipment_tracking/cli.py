@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from shipment_tracking.commands import carrier_table
 from shipment_tracking.commands.command_line import airflow_within_reach
+from shipment_tracking.domain.hosts import has_bare_at
 from shipment_tracking.errors import ShipmentTrackingError, WarehouseRefusedError
 
 if TYPE_CHECKING:
@@ -293,6 +294,10 @@ def _warehouse() -> "Engine":
                 f"${WAREHOUSE_URL} is not the address of a PostgreSQL database; write it like "
                 "postgresql://user:password@host:5432/database"
             ) from error
+        if has_bare_at(parts.host, parts.database):
+            raise WarehouseRefusedError(
+                f"${WAREHOUSE_URL} has one @ too many; write an @ of the login or password as %40"
+            )
         return create_engine(parts.set(drivername="postgresql+psycopg"), hide_parameters=True)
     # Airflow takes seconds to load, and would for a mere --help.
     from shipment_tracking.hooks.connection_hook import refuse_unknown

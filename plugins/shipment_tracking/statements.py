@@ -5,9 +5,12 @@ An owner may replace what ``REPLACEABLE`` names. The statements of the warehouse
 module has one file of them, in the order in which they run, each under a line ``-- name: …``.
 """
 
+import csv
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 from sqlalchemy import TextClause, text
@@ -78,6 +81,22 @@ def include_text(path: Path, error: type[PersonNeededError]) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
         raise error(f"{path} is not UTF-8 text; save it as UTF-8") from problem
+
+
+def include_rows(path: Path, error: type[PersonNeededError]) -> Iterator[tuple[int, list[str]]]:
+    """
+    The rows of a CSV table of ``include``, each with the number of its last line.
+
+    :param error: what to raise when it is not UTF-8, or not CSV.
+    """
+    rows = csv.reader(StringIO(include_text(path, error)))
+    try:
+        for row in rows:
+            yield rows.line_num, row
+    except csv.Error as problem:
+        raise error(
+            f"{path}, line {rows.line_num}: {problem}; see that each quote is closed"
+        ) from problem
 
 
 def statement_path(name: str) -> Path:

@@ -393,8 +393,9 @@ select
 
 
 -- name: leaving
--- How many open rows the stage no longer holds, how many are open, and how many rows that can be
--- tracked it holds. A row whose parcels are all signed is expected to leave.
+-- How many open rows that were tracked the stage no longer holds, how many are open, and how many
+-- rows that can be tracked it holds. A row whose parcels are all signed is expected to leave, and a
+-- row that was never tracked may.
 select
     count(*) filter (where incoming.erp_key is null and erp_row.sign_event is null) as leaving,
     count(*) as open,
@@ -406,7 +407,8 @@ from tracking.erp_row
 left join incoming_row as incoming on erp_row.erp_key = incoming.erp_key
 where
     erp_row.listed
-    and erp_row.closed_at is null;
+    and erp_row.closed_at is null
+    and erp_row.order_id is not null;
 
 
 -- name: close_rows

@@ -215,7 +215,8 @@ from page;
 
 -- name: notices
 -- Of a page of notices those are gone that were made before the time given and wait no more, if no
--- order of their parcel is open. The last one's id leads to the next page; none at the end.
+-- order of their parcel is open, and what they tell of is over: who was told of it is told of its
+-- end. The last one's id leads to the next page; none at the end.
 with page as (
     select
         notification.notification_id,
@@ -241,6 +242,20 @@ pruned as (
             where
                 order_shipment.shipment_id = notification.shipment_id
                 and tracked_order.closed_at is null
+        )
+        and not exists (
+            select 1
+            from tracking.alert
+            where
+                alert.event_id = notification.event_id
+                and alert.cleared_at is null
+        )
+        and not exists (
+            select 1
+            from tracking.stall
+            where
+                stall.event_id = notification.event_id
+                and stall.cleared_at is null
         )
     returning notification.notification_id
 )

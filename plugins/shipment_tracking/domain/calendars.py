@@ -6,19 +6,17 @@ The table is ``include/calendar.csv``; an owner's own file of that place wins. O
 1.
 """
 
-import csv
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from io import StringIO
 from pathlib import Path
 
 from shipment_tracking.domain import days
 from shipment_tracking.errors import CalendarTableError
-from shipment_tracking.statements import include_path, include_text
+from shipment_tracking.statements import include_path, include_rows
 
 PLACE = "calendar.csv"
 LARGEST_FACTOR = 100
@@ -110,11 +108,11 @@ def clock(holidays: Iterable[Holiday]) -> Clock:
 
 @cache
 def _read(path: Path, changed: int) -> Clock:
-    head, *lines = list(csv.reader(StringIO(include_text(path, CalendarTableError)))) or [[]]
+    (_, head), *lines = list(include_rows(path, CalendarTableError)) or [(1, [])]
     if head != _HEAD:
         raise CalendarTableError(f"{path}: its first line must be {','.join(_HEAD)}")
     holidays: list[Holiday] = []
-    for number, line in enumerate(lines, 2):
+    for number, line in lines:
         if any(field.strip() for field in line):
             try:
                 holiday = _holiday(number, [field.strip() for field in line])

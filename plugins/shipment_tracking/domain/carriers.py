@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shipment_tracking.errors import CarrierTableError
-from shipment_tracking.statements import include_path, include_text
+from shipment_tracking.statements import include_path, include_rows
 
 PLACE = "carriers.csv"
 _HEAD = ["code", "name", "aliases"]
@@ -147,12 +147,12 @@ def _key(word: str) -> str:
 @cache
 def _read(path: Path, changed: int) -> tuple[tuple[Carrier, ...], dict[str, Carrier]]:
     """The rows, and each of them by everything it goes by."""
-    head, *lines = list(csv.reader(StringIO(include_text(path, CarrierTableError)))) or [[]]
+    (_, head), *lines = list(include_rows(path, CarrierTableError)) or [(1, [])]
     if head != _HEAD:
         raise CarrierTableError(f"{path}: its first line must be {','.join(_HEAD)}")
     rows: list[Carrier] = []
     known: dict[str, Carrier] = {}
-    for number, line in enumerate(lines, 2):
+    for number, line in lines:
         if not line:
             continue
         if len(line) != len(_HEAD) or not line[0].strip() or not line[1].strip():

@@ -24,3 +24,8 @@ def is_host(text: str) -> bool:
         return bool(ip_address(text))
     except ValueError:
         return False
+
+
+def has_bare_at(host: str | None, database: str | None) -> bool:
+    """Whether an address was divided at an ``@`` of its password: its parts hold another one."""
+    return "@" in (host or "") or "@" in (database or "")

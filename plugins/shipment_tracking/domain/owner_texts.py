@@ -5,16 +5,15 @@ Its first line is ``text,status,sign_kind``; more columns, as ``shipment-trackin
 them, are not read. A line reads a text of that list; ``sign_kind`` may be empty.
 """
 
-import csv
 import os
 from collections.abc import Mapping
 from functools import lru_cache
-from io import StringIO
 from pathlib import Path
 
 from shipment_tracking.domain.masking import normalise
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import OwnerTextsError
+from shipment_tracking.statements import include_rows
 
 OWNER_FOLDER = "SHIPMENT_TRACKING_INCLUDE"
 SIGN_KINDS = ("self", "family", "agency", "station", "locker", "platform", "text")
@@ -41,19 +40,15 @@ def lines() -> Mapping[str, tuple[Status, str | None]]:
 
 @lru_cache(maxsize=4)
 def _read(path: str, changed: int) -> dict[str, tuple[Status, str | None]]:
-    try:
-        body = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise OwnerTextsError(f"{path} is not UTF-8 text; save it as UTF-8") from error
-    rows = csv.reader(StringIO(body))
-    head = next(rows, [])
+    rows = include_rows(Path(path), OwnerTextsError)
+    _, head = next(rows, (1, []))
     if head[: len(_HEAD)] != _HEAD:
         raise OwnerTextsError(f"{path}, line 1: it must be {','.join(_HEAD)}")
     found: dict[str, tuple[Status, str | None]] = {}
-    for row in rows:
+    for number, row in rows:
         if not row:
             continue
-        where = f"{path}, line {rows.line_num}"
+        where = f"{path}, line {number}"
         if len(row) != len(head):
             raise OwnerTextsError(
                 f"{where}: {len(row)} fields instead of {','.join(head)}; quote a text with commas"

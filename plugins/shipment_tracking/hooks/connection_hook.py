@@ -128,8 +128,16 @@ def open_engine(conn_id: str, url: "URL", **options: Any) -> "Engine":
     from sqlalchemy.exc import ArgumentError
     from sqlalchemy.pool import NullPool
 
+    from shipment_tracking.warehouse.rows import ABOUT
+
     try:
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, **options)
+        engine = create_engine(
+            url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            execution_options={ABOUT: f"connection {conn_id}"},
+            **options,
+        )
     except ImportError as error:
         package = PACKAGES.get(error.name or "", error.name)
         remedy = f": pip install '{package}'" if package else ""

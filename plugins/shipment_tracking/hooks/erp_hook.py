@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow.sdk import BaseHook
 
+from shipment_tracking.domain.hosts import has_bare_at
 from shipment_tracking.errors import ConnectionFieldError
 from shipment_tracking.hooks.connection_hook import (
     POSTGRES_EXTRAS,
@@ -17,6 +18,7 @@ from shipment_tracking.hooks.connection_hook import (
     find,
     open_engine,
     postgres_query,
+    refuse_unknown,
 )
 
 if TYPE_CHECKING:
@@ -184,13 +186,19 @@ class ErpHook(BaseHook):
         if not url:
             raise self._error("is of type generic, but its extra sqlalchemy_url is missing")
         try:
-            return make_url(url)
+            address = make_url(url)
         except (ArgumentError, ValueError):
             # The cause may hold the password.
             raise self._error(
                 "extra sqlalchemy_url is not the address of a database; write it like "
                 "mysql+pymysql://login:password@host:3306/schema"
             ) from None
+        if has_bare_at(address.host, address.database):
+            raise self._error(
+                "extra sqlalchemy_url has one @ too many; write an @ of the login or password as "
+                "%40"
+            )
+        return address
 
     def _mysql_query(self, extra: dict[str, Any]) -> dict[str, str]:
         ssl = extra.get("ssl") or {}  # as Airflow's own hook has them
@@ -230,8 +238,13 @@ def _endpoint(conn_id: str) -> "Endpoint":
 
 
 def erp() -> "Erp":
-    """The ERP of ``erp_db``."""
-    return ErpHook().get_erp()
+    """
+    The ERP of ``erp_db``.
+
+    :raises ConnectionFieldError: there is no such connection, or it cannot be used.
+    """
+    with refuse_unknown("erp_db"):
+        return ErpHook().get_erp()
 
 
 def may_write() -> bool:
@@ -240,4 +253,5 @@ def may_write() -> bool:
 
     :raises ConnectionFieldError: the connection does not say it.
     """
-    return ErpHook().may_write()
+    with refuse_unknown("erp_db"):
+        return ErpHook().may_write()

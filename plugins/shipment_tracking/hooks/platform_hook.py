@@ -295,7 +295,8 @@ def check(conn_id: str) -> "Iterator[Finding]":
 @contextmanager
 def client(account: str, *, backfill: bool = False) -> Iterator["PlatformClient"]:
     """A client of the account, closed at the end."""
-    opened = PlatformHook(account, backfill=backfill).get_conn()
+    with refuse_unknown(account):
+        opened = PlatformHook(account, backfill=backfill).get_conn()
     try:
         yield opened
     finally:

@@ -13,6 +13,7 @@ from airflow.sdk import Variable, get_current_context
 from shipment_tracking.domain import days
 from shipment_tracking.errors import ParamError, ReportFolderError
 from shipment_tracking.hooks import clock_hook
+from shipment_tracking.hooks.run_hook import params_of
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -98,7 +99,7 @@ def report_day() -> date:
     :raises ParamError: the param is not a day, or that day is not over yet.
     """
     context = get_current_context()
-    return day_of_run(context["dag_run"], context["params"].get("day"), clock_hook.now())
+    return day_of_run(context["dag_run"], params_of(context).get("day"), clock_hook.now())
 
 
 def day_of_run(dag_run: Any, given: str | None, now: datetime) -> date:
@@ -125,7 +126,7 @@ def day_of_run(dag_run: Any, given: str | None, now: datetime) -> date:
 
 def report_language() -> str:
     """The param ``language``."""
-    return str(get_current_context()["params"]["language"])
+    return str(params_of(get_current_context())["language"])
 
 
 def is_backfill(context: Any) -> bool:

@@ -41,11 +41,12 @@ def this_run() -> Run:
 
     A backfill takes its interval from Airflow, a manual run from its params.
 
-    :raises ParamError: only one of ``shipped_from`` and ``shipped_to`` is given,
-        ``stalled_after_hours`` makes no sense, or a run of high-priority orders is a backfill.
+    :raises ParamError: the run has an unknown param, only one of ``shipped_from`` and
+        ``shipped_to`` is given, ``stalled_after_hours`` makes no sense, or a run of high-priority
+        orders is a backfill.
     """
     context = get_current_context()
-    dag_run, params = context["dag_run"], context["params"]
+    dag_run, params = context["dag_run"], params_of(context)
     shipped_from, shipped_to = interval(context, params)
     stalled_after_hours = params.get("stalled_after_hours") or None
     stalls.thresholds(stalled_after_hours)
@@ -96,12 +97,13 @@ def replay() -> dict[str, Any]:
     """
     The present run of ``replay_traces``, and which orders it is about.
 
-    :raises ParamError: a time is missing or not one, or both kinds of times are given.
+    :raises ParamError: the run has an unknown param, a time is missing or not one, or both kinds of
+        times are given.
     """
     from shipment_tracking.warehouse.replays import Selection
 
     context = get_current_context()
-    dag_run, params = context["dag_run"], context["params"]
+    dag_run, params = context["dag_run"], params_of(context)
     shipped_from, shipped_to = _times(params, "shipped")
     fetched_from, fetched_to = _times(params, "fetched")
     if shipped_from and fetched_from:
@@ -119,6 +121,21 @@ def replay() -> dict[str, Any]:
     }
 
 
+def params_of(context: Any) -> dict[str, Any]:
+    """
+    The params of a run.
+
+    :raises ParamError: it was triggered with one that the DAG does not have, and that Airflow would
+        let pass: a run with ``dryrun`` would be a real one.
+    """
+    known = list(context["dag"].params)
+    if unknown := sorted((context["dag_run"].conf or {}).keys() - set(known)):
+        raise ParamError(
+            f"the run has unknown params {', '.join(unknown)}; known are {', '.join(known)}"
+        )
+    return dict(context["params"])
+
+
 def _run_id(dag_run: Any) -> str:
     """The run's id in the warehouse."""
     is_main = dag_run.dag_id == MAIN_DAG
@@ -130,9 +147,13 @@ def _run_type(dag_run: Any) -> str:
 
 
 def retention() -> dict[str, Any]:
-    """How many days which kind of rows is kept, and why nothing is deleted, if nothing is."""
+    """
+    How many days which kind of rows is kept, and why nothing is deleted, if nothing is.
+
+    :raises ParamError: the run has an unknown param.
+    """
     context = get_current_context()
-    params = dict(context["params"])
+    params = params_of(context)
     dry_run = bool(params.pop("dry_run"))
     return {"keep_days": params, "kept_because": kept_because(context["dag_run"], dry_run=dry_run)}
 

@@ -11,6 +11,7 @@ from shipment_tracking.hooks.connection_hook import (
     find,
     open_engine,
     postgres_query,
+    refuse_unknown,
 )
 
 if TYPE_CHECKING:
@@ -97,5 +98,10 @@ def may_delete() -> bool:
 
 
 def warehouse() -> "Engine":
-    """The engine of ``warehouse_db``."""
-    return WarehouseHook().get_conn()
+    """
+    The engine of ``warehouse_db``.
+
+    :raises ConnectionFieldError: there is no such connection, or it cannot be used.
+    """
+    with refuse_unknown("warehouse_db"):
+        return WarehouseHook().get_conn()

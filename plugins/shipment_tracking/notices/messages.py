@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Name
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from shipment_tracking.channels.port import DELAYED, MARKDOWN, SHORT, TEXT, Destination
@@ -135,7 +137,21 @@ DAILY: dict[str, Any] = {
 
 _MAY_BE_NULL = ("platform", "waybill_no", "carrier_name", "latest_trace", "sign_kind", "eta")
 # What a template's expressions can raise when they are given something that does not fit.
-_FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_FAILURES = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+MOST_ROUNDS = 100
+"""Of a loop over ``range``."""
+MOST_REPEATS = 1000
+"""Of a text by ``*``."""
+_PADDING = frozenset({"center", "expandtabs", "ljust", "rjust", "zfill"})
 
 EXAMPLES = {
     **dict.fromkeys(OF_PARCELS, NOTICE),
@@ -169,14 +185,48 @@ def words_of(medium: str) -> list[str]:
     return [word for word in EXAMPLES if medium != SHORT or word not in (DIGEST, REPORT)]
 
 
-_ENVIRONMENTS = {
-    medium: SandboxedEnvironment(
+def _range(*bounds: int) -> range:
+    rounds = range(*bounds)
+    if len(rounds) > MOST_ROUNDS:
+        raise SecurityError(f"a range may have {MOST_ROUNDS} numbers, and this has {len(rounds)}")
+    return rounds
+
+
+class _Sandbox(SandboxedEnvironment):
+    """What an owner's text runs in: a slip in it costs an error and no minutes or gigabytes."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """:raises SecurityError: the result may be huge."""
+        if operator == "%" and isinstance(left, str):
+            raise SecurityError("% formats texts; write facts as {{ name }}")
+        if operator == "**":
+            raise SecurityError("** is not allowed")
+        if operator == "*":
+            for one, other in ((left, right), (right, left)):
+                is_repeat = not isinstance(one, int | float) and isinstance(other, int)
+                if is_repeat and other > MOST_REPEATS:
+                    raise SecurityError(f"a text may be repeated {MOST_REPEATS} times")
+        return super().call_binop(context, operator, left, right)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Whether a text may use an attribute: nothing that pads to any width."""
+        return attr not in _PADDING and super().is_safe_attribute(obj, attr, value)
+
+
+def _sandbox(medium: str) -> SandboxedEnvironment:
+    environment = _Sandbox(
         undefined=StrictUndefined,
         autoescape=False,
         finalize=partial(_neutral, medium),
     )
-    for medium in ENDINGS
-}
+    environment.globals["range"] = _range
+    del environment.globals["lipsum"], environment.filters["center"]
+    return environment
+
+
+_ENVIRONMENTS = {medium: _sandbox(medium) for medium in ENDINGS}
 
 
 class Messages:
@@ -230,6 +280,8 @@ def _load(path: Path, changed: int, word: str, medium: str) -> Template:
         template = environment.from_string(source)
     except TemplateSyntaxError as error:
         raise MessageError(f"{path}, line {error.lineno}: {error.message}") from error
+    except _FAILURES as error:
+        raise MessageError(f"{path}: it cannot be read: {error}; make it simpler") from error
     unknown = find_undeclared_variables(tree) - example.keys() - environment.globals.keys()
     for name in tree.find_all(Name):
         if name.name in unknown:
@@ -268,7 +320,9 @@ def sparse(example: Mapping[str, Any]) -> dict[str, Any]:
 
 def _render(path: Path, template: Template, facts: Mapping[str, Any]) -> str:
     try:
-        return template.render(facts).strip()
+        text = template.render(facts).strip()
+        text.encode()
+        return text
     except _FAILURES as error:
         lines = [
             frame.lineno
@@ -276,4 +330,5 @@ def _render(path: Path, template: Template, facts: Mapping[str, Any]) -> str:
             if frame.filename == "<template>"
         ]
         line = f", line {lines[-1]}" if lines else ""
-        raise MessageError(f"{path}{line}: {error}; known are {', '.join(facts)}") from error
+        remedy = "" if isinstance(error, SecurityError) else f"; known are {', '.join(facts)}"
+        raise MessageError(f"{path}{line}: {error}{remedy}") from error

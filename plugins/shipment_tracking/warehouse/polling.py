@@ -7,18 +7,16 @@ gives it up. An order goes by its most urgent parcel. Each has its own place in 
 orders of one day do not come due together.
 """
 
-import csv
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from io import StringIO
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from shipment_tracking.domain.statuses import Status
 from shipment_tracking.errors import PollingTableError
-from shipment_tracking.statements import include_path, include_text, query
+from shipment_tracking.statements import include_path, include_rows, query
 from shipment_tracking.warehouse.rows import JsonRows
 
 PLACE = "polling.csv"
@@ -99,11 +97,11 @@ def learn_transit(connection: Connection, *, now: datetime) -> None:
 
 @cache
 def _read(path: Path, changed: int) -> tuple[Rule, ...]:
-    head, *lines = list(csv.reader(StringIO(include_text(path, PollingTableError)))) or [[]]
+    (_, head), *lines = list(include_rows(path, PollingTableError)) or [(1, [])]
     if head != _HEAD:
         raise PollingTableError(f"{path}: its first line must be {','.join(_HEAD)}")
     rules: list[Rule] = []
-    for number, line in enumerate(lines, 2):
+    for number, line in lines:
         if line:
             try:
                 rule = _rule(number, [field.strip() for field in line])

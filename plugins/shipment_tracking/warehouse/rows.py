@@ -9,13 +9,16 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, CursorResult
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from shipment_tracking.statements import query
 
 Row = TypeVar("Row")
 
-UNSTORABLE = (DataError, IntegrityError, ProgrammingError, psycopg.DataError)
+ABOUT = "about"
+"""The execution option of an engine that says which connection it is of."""
+
+UNSTORABLE = (DataError, IntegrityError, ProgrammingError)
 """What storing raises for values that the warehouse cannot hold, and not for its own trouble."""
 
 
@@ -51,12 +54,20 @@ def copy(connection: Connection, name: str, rows: Iterable[tuple[Any, ...]]) -> 
 
     :param name: as ``statements.query`` takes it.
     :param rows: with their values in the order of its columns.
+    :raises DBAPIError: as any other statement; it names the engine's connection.
     """
     driver = connection.connection.driver_connection
     assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(str(query(name))) as target:
-        for row in rows:
-            target.write_row(row)
+    command = str(query(name))
+    try:
+        with driver.cursor() as cursor, cursor.copy(command) as target:
+            for row in rows:
+                target.write_row(row)
+    except psycopg.Error as error:
+        failure = DBAPIError.instance(command, None, error, psycopg.Error, hide_parameters=True)
+        if about := connection.get_execution_options().get(ABOUT):
+            failure.add_detail(about)
+        raise failure from error
 
 
 def said_by(error: Exception) -> str:

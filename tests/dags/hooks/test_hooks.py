@@ -77,6 +77,8 @@ def test_an_erp_connection_becomes_its_database(
         ({"conn_type": "generic"}, "sqlalchemy_url"),
         generic("HIDDEN"),
         generic("mysql://u:HIDDEN@h:port/erp"),
+        generic("postgresql+psycopg://u:HID@DEN/x@127.0.0.1:5/x", "write an @ of the login"),
+        generic("mysql+pymysql://u:HID@DEN@127.0.0.1:5/x", "password as %40"),
         generic("oracel://u:HIDDEN@h/erp", "SQLAlchemy knows no database oracel"),
         generic("firebird://u:HIDDEN@h/erp", "SQLAlchemy knows no database firebird"),
         generic("oracle+oracledb://u:HIDDEN@h/erp", "pip install 'oracledb'"),

@@ -32,3 +32,17 @@ def test_a_time_that_is_none_is_refused(airflow_database: URL, written: str) -> 
 
     with pytest.raises(ParamError, match=f"'{written}' is not a date and time"):
         interval({}, {"shipped_from": written, "shipped_to": "2026-03-03T00:00"})
+
+
+def test_a_param_that_the_dag_does_not_have_is_refused(airflow_database: URL) -> None:
+    from shipment_tracking.hooks.run_hook import params_of
+
+    dag = SimpleNamespace(params={"dry_run": False, "day": None})
+    given = {"dry_run": False, "day": None}
+
+    def context(conf: dict[str, bool] | None) -> dict[str, object]:
+        return {"dag": dag, "dag_run": SimpleNamespace(conf=conf), "params": given}
+
+    assert params_of(context(None)) == params_of(context({"dry_run": True})) == given
+    with pytest.raises(ParamError, match="unknown params dryrun; known are dry_run, day"):
+        params_of(context({"dryrun": True}))

@@ -95,6 +95,15 @@ def test_an_address_of_no_warehouse_is_named_in_one_line(url, capsys, monkeypatc
     )
 
 
+def test_a_password_with_a_bare_at_is_not_shown(capsys, monkeypatch):
+    monkeypatch.setenv("WAREHOUSE_URL", "postgresql://reader:hid@den/x@127.0.0.1:5/x")
+
+    assert cli.main(["texts"]) == 1
+    assert capsys.readouterr().err == (
+        "$WAREHOUSE_URL has one @ too many; write an @ of the login or password as %40\n"
+    )
+
+
 def test_a_warehouse_that_does_not_answer_is_named_in_one_line(capsys, monkeypatch):
     monkeypatch.setenv("WAREHOUSE_URL", "postgresql://reader:hidden@127.0.0.1:1/x")
 

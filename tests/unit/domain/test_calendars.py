@@ -106,6 +106,13 @@ def test_a_mistake_names_file_and_line(table, lines, message):
         calendars.load()
 
 
+def test_a_quote_that_is_not_closed_names_file_and_line(table):
+    table('2026-02-15,2026-02-16,4,"x\n' + "2026-03-15,2026-03-16,4,y\n" * 6000)
+
+    with pytest.raises(CalendarTableError, match=r"calendar.csv, line \d+: .* quote is closed"):
+        calendars.load()
+
+
 def test_a_table_with_another_head_is_refused(table):
     table("", head="day,factor\n")
 

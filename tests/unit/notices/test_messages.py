@@ -189,6 +189,35 @@ def test_a_mistake_in_a_text_is_told_with_file_and_line(owner, text, line, said)
     assert messages.text("returned", NOTICE)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "line 1: maximum recursion depth"),
+        ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "it cannot be read: maximum recursion"),
+        ("{% for i in range(99999) %}{% endfor %}x", "line 1: a range may have 100 numbers"),
+        ("{{ 'x' * 1000000000 }}", "line 1: a text may be repeated 1000 times"),
+        ("{{ 10 ** 5000 }}", "line 1: ** is not allowed"),
+        ("{{ '%999999999d' % 1 }}", "line 1: % formats texts"),
+        ("{{ platform.center(9999999999) }}", "line 1: access to attribute 'center'"),
+        (r"{{ '\ud800' }}", "surrogates not allowed"),
+    ],
+)
+def test_a_text_that_would_never_end_or_fill_the_memory_is_a_mistake(owner, text, said):
+    (owner / "signed.txt").write_text(text, encoding="utf-8")
+
+    found = Messages("zh")
+
+    assert list(found.mistakes) == ["signed"]
+    assert said in str(found.mistakes["signed"])
+
+
+def test_a_text_may_count_and_repeat_a_little(owner):
+    text = "{% for i in range(3) %}{{ '-' * 2 }}{{ 7 % 4 }}{% endfor %}"
+    (owner / "signed.txt").write_text(text, encoding="utf-8")
+
+    assert Messages("zh").text("signed", NOTICE) == "--3--3--3"
+
+
 def test_a_text_in_another_encoding_is_refused_by_name(owner):
     (owner / "signed.txt").write_text("签收", encoding="gbk")
 

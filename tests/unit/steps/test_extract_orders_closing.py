@@ -127,6 +127,21 @@ def test_rows_that_are_closed_already_may_leave_in_any_number(
     assert open_keys() == {"SO59"}
 
 
+def test_rows_that_were_never_tracked_may_leave_in_any_number(listing, extract, open_keys):
+    unknown = [
+        order(number, platform_order_id=f"29{number}", account="nobody")
+        for number in range(100, 300)
+    ]
+    listing(*shorter(60, by=0), *unknown)
+    extract()
+    assert len(open_keys()) == 260
+
+    listing(*shorter(60, by=0))
+    extract()
+
+    assert len(open_keys()) == 60
+
+
 def test_a_refused_closure_takes_over_everything_else(listed, listing, extract, rows, select):
     listed(60)
     listing(order(99))
@@ -274,7 +289,7 @@ def test_a_list_of_which_no_row_can_be_tracked_closes_nothing(listing, extract, 
     extract()
     listing(order(1, erp_key="SO9"), order(2, erp_key="SO9"))
 
-    with pytest.raises(ClosureRefusedError, match=r"2 of 3 open orders .* \(0 rows that can be"):
+    with pytest.raises(ClosureRefusedError, match=r"2 of 2 open orders .* \(0 rows that can be"):
         extract()
 
     assert {"SO1", "SO2"} <= open_keys()

@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 import shipment_tracking.steps
 import shipment_tracking.warehouse
 from shipment_tracking.statements import include_folder, queries
-from shipment_tracking.warehouse.rows import JsonRows, fetch
+from shipment_tracking.warehouse.rows import ABOUT, JsonRows, copy, fetch
 
 for package in (shipment_tracking.warehouse, shipment_tracking.steps):
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
@@ -102,3 +103,12 @@ def test_rows_are_read_by_name(warehouse, execute):
         rows = fetch(connection, "lanes.failing_alike", Failing, account="a")
 
     assert rows == [Failing(reason="refused", failing=1, open=1)]
+
+
+def test_a_copy_that_fails_names_its_connection(warehouse):
+    engine = warehouse.execution_options(**{ABOUT: "connection warehouse_db"})
+
+    with pytest.raises(ProgrammingError) as caught, engine.begin() as connection:
+        copy(connection, "loading.copy", [])
+
+    assert caught.value.detail == ["connection warehouse_db"]

@@ -1,6 +1,7 @@
 """What nobody needs any more is deleted; what is open or was written stays."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -174,6 +175,36 @@ def test_old_notices_of_closed_orders_go_but_those_that_wait(
         ("picked_up",),
         ("signed",),
     ]
+
+
+def test_who_was_told_of_an_open_alert_or_stall_can_be_told_of_its_end(
+    ship, signed, prune, insert, execute, select, at
+):
+    parcel = signed(1, days=100)
+    alert, stall = uuid4(), uuid4()
+    trouble = {"kind": "locked_out", "subject": "platform_1688", "severity": "critical"}
+    insert(
+        "alert",
+        **trouble,
+        opened_at=at(days=-95),
+        detail="x",
+        event_id=alert,
+        cleared_event_id=uuid4(),
+    )
+    standing = {"shipment_id": parcel, "stage": "sign_withdrawn", "since": at(days=-95)}
+    insert("stall", **standing, threshold_hours=0, opened_at=at(days=-95), event_id=stall)
+    sent = {"audience": "ops", "channel": "ops", "state": "sent", "created_at": at(days=-95)}
+    insert("notification", event_id=alert, reason="alert", **sent)
+    insert("notification", event_id=stall, reason="stalled:x", shipment_id=parcel, **sent)
+    told = "reason from tracking.notification where audience = 'ops' order by reason"
+
+    prune()
+    assert select(told) == [("alert",), ("stalled:x",)]
+
+    execute("update tracking.alert set cleared_at = now()")
+    execute("update tracking.stall set cleared_at = now()")
+    prune()
+    assert select(told) == []
 
 
 def test_old_runs_go_with_their_calls(warehouse, insert, prune, select, at):
