@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from airflow.models.dagbag import DagBag
 
 Count = Callable[[str], int]
+KNOWN = ("shipped_from", "shipped_to", "fetched_from", "fetched_to", "account", "dry_run")
+DAG = SimpleNamespace(params=dict.fromkeys(KNOWN))
 COMMONEST = (
     "select description from tracking.trace_event where status = 'in_transit'"
     " group by description order by count(*) desc limit 1"
@@ -72,8 +74,8 @@ def test_times_that_make_no_sense_are_refused(
 ) -> None:
     from shipment_tracking.hooks import run_hook
 
-    run = SimpleNamespace(dag_id="replay_traces", run_id="r", run_type="manual")
-    context = {"dag_run": run, "params": params}
+    run = SimpleNamespace(dag_id="replay_traces", run_id="r", run_type="manual", conf={})
+    context = {"dag": DAG, "dag_run": run, "params": params}
     monkeypatch.setattr(run_hook, "get_current_context", lambda: context)
 
     with pytest.raises(ParamError, match=says):
@@ -85,9 +87,9 @@ def test_a_run_is_a_dry_run_unless_that_is_unticked(
 ) -> None:
     from shipment_tracking.hooks import run_hook
 
-    run = SimpleNamespace(dag_id="replay_traces", run_id="r", run_type="manual")
+    run = SimpleNamespace(dag_id="replay_traces", run_id="r", run_type="manual", conf={})
     for given, dry_run in (({}, True), ({"dry_run": None}, True), ({"dry_run": False}, False)):
-        context = {"dag_run": run, "params": given}
+        context = {"dag": DAG, "dag_run": run, "params": given}
         monkeypatch.setattr(run_hook, "get_current_context", lambda context=context: context)
 
         assert run_hook.replay()["this_run"].dry_run is dry_run
