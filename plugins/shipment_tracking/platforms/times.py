@@ -17,6 +17,7 @@ LATEST_SECONDS = 10**11
 """An epoch time below this counts seconds; one above counts a thousandth of something below it."""
 
 _DIGITS = frozenset("0123456789")
+_USUAL = re.compile(r"\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):\d\d:\d\d", re.ASCII)
 _WRITTEN = re.compile(
     r"(\d{4})[-/.年] ?(\d{1,2})[-/.月] ?(\d{1,2})日?(?:(?:(?<=日)|[T\s])\s*"
     r"(\d{1,2})[:时](\d{1,2})(?:[:分](\d{1,2}))?[分秒]?(?:[.,:](\d+))?"
@@ -77,6 +78,8 @@ def read_time(value: Any, zone: ZoneInfo) -> datetime:
     :param zone: of a time without an offset.
     :raises ValueError: none of these, or no such time.
     """
+    if isinstance(value, str) and _USUAL.fullmatch(value):
+        return datetime.fromisoformat(value).replace(tzinfo=zone).astimezone(UTC)
     text = unicodedata.normalize("NFKC", text_of(value)).strip()
     counted = _COUNTED.fullmatch(text)
     digits = counted[1] if counted else text.removesuffix(".0")
