@@ -113,8 +113,10 @@ _KEPT = re.compile(
 def mask(text: str) -> str:
     """The text without phone numbers, persons' names and pick-up codes."""
     for words, named in _UNNAMED:
-        if any(word in text for word in words):
-            text = named.sub(_star_unless_kept, text)
+        for word in words:
+            if word in text:
+                text = named.sub(_star_unless_kept, text)
+                break
     if _ANY_NUMBER.search(text):
         text = _NUMBER.sub("*", text)
     # What one name leaves may be the end of the next.
