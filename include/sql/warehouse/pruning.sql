@@ -215,8 +215,8 @@ from page;
 
 -- name: notices
 -- Of a page of notices those are gone that were made before the time given and wait no more, if no
--- order of their parcel is open, and what they tell of is over: who was told of it is told of its
--- end. The last one's id leads to the next page; none at the end.
+-- order of their parcel is open and their alert or stall is over, as its end goes to the channels
+-- that got them. The last one's id leads to the next page; none at the end.
 with page as (
     select
         notification.notification_id,
