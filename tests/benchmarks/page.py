@@ -18,7 +18,7 @@ from .stage import NOW, Theatre
 MOST_MILLISECONDS = 300
 """Of all statements of a view together."""
 MOST_MILLISECONDS_OF = {"CSV": 1_000 * reading.EXPORT_SECONDS, "report": 60_000}
-"""By the last word of what is no view."""
+"""Limits of the export and the report, by the last word of their names."""
 RUNS = 3
 FILL = (
     # A parcel in a hundred open ones is stalled, as many notices are dead, each open parcel has an

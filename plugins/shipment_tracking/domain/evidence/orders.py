@@ -151,7 +151,7 @@ def judge_row(
 
 
 def _is_replaced(row: RowState, signed: Sequence[ParcelState]) -> bool:
-    """Whether the signature of a row that was not written is no parcel's newest one any more."""
+    """Whether a newer signature of its parcel replaces a row's that was not written yet."""
     events = {parcel.sign_event for parcel in signed}
     return (
         row.sign_event is not None
